@@ -1,0 +1,1 @@
+"""Protocol models: physics in, joint distribution out; one file a scheme."""

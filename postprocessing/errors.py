@@ -1,0 +1,45 @@
+"""The exceptions of diqkd, one tree.
+
+::
+
+    DiqkdError
+    ├── InvalidArgumentError   (also a ValueError)  an argument outside what is allowed
+    ├── InputFileError                              an unreadable file, or one in the way
+    └── ProtocolError                               a public message out of order or malformed
+
+An abort of the protocol is a result, not an exception.
+"""
+
+from __future__ import annotations
+
+
+class DiqkdError(Exception):
+    """Base class of everything diqkd raises on purpose."""
+
+
+class InvalidArgumentError(DiqkdError, ValueError):
+    """An argument outside what is allowed.
+
+    Parameters
+    ----------
+    argument : str
+        Name of the argument.
+    value : object
+        The value given.
+    allowed : str
+        What is allowed, completing "must be ...".
+    """
+
+    def __init__(self, argument: str, value: object, allowed: str) -> None:
+        super().__init__(f"{argument} must be {allowed}, got {value!r}")
+        self.argument = argument
+        self.value = value
+        self.allowed = allowed
+
+
+class InputFileError(DiqkdError):
+    """A file that cannot be read, or an output that must not be overwritten."""
+
+
+class ProtocolError(DiqkdError):
+    """A public message that is out of order or malformed."""

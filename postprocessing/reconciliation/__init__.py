@@ -1,0 +1,1 @@
+"""Error correction between the parties: codes, syndrome encoder, decoder, verification."""

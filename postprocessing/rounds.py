@@ -1,0 +1,216 @@
+"""What a round is: the Bell settings of a scheme and one party's half of the rounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from postprocessing.errors import InvalidArgumentError
+
+Party = Literal["alice", "bob"]
+Bits = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class BellSettings:
+    """Which settings exist, which pair makes the key, which pairs make the CHSH game.
+
+    Parameters
+    ----------
+    alice_labels, bob_labels : tuple of str
+        Setting names; a setting is an index into them.
+    heralds : tuple of str
+        Names of the announcements that herald a round; a herald is an index into them.
+    key_pair : (int, int)
+        Alice's and Bob's setting of the key rounds.
+    chsh_signs : tuple of (int, int, int)
+        The four (x, y, sign) of S = Σ sign ⟨A_x B_y⟩, signs ±1 with product −1.
+    flip : tuple of tuple of bool
+        ``flip[herald][y]``: Bob inverts his outcome of setting y under this announcement.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the CHSH pairs are not the product of two settings a side with signs of product −1, or
+        if not exactly one party's key setting takes part in the CHSH game.
+    """
+
+    alice_labels: tuple[str, ...]
+    bob_labels: tuple[str, ...]
+    heralds: tuple[str, ...]
+    key_pair: tuple[int, int]
+    chsh_signs: tuple[tuple[int, int, int], ...]
+    flip: tuple[tuple[bool, ...], ...]
+
+    def __post_init__(self) -> None:
+        """Check that the settings form a CHSH game with one extra key setting."""
+        xs, ys = self.test_settings("alice"), self.test_settings("bob")
+        pairs = {(x, y) for x, y, _ in self.chsh_signs}
+        product = int(np.prod([sign for _, _, sign in self.chsh_signs]))
+        if len(self.chsh_signs) != 4 or len(xs) != 2 or len(ys) != 2 or len(pairs) != 4:
+            allowed = "the four pairs of two settings a side"
+            raise InvalidArgumentError("chsh_signs", self.chsh_signs, allowed)
+        if product != -1 or any(abs(sign) != 1 for _, _, sign in self.chsh_signs):
+            raise InvalidArgumentError("chsh_signs", self.chsh_signs, "signs ±1 of product −1")
+        if (self.key_pair[0] in xs) == (self.key_pair[1] in ys):
+            allowed = "a pair with exactly one setting inside the CHSH game"
+            raise InvalidArgumentError("key_pair", self.key_pair, allowed)
+        shape = (len(self.heralds), len(self.bob_labels))
+        if np.shape(self.flip) != shape:
+            raise InvalidArgumentError("flip", self.flip, f"a table of shape {shape}")
+
+    def test_settings(self, party: Party) -> tuple[int, ...]:
+        """Return the settings of `party` that take part in the CHSH game, in increasing order."""
+        position = 0 if party == "alice" else 1
+        return tuple(sorted({pair[position] for pair in self.chsh_signs}))
+
+    def key_setting(self, party: Party) -> int:
+        """Return the setting of `party` in key rounds."""
+        return self.key_pair[0 if party == "alice" else 1]
+
+    @property
+    def reference(self) -> Party:
+        """The party whose key setting is inside the CHSH game: their outcomes are the raw key.
+
+        The CHSH value bounds an eavesdropper's knowledge of those outcomes only (Acín et al.,
+        PRL 98, 230501 (2007)); the other party corrects towards them.
+        """
+        return "alice" if self.key_pair[0] in self.test_settings("alice") else "bob"
+
+    @property
+    def corrector(self) -> Party:
+        """The party that corrects its key bits towards the reference."""
+        return "bob" if self.reference == "alice" else "alice"
+
+
+@dataclass(frozen=True)
+class RoundProbabilities:
+    """How often a heralded round is a key, a test or a discarded round.
+
+    Parameters
+    ----------
+    key, test : float
+        Probabilities of key and test rounds, each in (0, 1), sum at most 1.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a probability is outside its range.
+    """
+
+    key: float
+    test: float
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if not 0 < self.test < 1:
+            raise InvalidArgumentError("test", self.test, "a probability in (0, 1)")
+        if not 0 < self.key <= 1 - self.test + 1e-12:
+            raise InvalidArgumentError("key", self.key, "a probability in (0, 1 - test]")
+
+    @classmethod
+    def announced(cls, test_probability: float) -> RoundProbabilities:
+        """Return the probabilities under shared test marks: nothing is discarded."""
+        return cls(key=1 - test_probability, test=test_probability)
+
+    @property
+    def keep(self) -> float:
+        """Probability that a round is kept, as key or as test."""
+        return self.key + self.test
+
+
+@dataclass(frozen=True)
+class LocalSettings:
+    """Biased settings that each side draws by itself, with thinning of surplus rounds.
+
+    The corrector takes its key setting with probability 1 − γ, else one of its two CHSH settings
+    equally; the reference takes its key setting with probability 1 − p, else its other one. Of the
+    rounds (corrector tests, reference key setting) a coin of probability p/(1 − p), drawn after the
+    quantum phase, keeps those that make the four CHSH inputs equally likely.
+
+    Parameters
+    ----------
+    corrector_test_probability : float
+        γ in (0, 1).
+    reference_test_probability : float
+        p in (0, 1/2].
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a probability is outside its range.
+    """
+
+    corrector_test_probability: float
+    reference_test_probability: float
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if not 0 < self.corrector_test_probability < 1:
+            value = self.corrector_test_probability
+            raise InvalidArgumentError("corrector_test_probability", value, "in (0, 1)")
+        if not 0 < self.reference_test_probability <= 0.5:
+            value = self.reference_test_probability
+            raise InvalidArgumentError("reference_test_probability", value, "in (0, 1/2]")
+
+    @property
+    def thinning_probability(self) -> float:
+        """Probability p/(1 − p) that the coin keeps a surplus round as a test."""
+        return self.reference_test_probability / (1 - self.reference_test_probability)
+
+    @property
+    def rounds(self) -> RoundProbabilities:
+        """Probabilities of the kinds of round: key (1 − γ)(1 − p), test 2γp."""
+        gamma, p = self.corrector_test_probability, self.reference_test_probability
+        return RoundProbabilities(key=(1 - gamma) * (1 - p), test=2 * gamma * p)
+
+    def choice(self, settings: BellSettings, party: Party) -> npt.NDArray[np.float64]:
+        """Return the probability of each setting of `party`."""
+        labels = settings.alice_labels if party == "alice" else settings.bob_labels
+        probabilities = np.zeros(len(labels))
+        key = settings.key_setting(party)
+        tests = [s for s in settings.test_settings(party) if s != key]
+        is_reference = party == settings.reference
+        total = self.reference_test_probability if is_reference else self.corrector_test_probability
+        probabilities[tests] = total / len(tests)
+        probabilities[key] = 1 - total
+        return probabilities
+
+
+@dataclass(frozen=True, eq=False)
+class PartyRecord:
+    """One party's half of the heralded rounds, and the public announcements.
+
+    Parameters
+    ----------
+    settings : ndarray of uint8, shape (n,)
+        Setting index of each heralded round.
+    outcomes : ndarray of uint8, shape (n,)
+        Outcome bit: 0 for +1, 1 for −1, before any flip.
+    heralds : ndarray of uint8, shape (n,)
+        Public announcement of each round, an index into ``BellSettings.heralds``.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the arrays differ in length or an outcome is not a bit.
+    """
+
+    settings: Bits
+    outcomes: Bits
+    heralds: Bits
+
+    def __post_init__(self) -> None:
+        """Check lengths and outcomes."""
+        if not len(self.settings) == len(self.outcomes) == len(self.heralds):
+            lengths = (len(self.settings), len(self.outcomes), len(self.heralds))
+            raise InvalidArgumentError("record", lengths, "three arrays of equal length")
+        if self.outcomes.size and int(self.outcomes.max()) > 1:
+            raise InvalidArgumentError("outcomes", int(self.outcomes.max()), "bits 0 or 1")
+
+    def __len__(self) -> int:
+        """Return the number of heralded rounds."""
+        return len(self.outcomes)
