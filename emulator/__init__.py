@@ -1,1 +1,53 @@
-"""emulator."""
+"""diqkd's quantum layer: protocol models, the sampler, and runs from photons to keys."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emulator.distribution import JointDistribution
+    from emulator.optics import Link
+    from emulator.prediction import Prediction, predict
+    from emulator.protocols.entangled_coherent import EntangledCoherent
+    from emulator.report import RunReport
+    from emulator.runner import run
+    from emulator.sampling import EmulatedRounds, Sampler, emulate
+    from emulator.scenario import Scenario, load_scenario
+
+__all__ = [
+    "EmulatedRounds",
+    "EntangledCoherent",
+    "JointDistribution",
+    "Link",
+    "Prediction",
+    "RunReport",
+    "Sampler",
+    "Scenario",
+    "emulate",
+    "load_scenario",
+    "predict",
+    "run",
+]
+
+_HOMES = {
+    "EmulatedRounds": "emulator.sampling",
+    "EntangledCoherent": "emulator.protocols.entangled_coherent",
+    "JointDistribution": "emulator.distribution",
+    "Link": "emulator.optics",
+    "Prediction": "emulator.prediction",
+    "RunReport": "emulator.report",
+    "Sampler": "emulator.sampling",
+    "Scenario": "emulator.scenario",
+    "emulate": "emulator.sampling",
+    "load_scenario": "emulator.scenario",
+    "predict": "emulator.prediction",
+    "run": "emulator.runner",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use, so that the command line need not wait for numba."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,1 +1,57 @@
-"""postprocessing."""
+"""diqkd's classical layer: what Alice's and Bob's computers do to turn outcomes into keys."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from postprocessing.design import Design, ExpectedValues, Security
+    from postprocessing.errors import (
+        DiqkdError,
+        InputFileError,
+        InvalidArgumentError,
+        ProtocolError,
+    )
+    from postprocessing.pipeline import DistillationReport, distill
+    from postprocessing.randomness import PartyRandomness
+    from postprocessing.rounds import BellSettings, LocalSettings, PartyRecord
+
+__all__ = [
+    "BellSettings",
+    "Design",
+    "DiqkdError",
+    "DistillationReport",
+    "ExpectedValues",
+    "InputFileError",
+    "InvalidArgumentError",
+    "LocalSettings",
+    "PartyRandomness",
+    "PartyRecord",
+    "ProtocolError",
+    "Security",
+    "distill",
+]
+
+_HOMES = {
+    "BellSettings": "postprocessing.rounds",
+    "Design": "postprocessing.design",
+    "DiqkdError": "postprocessing.errors",
+    "DistillationReport": "postprocessing.pipeline",
+    "ExpectedValues": "postprocessing.design",
+    "InputFileError": "postprocessing.errors",
+    "InvalidArgumentError": "postprocessing.errors",
+    "LocalSettings": "postprocessing.rounds",
+    "PartyRandomness": "postprocessing.randomness",
+    "PartyRecord": "postprocessing.rounds",
+    "ProtocolError": "postprocessing.errors",
+    "Security": "postprocessing.design",
+    "distill": "postprocessing.pipeline",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use, so that the command line need not wait for numba."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -5,7 +5,8 @@
     DiqkdError
     ├── InvalidArgumentError   (also a ValueError)  an argument outside what is allowed
     ├── InputFileError                              an unreadable file, or one in the way
-    └── ProtocolError                               a public message out of order or malformed
+    ├── ProtocolError                               a public message out of order or malformed
+    └── NoPositiveKeyRateError (emulator.protocols) no intensity gives a key rate
 
 An abort of the protocol is a result, not an exception.
 """

@@ -214,3 +214,8 @@ class PartyRecord:
     def __len__(self) -> int:
         """Return the number of heralded rounds."""
         return len(self.outcomes)
+
+    def first(self, rounds: int) -> PartyRecord:
+        """Return the record of the first `rounds` rounds, without copying."""
+        cut = slice(rounds)
+        return PartyRecord(self.settings[cut], self.outcomes[cut], self.heralds[cut])

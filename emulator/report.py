@@ -1,0 +1,208 @@
+"""RunReport: what a run did, beside what theory expects, as values and as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import platform
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+
+from emulator.prediction import Prediction
+from postprocessing.design import Design
+from postprocessing.messages import DisclosedFrames, FrameStatus, Syndromes
+from postprocessing.pipeline import DistillationReport
+from postprocessing.security import binary_entropy
+from postprocessing.security.assumptions import ASSUMPTIONS
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An observed quantity beside its expectation.
+
+    Parameters
+    ----------
+    estimate : float or None
+        Observed value; None when it was not observed.
+    standard_error : float or None
+        Standard deviation of the estimate if devices behave as expected.
+    expected : float or None
+        Expected value; None when theory has none.
+    """
+
+    estimate: float | None
+    standard_error: float | None
+    expected: float | None
+
+    @property
+    def deviation(self) -> float | None:
+        """Deviation from the expected value in standard errors; None where undefined."""
+        if self.estimate is None or self.expected is None or not self.standard_error:
+            return None
+        return (self.estimate - self.expected) / self.standard_error
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Return the values and the deviation."""
+        return {**asdict(self), "deviation": self.deviation}
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A finished run.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        Theory of the model.
+    seed : int
+        Seed of the run.
+    design : Design or None
+        The frozen design; None when the model has no intensity to work at.
+    distillation : DistillationReport
+        What the two parties made of the rounds.
+    pulses, heralded_rounds : int
+        Emitted pulses and heralded rounds; 0 when the run stopped before the quantum phase.
+    timings_s : dict
+        Seconds spent in each stage, and in all.
+    """
+
+    prediction: Prediction
+    seed: int
+    design: Design | None
+    distillation: DistillationReport = field(repr=False)
+    pulses: int
+    heralded_rounds: int
+    timings_s: dict[str, float]
+
+    @property
+    def alice_key(self) -> bytes | None:
+        """Alice's key, None after an abort."""
+        return self.distillation.alice_key
+
+    @property
+    def bob_key(self) -> bytes | None:
+        """Bob's key, None after an abort."""
+        return self.distillation.bob_key
+
+    @property
+    def abort_reason(self) -> str | None:
+        """Why there is no key."""
+        return self.distillation.abort_reason
+
+    @property
+    def outcome(self) -> str:
+        """Either "key" or "aborted"."""
+        return "key" if self.abort_reason is None else "aborted"
+
+    @property
+    def keys_match(self) -> bool | None:
+        """Whether the keys are equal, None without keys."""
+        return None if self.alice_key is None else self.alice_key == self.bob_key
+
+    @property
+    def key_length(self) -> int:
+        """Length of the key in bits."""
+        return self.distillation.key_length
+
+    @property
+    def leaked_bits(self) -> int:
+        """Outcome-dependent bits on the transcript."""
+        return self.distillation.transcript.leaked_bits
+
+    @property
+    def gain(self) -> Estimate:
+        """Heralded rounds over pulses."""
+        expected = self.prediction.gain
+        if not self.pulses or expected is None:
+            return Estimate(None, None, expected)
+        error = expected * math.sqrt((1 - expected) / self.heralded_rounds)
+        return Estimate(self.heralded_rounds / self.pulses, error, expected)
+
+    @property
+    def chsh(self) -> Estimate:
+        """CHSH value of the test rounds."""
+        tally, expected = self.distillation.tally, self.prediction.chsh
+        if tally is None or expected is None or not tally.rounds:
+            return Estimate(None, None, expected)
+        won = 0.5 + expected / 8
+        return Estimate(tally.chsh, 8 * math.sqrt(won * (1 - won) / tally.rounds), expected)
+
+    @property
+    def qber(self) -> Estimate:
+        """Error rate of the key rounds, which the corrector knows after verification."""
+        errors, expected = self.distillation.errors, self.prediction.qber
+        rounds = self.distillation.key_rounds
+        if errors is None or expected is None or not rounds:
+            return Estimate(None, None, expected)
+        return Estimate(errors / rounds, math.sqrt(expected * (1 - expected) / rounds), expected)
+
+    @property
+    def reconciliation_efficiency(self) -> float | None:
+        """f: everything sent to reconcile over n h(QBER); None where no error was observed."""
+        qber = self.qber.estimate
+        if not qber:
+            return None
+        sent = self.distillation.transcript.leaked_by(Syndromes, FrameStatus, DisclosedFrames)
+        return sent / (self.distillation.key_rounds * float(binary_entropy(qber)))
+
+    @property
+    def asymptotic_key_length(self) -> int | None:
+        """Key length the asymptotic formula gives for the same rounds; None if not reconciled."""
+        if self.design is None or self.distillation.errors is None:
+            return None
+        key_rounds = self.distillation.key_rounds
+        return self.design.asymptotic_key_length(key_rounds, self.leaked_bits)
+
+    @property
+    def rates_per_pulse(self) -> dict[str, float]:
+        """Secret bits per pulse: asymptotic theory, the design's key, and what was achieved."""
+        gain, design = self.prediction.gain, self.design
+        designed = design.key_length / design.heralded_rounds * gain if design and gain else 0.0
+        return {
+            "asymptotic": self.prediction.key_rate_per_pulse,
+            "finite_size": designed,
+            "achieved": self.key_length / self.pulses if self.pulses else 0.0,
+        }
+
+    def to_dict(self) -> dict[str, object]:
+        """Return everything but the keys as JSON values; null where undefined."""
+        tally = self.distillation.tally
+        fingerprint = hashlib.sha256(self.alice_key).hexdigest() if self.alice_key else None
+        return {
+            "scheme": self.prediction.scheme,
+            "outcome": self.outcome,
+            "abort_reason": self.abort_reason,
+            "seed": self.seed,
+            "pulses": self.pulses,
+            "heralded_rounds": self.heralded_rounds,
+            "key_rounds": self.distillation.key_rounds,
+            "test_rounds": tally.rounds if tally else 0,
+            "lost_tests": tally.lost if tally else None,
+            "gain": self.gain.to_dict(),
+            "chsh": self.chsh.to_dict(),
+            "qber": self.qber.to_dict(),
+            "corrected_errors": self.distillation.errors,
+            "leaked_bits": self.leaked_bits,
+            "reconciliation_efficiency": self.reconciliation_efficiency,
+            "frames": self.distillation.frames,
+            "failed_frames": self.distillation.failed_frames,
+            "design": self.design.to_dict() if self.design else None,
+            "design_sha256": self.design.fingerprint() if self.design else None,
+            "security": self.design.label if self.design else None,
+            "assumptions": ASSUMPTIONS,
+            "key_length": self.key_length,
+            "asymptotic_key_length": self.asymptotic_key_length,
+            "keys_match": self.keys_match,
+            "key_sha256": fingerprint,
+            "rates_per_pulse": self.rates_per_pulse,
+            "prediction": self.prediction.to_dict(),
+            "transcript": self.distillation.transcript.to_list(),
+            "timings_s": self.timings_s,
+            "versions": _versions(),
+        }
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions that a result may depend on."""
+    packages = ("diqkd", "numpy", "numba", "scipy")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}

@@ -1,0 +1,156 @@
+"""run(): a model becomes rounds, the rounds become keys, the keys are held against theory."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+
+from scipy.stats import binom
+
+from emulator.prediction import Prediction, predict
+from emulator.protocols.base import NoPositiveKeyRateError, ProtocolModel
+from emulator.report import RunReport
+from emulator.sampling import EmulatedRounds, Sampler, Stream, byte_source, emulate
+from postprocessing.design import Design, Security
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.parties import NO_KEY_LENGTH
+from postprocessing.pipeline import TOO_FEW_ROUNDS, DistillationReport, distill
+from postprocessing.randomness import PartyRandomness
+
+ProgressCallback = Callable[[str, float | None], None]
+
+# With a fixed number of pulses, honest devices may yield fewer rounds than designed for this often.
+_TOO_FEW_ROUNDS_SHARE = 1e-6
+
+
+def run(
+    model: ProtocolModel,
+    *,
+    heralded_rounds: int | None = None,
+    pulses: int | None = None,
+    security: Security | None = None,
+    seed: int | None = None,
+    on_progress: ProgressCallback | None = None,
+) -> RunReport:
+    """Emulate a link and distil its rounds into keys.
+
+    Parameters
+    ----------
+    model : ProtocolModel
+        The scheme with its parameters.
+    heralded_rounds, pulses : int, optional
+        Stop after this many heralded rounds, or after this many pulses: exactly one is given.
+        After a number of pulses the design counts on the heralded rounds that honest devices
+        yield but once in a million runs; surplus rounds are not used.
+    security : Security, optional
+        What is asked of the keys.
+    seed : int, optional
+        Seed of everything random in the run; drawn afresh by default.
+    on_progress : callable, optional
+        Called with the stage and its finished fraction, None where unknown.
+
+    Returns
+    -------
+    RunReport
+        Keys or the reason of the abort, and the comparison with theory.
+
+    Raises
+    ------
+    InvalidArgumentError
+        Unless exactly one of `heralded_rounds` and `pulses` is given, and is at least 1.
+    """
+    if (heralded_rounds is None) == (pulses is None):
+        given = (heralded_rounds, pulses)
+        raise InvalidArgumentError("heralded_rounds", given, "given, or else pulses")
+    for name, value in (("heralded_rounds", heralded_rounds), ("pulses", pulses)):
+        if value is not None and value < 1:
+            raise InvalidArgumentError(name, value, "at least 1")
+    seed = secrets.randbits(63) if seed is None else seed
+    security = security or Security()
+    progress = on_progress or (lambda stage, fraction: None)
+    started = time.perf_counter()
+    prediction = predict(model)
+    try:
+        joint = model.joint_distribution()
+    except NoPositiveKeyRateError as error:
+        return _stopped(prediction, seed, None, str(error), started)
+    rounds = _designed_rounds(heralded_rounds, pulses, joint.herald_probability)
+    if rounds < 1:
+        return _stopped(prediction, seed, None, TOO_FEW_ROUNDS, started)
+    design = security.design(joint, rounds)
+    timings = {"design": time.perf_counter() - started}
+    if design.key_length == 0:
+        return _stopped(prediction, seed, design, NO_KEY_LENGTH, started)
+    phase = time.perf_counter()
+    emulated = emulate(
+        Sampler(joint, design.local_settings, seed),
+        rounds=heralded_rounds,
+        pulses=pulses,
+        threads=os.cpu_count() or 1,
+        on_rounds=lambda drawn: progress("emulation", min(1.0, drawn / rounds)),
+    )
+    timings["emulation"] = time.perf_counter() - phase
+    distillation = distill_emulated(emulated, design, seed, progress)
+    timings |= distillation.timings_s | {"total": time.perf_counter() - started}
+    return RunReport(
+        prediction, seed, design, distillation, emulated.pulses, len(emulated), timings
+    )
+
+
+def distill_emulated(
+    emulated: EmulatedRounds,
+    design: Design,
+    seed: int,
+    on_progress: ProgressCallback | None = None,
+) -> DistillationReport:
+    """Distil emulated rounds, with the parties' randomness taken from the run's own streams.
+
+    Parameters
+    ----------
+    emulated : EmulatedRounds
+        Both parties' halves.
+    design : Design
+        The frozen design.
+    seed : int
+        Seed of the run.
+    on_progress : callable, optional
+        Called with the stage and None.
+
+    Returns
+    -------
+    DistillationReport
+        Keys or the reason of the abort.
+    """
+    progress = on_progress or (lambda stage, fraction: None)
+    return distill(
+        emulated.alice,
+        emulated.bob,
+        design,
+        alice_randomness=PartyRandomness(
+            choices=byte_source(seed, Stream.ALICE_CHOICES),
+            hash_seeds=byte_source(seed, Stream.ALICE_HASH_SEEDS),
+        ),
+        bob_randomness=PartyRandomness(
+            choices=byte_source(seed, Stream.BOB_CHOICES),
+            hash_seeds=byte_source(seed, Stream.BOB_HASH_SEEDS),
+        ),
+        on_stage=lambda stage: progress(stage, None),
+    )
+
+
+def _designed_rounds(heralded_rounds: int | None, pulses: int | None, herald: float) -> int:
+    """Return the n of the design, which is fixed beforehand either way."""
+    if heralded_rounds is not None or pulses is None:
+        return heralded_rounds or 0
+    return int(binom.ppf(_TOO_FEW_ROUNDS_SHARE, pulses, herald))
+
+
+def _stopped(
+    prediction: Prediction, seed: int, design: Design | None, reason: str, started: float
+) -> RunReport:
+    """Report a run that was given up before its quantum phase."""
+    distillation = DistillationReport(None, None, reason)
+    timings = {"total": time.perf_counter() - started}
+    return RunReport(prediction, seed, design, distillation, 0, 0, timings)

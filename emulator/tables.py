@@ -1,0 +1,106 @@
+"""Reports and predictions as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.table import Table
+
+from emulator.prediction import Prediction
+from emulator.report import Estimate, RunReport
+from postprocessing.design import Design
+from postprocessing.security import KeyLength
+
+_TERM_NAMES = {
+    "entropy": "entropy at the accepted CHSH value",
+    "infimum": "statistical fluctuation",
+    "remainder": "third-order fluctuation",
+    "tests": "corrector's test outcomes",
+    "first_smoothing": "smoothing",
+    "second_smoothing": "smoothing, test register",
+    "chain_rules": "chain rules",
+    "leakage": "leakage budget",
+    "amplification": "privacy amplification",
+    "rounding": "rounding",
+}
+
+
+def print_report(report: RunReport, console: Console) -> None:
+    """Print a run: its outcome, the comparison with theory, the rates and where the key went."""
+    console.print(_summary(report))
+    if report.pulses:
+        console.print(_comparison(report))
+    console.print(_rates(report))
+    if report.design is not None and report.design.length is not None:
+        console.print(_waterfall(report.design.length, report.design))
+
+
+def print_prediction(prediction: Prediction, console: Console) -> None:
+    """Print the theory of a link."""
+    table = Table("quantity", "value", title="theory")
+    for name, value in prediction.to_dict().items():
+        table.add_row(name.replace("_", " "), _number(value))
+    console.print(table)
+
+
+def _summary(report: RunReport) -> Table:
+    table = Table(show_header=False, title="run")
+    distillation, tally = report.distillation, report.distillation.tally
+    outcome = report.outcome if report.abort_reason is None else f"aborted: {report.abort_reason}"
+    rows: dict[str, object] = {
+        "outcome": outcome,
+        "keys equal": {True: "yes", False: "NO", None: "-"}[report.keys_match],
+        "key length": f"{report.key_length:,} bits",
+        "security": report.design.label if report.design else "-",
+        "heralded rounds": f"{report.heralded_rounds:,} of {report.pulses:,} pulses",
+        "key / test rounds": f"{distillation.key_rounds:,} / {tally.rounds if tally else 0:,}",
+        "leaked bits": f"{report.leaked_bits:,}",
+        "reconciliation efficiency f": _number(report.reconciliation_efficiency),
+        "frames disclosed": f"{distillation.failed_frames} of {distillation.frames}",
+        "seed": report.seed,
+        "time": f"{report.timings_s['total']:.1f} s",
+    }
+    for name, value in rows.items():
+        table.add_row(name, str(value))
+    return table
+
+
+def _comparison(report: RunReport) -> Table:
+    table = Table("quantity", "emulated", "expected", "deviation", title="emulation against theory")
+    estimates: Mapping[str, Estimate] = {
+        "gain": report.gain,
+        "CHSH value": report.chsh,
+        "QBER": report.qber,
+    }
+    for name, value in estimates.items():
+        emulated = f"{_number(value.estimate)} ± {_number(value.standard_error, 2)}"
+        deviation = "-" if value.deviation is None else f"{value.deviation:+.2f} σ"
+        table.add_row(name, emulated, _number(value.expected), deviation)
+    return table
+
+
+def _rates(report: RunReport) -> Table:
+    table = Table("secret bits", "per pulse", "per heralded round", title="rates")
+    gain = report.prediction.gain
+    for name, rate in report.rates_per_pulse.items():
+        table.add_row(name.replace("_", " "), _number(rate), _number(rate / gain if gain else None))
+    return table
+
+
+def _waterfall(length: KeyLength, design: Design) -> Table:
+    table = Table("term", "bits", "bits per heralded round", title="where the key went")
+    rounds = design.heralded_rounds
+    for name, bits in asdict(length.terms).items():
+        table.add_row(_TERM_NAMES[name], f"{bits:+,.0f}", f"{bits / rounds:+.5f}")
+    key = design.key_length
+    table.add_row("key, whole bytes", f"{key:,}", f"{key / rounds:.5f}", style="bold")
+    return table
+
+
+def _number(value: object, digits: int = 6) -> str:
+    """Return a number with a few digits, a dash for None, anything else as it is."""
+    if value is None:
+        return "-"
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)

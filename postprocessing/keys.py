@@ -1,0 +1,68 @@
+"""Key files: written whole or not at all, readable by their owner only, never over another file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from postprocessing.errors import InputFileError
+
+OUTPUT_NAMES = ("alice.key", "bob.key", "report.json")
+
+
+def check_output_folder(folder: Path) -> None:
+    """Refuse a folder that holds the output of another run, or cannot hold one.
+
+    Parameters
+    ----------
+    folder : Path
+        Where keys and report are to go; it need not exist.
+
+    Raises
+    ------
+    InputFileError
+        If the path is not a folder, cannot be written, or already holds a key or a report.
+    """
+    held = [name for name in OUTPUT_NAMES if (folder / name).exists()]
+    if held:
+        raise InputFileError(f"out must be a folder without earlier output, {folder} holds {held}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"out must be a folder, got {str(folder)!r} ({error.strerror})"
+        raise InputFileError(message) from error
+    if not os.access(folder, os.W_OK):
+        raise InputFileError(f"out must be a folder one can write to, got {str(folder)!r}")
+
+
+def write_output(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files under their names, each complete and readable by its owner only (0600).
+
+    Parameters
+    ----------
+    folder : Path
+        An existing folder.
+    files : mapping of str to bytes
+        Contents by name.
+
+    Raises
+    ------
+    InputFileError
+        If a file of that name exists; the existing one stays as it is.
+    """
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as unfinished:
+        for name, content in files.items():
+            draft = Path(unfinished) / name
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+        for name in files:
+            try:
+                # A link, unlike a rename, fails where the name is taken.
+                os.link(Path(unfinished) / name, folder / name)
+            except FileExistsError as error:
+                raise InputFileError(f"out must not hold {name} yet: {folder / name}") from error

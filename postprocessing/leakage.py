@@ -1,0 +1,152 @@
+"""The leakage budget of a fixed-length design: the most that may cross the channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from scipy.stats import binom
+
+from postprocessing.reconciliation import QCLDPCCode, code_family
+from postprocessing.rounds import RoundProbabilities
+
+# Accepted or not, verified or not: one bit each.
+VERDICT_BITS = 2
+
+
+@dataclass(frozen=True)
+class LeakagePlan:
+    """What a run may disclose.
+
+    Parameters
+    ----------
+    code : str
+        Name of the code, chosen from the expected QBER.
+    tag_bits : int
+        Length of the verification tag.
+    key_rounds, test_rounds : int
+        Quantiles the budget allows for.
+    frames, disclosed_frames : int
+        Frames allowed for, and how many of them may fail and be disclosed whole.
+    budget_bits : int
+        Most outcome-dependent bits on the transcript: tests, syndromes, frame flags, disclosed
+        frames, tag and verdicts.
+    over_budget_probability : float
+        Union bound on the probability that honest devices need more.
+    """
+
+    code: str
+    tag_bits: int
+    key_rounds: int
+    test_rounds: int
+    frames: int
+    disclosed_frames: int
+    budget_bits: int
+    over_budget_probability: float
+
+
+def plan_leakage(
+    rounds: int,
+    probabilities: RoundProbabilities,
+    qber: float,
+    tag_bits: int,
+    completeness: float,
+) -> LeakagePlan | None:
+    """Fix code and leakage budget from expected values.
+
+    The key and the test rounds are allowed their (1 − completeness/8) quantile each, and as many
+    failed frames as keep the probability of more below completeness/4.
+
+    Parameters
+    ----------
+    rounds : int
+        Heralded rounds n.
+    probabilities : RoundProbabilities
+        How often a round is key or test.
+    qber : float
+        Expected error rate of the key rounds.
+    tag_bits : int
+        Length of the verification tag.
+    completeness : float
+        Abort probability allowed to honest devices in all.
+
+    Returns
+    -------
+    LeakagePlan or None
+        The plan of the smallest budget; None when no code serves this QBER.
+    """
+    quantile = 1 - completeness / 8
+    key_rounds = int(binom.ppf(quantile, rounds, probabilities.key))
+    test_rounds = int(binom.ppf(quantile, rounds, probabilities.test))
+    rest = test_rounds + tag_bits + VERDICT_BITS
+    tails = float(
+        binom.sf(key_rounds, rounds, probabilities.key)
+        + binom.sf(test_rounds, rounds, probabilities.test)
+    )
+    plans = [
+        _plan_with(code, key_rounds, test_rounds, rest, qber, tag_bits, completeness / 4, tails)
+        for code in code_family()
+    ]
+    return min((p for p in plans if p is not None), key=lambda p: p.budget_bits, default=None)
+
+
+def expected_leakage(
+    rounds: int, probabilities: RoundProbabilities, qber: float, tag_bits: int
+) -> float:
+    """Return a smooth estimate of the leakage budget, for optimising the settings.
+
+    Parameters are those of `plan_leakage`. Without a code for this QBER the whole key counts as
+    leaked.
+    """
+    per_key_round, constant = _best_rate(rounds, qber)
+    return (
+        rounds * (probabilities.key * per_key_round + probabilities.test)
+        + constant
+        + tag_bits
+        + VERDICT_BITS
+    )
+
+
+@lru_cache(maxsize=64)
+def _best_rate(rounds: int, qber: float) -> tuple[float, float]:
+    """Return leaked bits per key round and the constant of disclosed frames, for typical settings.
+
+    The code hardly depends on how many of the rounds are key rounds, so it is chosen once.
+    """
+    typical = RoundProbabilities(key=0.85, test=0.015)
+    plan = plan_leakage(rounds, typical, qber, tag_bits=0, completeness=1e-2)
+    if plan is None:
+        return 1.0, 0.0
+    code = next(c for c in code_family() if c.name == plan.code)
+    disclosed = min(plan.disclosed_frames * code.frame_bits, plan.key_rounds)
+    return (code.syndrome_bits + 1) / code.frame_bits, float(disclosed)
+
+
+def _plan_with(
+    code: QCLDPCCode,
+    key_rounds: int,
+    test_rounds: int,
+    rest: int,
+    qber: float,
+    tag_bits: int,
+    failure_share: float,
+    tails: float,
+) -> LeakagePlan | None:
+    """Return the plan with one code, None where more than 1 % of its frames fail."""
+    error_rate = code.frame_error_rate(qber)
+    if error_rate > 0.01:
+        return None
+    frames = -(-key_rounds // code.frame_bits)
+    disclosed = int(binom.isf(failure_share, frames, error_rate))
+    disclosed_bits = min(disclosed * code.frame_bits, key_rounds)
+    budget = frames * (code.syndrome_bits + 1) + disclosed_bits + rest
+    return LeakagePlan(
+        code=code.name,
+        tag_bits=tag_bits,
+        key_rounds=key_rounds,
+        test_rounds=test_rounds,
+        frames=frames,
+        disclosed_frames=disclosed,
+        budget_bits=budget,
+        over_budget_probability=tails + float(binom.sf(disclosed, frames, error_rate)),
+    )

@@ -1,0 +1,100 @@
+"""Verification that both parties hold the same bits, by an almost universal hash.
+
+The bits make blocks m_1 … m_B of 128, elements of GF(2^128); a random element r gives the value
+Σ m_i r^(B − i + 1), of which the tag is the lowest t coefficients. Two different strings of one
+length differ in blocks d_i that are not all zero, and have equal tags exactly if
+Σ d_i r^(B − i + 1) is one of the 2^(128 − t) elements v whose t lowest coefficients are zero. For
+each v that is an equation in r of degree 1 to B (all terms but v carry a power of r), with at most
+B roots. Hence the tags of different strings agree with probability at most B 2^−t (Carter and
+Wegman, J. Comput. Syst. Sci. 22, 265 (1981); den Boer, J. Comput. Secur. 2, 65 (1993)).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.reconciliation import _hash_kernels
+
+_BLOCK_BITS = 128
+SEED_BYTES = _BLOCK_BITS // 8
+
+
+def tag_length(bits_count: int, correctness: float) -> int:
+    """Return the least tag length that makes the correctness error at most `correctness`.
+
+    Parameters
+    ----------
+    bits_count : int
+        Length of the strings, at least 0.
+    correctness : float
+        Allowed probability that different strings pass, in (0, 1).
+
+    Returns
+    -------
+    int
+        ⌈log2(B / correctness)⌉ with B blocks of 128 bits, at most 128.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If an argument is outside its range, or 128 bits are not enough.
+    """
+    if bits_count < 0:
+        raise InvalidArgumentError("bits_count", bits_count, "at least 0")
+    if not 0 < correctness < 1:
+        raise InvalidArgumentError("correctness", correctness, "in (0, 1)")
+    blocks = max(1, -(-bits_count // _BLOCK_BITS))
+    length = math.ceil(math.log2(blocks) - math.log2(correctness))
+    if length > _BLOCK_BITS:
+        allowed = f"at least {blocks * 2.0**-_BLOCK_BITS:.3g} for {bits_count} bits"
+        raise InvalidArgumentError("correctness", correctness, allowed)
+    return length
+
+
+def verification_tag(bits: npt.NDArray[np.uint8], seed: bytes, tag_bits: int) -> bytes:
+    """Return the tag of a string of bits.
+
+    Parameters
+    ----------
+    bits : ndarray of uint8, shape (length,)
+        The string, 0 or 1. Bit j of block i is ``bits[128 i + j]``, the coefficient of x^j; the
+        last block is padded with zeros, so strings to compare must have one length.
+    seed : bytes
+        The 16 bytes of r, drawn uniformly after both strings are fixed; little-endian, so that the
+        lowest bit of the first byte is the coefficient of x^0.
+    tag_bits : int
+        Length t of the tag in bits, 1 to 128.
+
+    Returns
+    -------
+    bytes
+        The coefficients of x^0 … x^(t−1), little-endian, in ⌈t/8⌉ bytes whose unused bits are zero.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `bits` is not a vector of 0 and 1 in uint8, the seed is not 16 bytes or `tag_bits` is
+        outside its range.
+    """
+    if bits.ndim != 1 or bits.dtype != np.uint8:
+        allowed = "a vector of uint8"
+        raise InvalidArgumentError("bits", f"{bits.dtype} of shape {bits.shape}", allowed)
+    if bits.size and int(bits.max()) > 1:
+        raise InvalidArgumentError("bits", int(bits.max()), "bits 0 or 1")
+    if len(seed) != SEED_BYTES:
+        raise InvalidArgumentError("seed", f"{len(seed)} bytes", f"{SEED_BYTES} bytes")
+    if not 1 <= tag_bits <= _BLOCK_BITS:
+        raise InvalidArgumentError("tag_bits", tag_bits, "between 1 and 128")
+    blocks = np.zeros((-(-len(bits) // _BLOCK_BITS), SEED_BYTES), dtype=np.uint8)
+    packed = np.packbits(bits, bitorder="little")
+    blocks.ravel()[: len(packed)] = packed
+    multiplier = np.frombuffer(seed, dtype="<u8").astype(np.uint64)
+    tables = _hash_kernels.multiplication_tables(multiplier)
+    words = blocks.view("<u8").astype(np.uint64, copy=False)
+    value = _hash_kernels.polynomial(words, tables)
+    number = int(value[0]) | int(value[1]) << 64
+    return (number & ((1 << tag_bits) - 1)).to_bytes(-(-tag_bits // 8), "little")

@@ -1,0 +1,177 @@
+"""What the CHSH game says about the entropy of the reference outcome, round by round."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import xlog1py, xlogy
+
+from postprocessing.errors import InvalidArgumentError
+
+Real = TypeVar("Real", float, npt.NDArray[np.float64])
+
+TSIRELSON_BOUND = 2 * math.sqrt(2)
+LOCAL_WIN_PROBABILITY = 0.75
+QUANTUM_WIN_PROBABILITIES = ((2 - math.sqrt(2)) / 4, (2 + math.sqrt(2)) / 4)
+
+# Values computed elsewhere may leave the quantum range by rounding alone; this much is forgiven.
+_ROUNDING = 1e-12
+
+
+def binary_entropy(probability: Real) -> Real:
+    """Return the binary entropy h(x) = −x log2 x − (1 − x) log2(1 − x).
+
+    Parameters
+    ----------
+    probability : float or ndarray
+        x in [0, 1].
+
+    Returns
+    -------
+    float or ndarray
+        Entropy in bits, accurate relative to itself near 0 and near 1.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a value is outside [0, 1].
+
+    Examples
+    --------
+    >>> float(binary_entropy(0.5))
+    1.0
+    """
+    if not np.all((probability >= 0) & (probability <= 1)):
+        raise InvalidArgumentError("probability", probability, "in [0, 1]")
+    # 1 − x is exact for x ≥ 1/2, so the smaller of the two loses nothing.
+    small = np.minimum(probability, 1 - probability)
+    return cast(Real, (0.0 - xlogy(small, small) - xlog1py(1 - small, -small)) / math.log(2))
+
+
+def win_probability(chsh: Real) -> Real:
+    """Return the probability w = 1/2 + S/8 of winning the CHSH game at the CHSH value S.
+
+    Parameters
+    ----------
+    chsh : float or ndarray
+        S in [−2√2, 2√2]; excess within 1e-12 is taken for rounding and removed.
+
+    Returns
+    -------
+    float or ndarray
+        w in [(2 − √2)/4, (2 + √2)/4].
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a value is outside the quantum range.
+    """
+    if not np.all(np.abs(chsh) <= TSIRELSON_BOUND * (1 + _ROUNDING)):
+        raise InvalidArgumentError("chsh", chsh, "in [−2√2, 2√2]")
+    return cast(Real, np.clip(0.5 + chsh / 8, *QUANTUM_WIN_PROBABILITIES))
+
+
+def chsh_value(win_probability: Real) -> Real:
+    """Return the CHSH value S = 8w − 4 at the win probability w.
+
+    Parameters
+    ----------
+    win_probability : float or ndarray
+        w in [(2 − √2)/4, (2 + √2)/4]; excess within 1e-12 is taken for rounding and removed.
+
+    Returns
+    -------
+    float or ndarray
+        S in [−2√2, 2√2].
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a value is outside the quantum range.
+    """
+    return cast(
+        Real, np.clip(8 * _in_range(win_probability) - 4, -TSIRELSON_BOUND, TSIRELSON_BOUND)
+    )
+
+
+def chsh_entropy(win_probability: Real) -> Real:
+    """Return η(w), the least von Neumann entropy of the reference outcome given everything else.
+
+    η(w) = 1 − h((1 + C)/2) with C = √(S²/4 − 1), S = 8w − 4 (Acín et al., PRL 98, 230501 (2007));
+    0 for w ≤ 3/4. It is convex and increasing, and tight: 1 at the Tsirelson bound.
+
+    Parameters
+    ----------
+    win_probability : float or ndarray
+        w in [(2 − √2)/4, (2 + √2)/4]; excess within 1e-12 is taken for rounding and removed.
+
+    Returns
+    -------
+    float or ndarray
+        Entropy in bits per round, in [0, 1].
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a value is outside the quantum range.
+    """
+    return entropy_of_coherence(coherence(_in_range(win_probability)))
+
+
+def chsh_entropy_slope(win_probability: Real) -> Real:
+    """Return dη/dw of `chsh_entropy`; 0 for w ≤ 3/4, infinite at the Tsirelson bound.
+
+    Parameters
+    ----------
+    win_probability : float or ndarray
+        w in [(2 − √2)/4, (2 + √2)/4]; excess within 1e-12 is taken for rounding and removed.
+
+    Returns
+    -------
+    float or ndarray
+        Slope in bits per round and unit of win probability. At the kink w = 3/4 the left
+        derivative; the right one is 4/ln 2.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a value is outside the quantum range.
+    """
+    c = coherence(_in_range(win_probability))
+    with np.errstate(divide="ignore"):
+        slope: Real = slope_of_coherence(np.maximum(c, 1e-150)) * (c > 0)
+    return slope
+
+
+def coherence(win_probability: Real) -> Real:
+    """Return C = √(S²/4 − 1) for w in the quantum range, 0 for w ≤ 3/4, 1 at the Tsirelson bound.
+
+    The product form keeps its relative accuracy down to the local bound.
+    """
+    squared = np.maximum(4 * win_probability - 3, 0.0) * (4 * win_probability - 1)
+    at_top = win_probability >= QUANTUM_WIN_PROBABILITIES[1]
+    return cast(Real, np.sqrt(np.minimum(squared + at_top, 1.0)))
+
+
+def entropy_of_coherence(c: Real) -> Real:
+    """Return η = 1 − h((1 + C)/2) for C in [0, 1]."""
+    return cast(Real, (xlog1py(1 + c, c) + xlog1py(1 - c, -c)) / (2 * math.log(2)))
+
+
+def slope_of_coherence(c: Real) -> Real:
+    """Return dη/dw for C in (0, 1), where w = 1/2 + √(1 + C²)/4."""
+    slope: Real = 4 / math.log(2) * np.sqrt(1 + c * c) * np.arctanh(c) / c
+    return slope
+
+
+def _in_range(win_probability: Real) -> Real:
+    """Check the quantum range and remove an excess that is rounding alone."""
+    low, high = QUANTUM_WIN_PROBABILITIES
+    if not np.all((win_probability >= low - _ROUNDING) & (win_probability <= high + _ROUNDING)):
+        raise InvalidArgumentError(
+            "win_probability", win_probability, "in [(2 − √2)/4, (2 + √2)/4]"
+        )
+    return cast(Real, np.clip(win_probability, low, high))

@@ -1,0 +1,254 @@
+"""Composable key lengths of finite blocks, and the acceptance test they rest on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scipy.special import betainc, ndtri
+
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.rounds import RoundProbabilities
+from postprocessing.security.tan22 import Extractor, Tan22Block, Tan22Parameters, Tan22Terms
+from postprocessing.security.tan22_optimum import best_parameters
+
+
+@dataclass(frozen=True)
+class EpsilonSplit:
+    """How the soundness of a protocol is divided: ε = ε_sec + 2 ε_cor.
+
+    The correctness error counts twice since the score of `tan22` is computed from corrected
+    strings (Tan et al., Quantum 6, 880 (2022)).
+
+    Parameters
+    ----------
+    secrecy : float
+        ε_sec in (0, 1): trace distance of the key from an ideal one, times the probability of
+        not aborting.
+    correctness : float
+        ε_cor in (0, 1): probability that the keys differ and nobody aborts.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a part is outside its range or the soundness reaches 1.
+    """
+
+    secrecy: float
+    correctness: float
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if not 0 < self.secrecy < 1:
+            raise InvalidArgumentError("secrecy", self.secrecy, "in (0, 1)")
+        if not 0 < self.correctness < 1:
+            raise InvalidArgumentError("correctness", self.correctness, "in (0, 1)")
+        if not self.soundness < 1:
+            allowed = "a split whose secrecy + 2 correctness is below 1"
+            raise InvalidArgumentError("epsilons", (self.secrecy, self.correctness), allowed)
+
+    @classmethod
+    def from_soundness(cls, soundness: float) -> EpsilonSplit:
+        """Give secrecy nine tenths of `soundness` in (0, 1), correctness one twentieth."""
+        if not 0 < soundness < 1:
+            raise InvalidArgumentError("soundness", soundness, "in (0, 1)")
+        return cls(secrecy=0.9 * soundness, correctness=0.05 * soundness)
+
+    @property
+    def soundness(self) -> float:
+        """ε_sec + 2 ε_cor."""
+        return self.secrecy + 2 * self.correctness
+
+
+@dataclass(frozen=True)
+class KeyLength:
+    """The length of the secret key, with the account that leads to it.
+
+    Parameters
+    ----------
+    bits : int
+        Key length, rounded down, never negative.
+    unclipped : float
+        The bound before rounding and clipping; negative where no key is left.
+    terms : Tan22Terms
+        The contributions in bits.
+    parameters : Tan22Parameters
+        The free parameters the bound was evaluated at.
+    """
+
+    bits: int
+    unclipped: float
+    terms: Tan22Terms
+    parameters: Tan22Parameters
+
+
+def tan22_key_length(
+    *,
+    rounds: int,
+    probabilities: RoundProbabilities,
+    tolerated_losses: float,
+    leaked_bits: float,
+    secrecy: float,
+    extractor: Extractor = "two_universal",
+    parameters: Tan22Parameters | None = None,
+) -> KeyLength:
+    """Return the fixed key length secure against coherent attacks if at most k tests are lost.
+
+    Entropy accumulation in the form of Tan et al., Quantum 6, 880 (2022), with the infimum of Liu
+    et al. (2021). The numbers here are to be fixed before the block is measured; the adversary's
+    state is fixed at the start, and nothing leaves the laboratories before the last herald.
+
+    Parameters
+    ----------
+    rounds : int
+        Heralded rounds n, discarded ones included.
+    probabilities : RoundProbabilities
+        How often a heralded round is a key or a test round.
+    tolerated_losses : float
+        k, the largest number of lost tests that is accepted, in [0, n]; usually whole.
+    leaked_bits : float
+        Every public bit that depends on the raw keys: error correction, published test outcomes
+        of the reference party, verification tags.
+    secrecy : float
+        ε_sec = max{ε_EA, ε_PA + 2 ε_s} in (0, 1); ε_EA takes all of it.
+    extractor : {"two_universal", "trevisan"}, optional
+        Family of hash functions of privacy amplification.
+    parameters : Tan22Parameters, optional
+        Free parameters, evaluated as they are; the best ones by default.
+
+    Returns
+    -------
+    KeyLength
+        Length, terms and parameters.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If an argument is outside its range, or the parameters need more secrecy than given.
+
+    Examples
+    --------
+    >>> marks = RoundProbabilities.announced(0.05)
+    >>> key = tan22_key_length(rounds=10**8, probabilities=marks, tolerated_losses=817_000,
+    ...                        leaked_bits=1.2e7, secrecy=0.9e-10)
+    >>> round(key.bits / 10**8, 3)
+    0.509
+    """
+    block = Tan22Block(
+        rounds=rounds,
+        probabilities=probabilities,
+        threshold=threshold_win_probability(tolerated_losses, rounds, probabilities.test),
+        leaked_bits=leaked_bits,
+        secrecy=secrecy,
+        extractor=extractor,
+    )
+    chosen = best_parameters(block) if parameters is None else parameters
+    terms = block.terms(chosen)
+    unclipped = block.length(terms)
+    return KeyLength(max(0, math.floor(unclipped)), unclipped, terms, chosen)
+
+
+def threshold_win_probability(
+    tolerated_losses: float, rounds: int, test_probability: float
+) -> float:
+    """Return w_thr = 1 − k/(n p_test), the accepted win probability at k lost tests.
+
+    Parameters
+    ----------
+    tolerated_losses : float
+        k in [0, n].
+    rounds : int
+        Heralded rounds n ≥ 1.
+    test_probability : float
+        p_test in (0, 1).
+
+    Returns
+    -------
+    float
+        w_thr, at most 1; negative if more losses are accepted than tests expected.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If an argument is outside its range.
+    """
+    _check_tests(rounds, test_probability)
+    if not 0 <= tolerated_losses <= rounds:
+        raise InvalidArgumentError("tolerated_losses", tolerated_losses, "in [0, rounds]")
+    return 1 - tolerated_losses / (rounds * test_probability)
+
+
+def tolerated_test_losses(
+    rounds: int, test_probability: float, win_probability: float, completeness_share: float
+) -> int:
+    """Return the smallest k that honest devices exceed with at most a given probability.
+
+    P(Bin(n, p_test (1 − w)) > k) ≤ share. It decides how often honest devices abort and has no
+    part in security.
+
+    Parameters
+    ----------
+    rounds : int
+        Heralded rounds n ≥ 1.
+    test_probability : float
+        p_test in (0, 1).
+    win_probability : float
+        w of the honest devices, in [0, 1].
+    completeness_share : float
+        Probability of aborting for this reason, in (0, 1).
+
+    Returns
+    -------
+    int
+        k, in [0, n].
+
+    Raises
+    ------
+    InvalidArgumentError
+        If an argument is outside its range.
+    """
+    _check_honest_tests(rounds, test_probability, win_probability, completeness_share)
+    lose = test_probability * (1 - win_probability)
+    excluded, accepted = -1, int(rounds)
+    while accepted - excluded > 1:
+        middle = (excluded + accepted) // 2
+        # P(Bin > k) as an incomplete beta function: exact, and free of 32-bit counts.
+        if betainc(middle + 1.0, float(rounds - middle), lose) <= completeness_share:
+            accepted = middle
+        else:
+            excluded = middle
+    return accepted
+
+
+def approximate_test_losses(
+    rounds: int, test_probability: float, win_probability: float, completeness_share: float
+) -> float:
+    """Return the normal approximation of `tolerated_test_losses`, smooth in all arguments.
+
+    For searches, where the jumps of the exact count would be taken for maxima. Arguments and
+    errors are those of `tolerated_test_losses`.
+    """
+    _check_honest_tests(rounds, test_probability, win_probability, completeness_share)
+    lose = test_probability * (1 - win_probability)
+    mean, deviation = rounds * lose, math.sqrt(rounds * lose * (1 - lose))
+    losses = mean - float(ndtri(completeness_share)) * deviation
+    return min(max(losses, 0.0), float(rounds))
+
+
+def _check_tests(rounds: int, test_probability: float) -> None:
+    """Check what every statement on the number of tests needs."""
+    if not 1 <= rounds < math.inf:
+        raise InvalidArgumentError("rounds", rounds, "a positive number")
+    if not 0 < test_probability < 1:
+        raise InvalidArgumentError("test_probability", test_probability, "in (0, 1)")
+
+
+def _check_honest_tests(
+    rounds: int, test_probability: float, win_probability: float, completeness_share: float
+) -> None:
+    """Check what statements on honest devices need."""
+    _check_tests(rounds, test_probability)
+    if not 0 <= win_probability <= 1:
+        raise InvalidArgumentError("win_probability", win_probability, "in [0, 1]")
+    if not 0 < completeness_share < 1:
+        raise InvalidArgumentError("completeness_share", completeness_share, "in (0, 1)")

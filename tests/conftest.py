@@ -1,0 +1,42 @@
+"""Fixtures shared by all tests: honest rounds of a short link, and ways to make records."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from emulator.distribution import JointDistribution
+from emulator.optics import Link
+from emulator.protocols.entangled_coherent import SETTINGS, EntangledCoherent
+from postprocessing.messages import Message
+
+
+@pytest.fixture(scope="session")
+def honest() -> JointDistribution:
+    """100 km without misalignment, the scheme's optimal intensity."""
+    return EntangledCoherent(Link(distance_km=100)).joint_distribution()
+
+
+@pytest.fixture(scope="session")
+def classical() -> JointDistribution:
+    """Devices that always answer +1: the best local strategy at QBER 0, with S = 2."""
+    table = np.zeros((3, 2, 3, 2, 2))
+    table[:, :, 1, 0, 0] = 0.01
+    table[:, :, 0, 0, 0] = 0.99
+    return JointDistribution(SETTINGS, ("none", "D1", "D2"), table)
+
+
+@pytest.fixture(scope="session")
+def payload():
+    """Return a message as bytes, field by field."""
+
+    def to_bytes(message: Message) -> bytes:
+        parts = [type(message).__name__.encode()]
+        for field in fields(message):
+            value = getattr(message, field.name)
+            parts.append(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
+        return b"|".join(parts)
+
+    return to_bytes

@@ -1,0 +1,175 @@
+"""The command as its users meet it: exit codes, one clear line for bad input, files, JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from emulator.cli import app
+from emulator.scenario import Scenario, preset_names
+
+SHORT = ["--security", "asymptotic", "--rounds", "2e5", "--seed", "7"]
+REPORT_KEYS = {
+    "scheme", "outcome", "abort_reason", "seed", "pulses", "heralded_rounds", "key_rounds",
+    "test_rounds", "gain", "chsh", "qber", "leaked_bits", "reconciliation_efficiency", "frames",
+    "failed_frames", "design", "key_length", "asymptotic_key_length", "keys_match", "key_sha256",
+    "rates_per_pulse", "timings_s", "versions",
+}  # fmt: skip
+
+
+def _call(*arguments: str):
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_run_writes_equal_private_keys_and_a_report(tmp_path):
+    result = _call("run", *SHORT, "--out", str(tmp_path), "--json")
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)
+    assert report.keys() >= REPORT_KEYS
+    assert report == json.loads((tmp_path / "report.json").read_text())
+    alice, bob = ((tmp_path / name).read_bytes() for name in ("alice.key", "bob.key"))
+    assert alice == bob
+    assert 8 * len(alice) == report["key_length"] == report["asymptotic_key_length"] > 0
+    assert report["key_sha256"] == hashlib.sha256(alice).hexdigest()
+    assert (report["outcome"], report["keys_match"]) == ("key", True)
+    assert report["security"] == "asymptotic: not secure at finite size"
+    for name in ("gain", "chsh", "qber"):
+        assert abs(report[name]["deviation"]) < 5
+    for path in tmp_path.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_table_shows_the_comparison():
+    result = _call("run", *SHORT)
+    assert result.exit_code == 0
+    for text in ("CHSH value", "QBER", "deviation", "asymptotic: not secure at finite size"):
+        assert text in result.stdout
+
+
+def test_same_seed_same_key():
+    hashes = [json.loads(_call("run", *SHORT, "--json").stdout)["key_sha256"] for _ in range(2)]
+    assert hashes[0] == hashes[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--rounds", "1000"], "no key length under this design"),
+        (["--distance-km", "470"], "no positive key rate at any mean photon number"),
+        (["--pulses", "10"], "too few heralded rounds"),
+    ],
+)
+def test_aborts_are_results(tmp_path, arguments, reason):
+    result = _call("run", *arguments, "--seed", "1", "--out", str(tmp_path), "--json")
+    assert result.exit_code == 3
+    report = json.loads(result.stdout)
+    assert (report["outcome"], report["abort_reason"]) == ("aborted", reason)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+    assert report["keys_match"] is None
+    assert report["rates_per_pulse"]["achieved"] == 0
+    assert _call("run", *arguments, "--seed", "1").exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["run", "--distance-km", "-1"], "distance_km must be .*, got -1"),
+        (["run", "--detector-efficiency", "1.2"], "detector_efficiency must be .*, got 1.2"),
+        (["run", "--misalignment-error", "nan"], "misalignment_error must be .*, got 'nan'"),
+        (["run", "--dark-count-probability", "x"], "dark_count_probability must be .*, got 'x'"),
+        (["run", "--mean-photon-number", "0"], "mean_photon_number must be .*, got 0"),
+        (["run", "--rounds", "0"], "rounds must be greater than or equal to 1, got '?0'?"),
+        (["run", "--rounds", "1.5"], "rounds must be a valid integer.*, got '?1.5'?"),
+        (["run", "--rounds", "10", "--pulses", "10"], "rounds must be given, or else pulses"),
+        (["run", "--seed", "-3"], "seed must be greater than or equal to 0, got '?-3'?"),
+        (["run", "--soundness", "2"], r"soundness must be a probability in \(0, 1\), got 2"),
+        (["run", "--scheme", "bb84"], "scheme must be 'ecs', got 'bb84'"),
+        (["run", "--security", "magic"], "security must be 'tan22' or 'asymptotic', got 'magic'"),
+        (["run", "ecs-1000km"], "scenario must be a path ending in .toml or one of ecs-100km"),
+        (["run", "missing.toml"], "scenario must be a readable TOML file, got 'missing.toml'"),
+        (["predict", "--distance-km", "inf"], "distance_km must be .*, got 'inf'"),
+    ],
+)
+def test_bad_input_gets_one_clear_line(arguments, line):
+    result = _call(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert re.fullmatch(f"error: {line}.*\n", result.stderr)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("distance_km = ", "scenario must be valid TOML"),
+        ("distance = 3\nrounds = 1e6", "parameter must be among scheme, .* got 'distance'"),
+        ("distance_km = 3", "rounds must be given, or else pulses"),
+        ("distance_km = [3]\nrounds = 5", "distance_km must be a valid number, got"),
+    ],
+)
+def test_bad_scenario_files(tmp_path, text, line):
+    path = tmp_path / "scenario.toml"
+    path.write_text(text)
+    result = _call("run", str(path))
+    assert result.exit_code == 2
+    assert re.fullmatch(f"error: {line}.*\n", result.stderr)
+
+
+def test_output_folder_with_keys_is_refused_before_the_run(tmp_path):
+    (tmp_path / "alice.key").write_bytes(b"old")
+    started = time.perf_counter()
+    result = _call("run", "--rounds", "1e10", "--out", str(tmp_path))
+    assert result.exit_code == 2
+    assert "out must be a folder without earlier output" in result.stderr
+    assert (tmp_path / "alice.key").read_bytes() == b"old"
+    assert time.perf_counter() - started < 60
+
+
+def test_every_parameter_is_a_flag_of_both_verbs():
+    for verb in ("run", "predict"):
+        usage = _call(verb, "--help").stdout
+        for name in Scenario.model_fields:
+            assert f"--{name.replace('_', '-')}" in usage
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_presets_are_valid_and_predict_a_key(preset):
+    result = _call("predict", preset, "--json")
+    values = json.loads(result.stdout)
+    assert values.keys() >= {
+        "gain", "chsh", "qber", "key_rate_per_pulse", "plob_bound", "mean_photon_number",
+    }  # fmt: skip
+    assert values["key_rate_per_pulse"] > 0
+
+
+def test_prediction_without_a_rate_is_null_not_nan():
+    values = json.loads(_call("predict", "--distance-km", "470", "--json").stdout)
+    assert values["key_rate_per_pulse"] == 0
+    assert values["mean_photon_number"] is values["gain"] is values["chsh"] is None
+
+
+def test_scenario_file_and_flags_agree(tmp_path):
+    path = tmp_path / "scenario.toml"
+    path.write_text("distance_km = 50\nmisalignment_error = 0.03\nrounds = 1e7\n")
+    flags = ["--distance-km", "50", "--misalignment-error", "0.03"]
+    assert _call("predict", str(path)).stdout == _call("predict", *flags).stdout
+
+
+def test_interrupt_leaves_no_key(tmp_path):
+    """Ctrl-C in the middle of a long run ends it at once, with an empty output folder."""
+    command = [Path(sys.executable).parent / "diqkd", "run", "--rounds", "3e8", "--out", tmp_path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        time.sleep(4)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
+    assert process.returncode not in (0, 2, 3)
+    assert list(tmp_path.iterdir()) == []

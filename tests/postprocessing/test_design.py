@@ -1,0 +1,134 @@
+"""The design: frozen before data, its budget, thresholds and predicted abort probability."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from scipy.stats import binom
+
+from emulator.optics import Link
+from emulator.protocols.entangled_coherent import SETTINGS, EntangledCoherent
+from postprocessing.design import ExpectedValues, Security, whole_bytes
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.leakage import VERDICT_BITS, plan_leakage
+from postprocessing.reconciliation import get_code, tag_length
+from postprocessing.rounds import RoundProbabilities
+from postprocessing.security import tan22_key_length
+
+PROBABILITIES = RoundProbabilities(key=0.82, test=0.0176)
+
+
+@pytest.fixture(scope="module")
+def design(honest):
+    return Security().design(honest, 10**7)
+
+
+def test_model_distribution_and_numbers_give_the_same_design(honest, design):
+    model = EntangledCoherent(Link(distance_km=100))
+    assert Security().design(model, 10**7).fingerprint() == design.fingerprint()
+    numbers = ExpectedValues(SETTINGS, honest.chsh, honest.qber)
+    assert Security().design(numbers, 10**7).fingerprint() == design.fingerprint()
+
+
+def test_key_length_follows_from_the_frozen_parameters(design):
+    """Re-evaluating the bound at the frozen parameters gives the designed length."""
+    again = tan22_key_length(
+        rounds=design.heralded_rounds,
+        probabilities=design.local_settings.rounds,
+        tolerated_losses=design.tolerated_test_losses,
+        leaked_bits=design.leakage.budget_bits,
+        secrecy=design.epsilons.secrecy,
+        parameters=design.length.parameters,
+    )
+    assert design.key_length == whole_bytes(again.bits) > 0
+    assert design.key_length % 8 == 0
+
+
+def test_soundness_is_fully_spent_and_not_overspent(design):
+    assert design.epsilons.secrecy + 2 * design.epsilons.correctness <= 1e-10 * (1 + 1e-12)
+    assert design.length.parameters.secrecy <= design.epsilons.secrecy
+
+
+def test_key_length_is_fixed_within_the_budget(design):
+    budget = int(design.leakage_budget_bits)
+    for key_rounds in (8_000_000, 8_500_000):
+        for leaked in (0, budget):
+            assert design.final_key_length(key_rounds, leaked) == design.key_length
+    assert design.final_key_length(8_000_000, budget + 1) == 0
+    assert design.final_key_length(design.key_length - 8, 0) == 0
+
+
+def test_predicted_abort_probability_meets_completeness(design):
+    assert 0 < design.predicted_abort_probability <= design.completeness
+
+
+@pytest.mark.parametrize("qber", [0.0, 7e-6, 1e-3, 0.01, 0.03, 0.1])
+def test_budget_covers_its_parts(qber):
+    """Tests, syndromes, flags, disclosed frames, tag and verdicts, each at its quantile."""
+    n, completeness = 10**7, 1e-2
+    tag_bits = tag_length(n, 5e-12)
+    plan = plan_leakage(n, PROBABILITIES, qber, tag_bits, completeness)
+    code = get_code(plan.code)
+    assert binom.sf(plan.key_rounds, n, PROBABILITIES.key) <= completeness / 8
+    assert binom.sf(plan.test_rounds, n, PROBABILITIES.test) <= completeness / 8
+    assert plan.frames * code.frame_bits >= plan.key_rounds
+    failures = binom.sf(plan.disclosed_frames, plan.frames, code.frame_error_rate(qber))
+    assert failures <= completeness / 4
+    parts = (
+        plan.test_rounds
+        + plan.frames * (code.syndrome_bits + 1)
+        + plan.disclosed_frames * code.frame_bits
+        + tag_bits
+        + VERDICT_BITS
+    )
+    assert plan.budget_bits == parts
+    assert plan.over_budget_probability <= completeness / 2
+
+
+def test_no_code_beyond_ten_percent_means_no_key():
+    assert plan_leakage(10**6, PROBABILITIES, 0.3, 60, 1e-2) is None
+    design = Security(method="asymptotic").design(ExpectedValues(SETTINGS, 2.8, 0.3), 10**6)
+    assert (design.leakage, design.key_length, design.leakage_budget_bits) == (None, 0, 0)
+
+
+def test_few_rounds_give_no_key(honest):
+    assert Security().design(honest, 10_000).key_length == 0
+
+
+def test_local_chsh_value_gives_no_key():
+    for method in ("tan22", "asymptotic"):
+        values = ExpectedValues(SETTINGS, 2.0, 0.0)
+        assert Security(method=method).design(values, 10**7).key_length == 0
+
+
+def test_asymptotic_design_says_what_it_is(honest):
+    design = Security(method="asymptotic").design(honest, 10**6)
+    assert design.label == "asymptotic: not secure at finite size"
+    assert design.to_dict()["label"] == design.label
+    assert design.local_settings == Security().design(honest, 10**6).local_settings
+
+
+def test_fingerprint_depends_on_every_frozen_number(design):
+    changed = dataclasses.replace(design, tolerated_test_losses=design.tolerated_test_losses + 1)
+    assert changed.fingerprint() != design.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: Security(soundness=0.0), r"soundness must be a probability in \(0, 1\), got 0.0"),
+        (lambda: Security(completeness=float("nan")), "completeness must be a probability"),
+        (lambda: Security(method="af18"), "method must be one of"),
+        (lambda: _design(chsh=2.5, qber=0.7, rounds=10), "qber must be in"),
+        (lambda: _design(chsh=3.0, qber=0.1, rounds=10), "chsh must be in"),
+        (lambda: _design(chsh=2.5, qber=0.1, rounds=0), "heralded_rounds must be at least 1"),
+    ],
+)
+def test_bad_requests_are_refused(make, match):
+    with pytest.raises(InvalidArgumentError, match=match):
+        make()
+
+
+def _design(chsh, qber, rounds):
+    return Security().design(ExpectedValues(SETTINGS, chsh, qber), rounds)

@@ -1,0 +1,258 @@
+"""The endpoints: order of messages, leakage, what each side may depend on, and every abort."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from emulator.runner import distill_emulated
+from emulator.sampling import Sampler, Stream, byte_source, emulate
+from postprocessing.channel import Transcript
+from postprocessing.design import Design, Security
+from postprocessing.errors import InvalidArgumentError, ProtocolError
+from postprocessing.messages import (
+    Abort,
+    Acceptance,
+    AmplificationSeed,
+    DisclosedFrames,
+    DisclosedTests,
+    FrameStatus,
+    SettingsAnnouncement,
+    Syndromes,
+    ThinningCoins,
+    Verification,
+    VerificationVerdict,
+)
+from postprocessing.parties import Corrector, Reference
+from postprocessing.pipeline import distill
+from postprocessing.randomness import PartyRandomness
+from postprocessing.rounds import PartyRecord
+
+ROUNDS = 300_000
+
+
+@pytest.fixture(scope="module")
+def design(honest) -> Design:
+    """A short design: the asymptotic length, so that few rounds suffice."""
+    return Security(method="asymptotic").design(honest, ROUNDS)
+
+
+@pytest.fixture(scope="module")
+def emulated(honest, design):
+    """Honest rounds under the design."""
+    return emulate(Sampler(honest, design.local_settings, seed=1), rounds=ROUNDS)
+
+
+@pytest.fixture(scope="module")
+def finished(emulated, design):
+    """The report of the honest run."""
+    return distill_emulated(emulated, design, seed=1)
+
+
+def _kinds(transcript: Transcript) -> list[tuple[str, type]]:
+    return [(entry.sender, type(entry.message)) for entry in transcript.entries]
+
+
+def _with_noise(record: PartyRecord, rate: float, seed: int = 3) -> PartyRecord:
+    noise = np.random.default_rng(seed).random(len(record)) < rate
+    return dataclasses.replace(record, outcomes=record.outcomes ^ noise.astype(np.uint8))
+
+
+def test_equal_keys_of_the_designed_length(finished, design):
+    assert finished.abort_reason is None
+    assert finished.alice_key == finished.bob_key
+    leaked = finished.transcript.leaked_bits
+    assert finished.key_length == design.final_key_length(finished.key_rounds, leaked) > 0
+
+
+def test_order_of_messages(finished):
+    """Settings first, then coins, tests, syndromes, and seeds only at the end."""
+    assert _kinds(finished.transcript) == [
+        ("bob", SettingsAnnouncement),
+        ("alice", SettingsAnnouncement),
+        ("alice", ThinningCoins),
+        ("bob", DisclosedTests),
+        ("alice", Acceptance),
+        ("bob", Syndromes),
+        ("alice", FrameStatus),
+        ("bob", Verification),
+        ("alice", VerificationVerdict),
+        ("bob", AmplificationSeed),
+    ]
+
+
+def test_leakage_is_what_the_transcript_holds(finished):
+    """Count the outcome-dependent bits of the log by hand."""
+    by_kind = {type(e.message): e.message for e in finished.transcript.entries}
+    syndromes = by_kind[Syndromes]
+    assert syndromes.syndromes.shape[1] == -(-syndromes.syndrome_bits // 8)
+    bits = (
+        len(by_kind[DisclosedTests].outcomes)
+        + 1
+        + syndromes.syndromes.shape[0] * syndromes.syndrome_bits
+        + len(by_kind[FrameStatus].failed)
+        + by_kind[Verification].tag_bits
+        + 1
+    )
+    assert finished.transcript.leaked_bits == bits
+    assert len(by_kind[DisclosedTests].outcomes) == finished.tally.rounds
+
+
+def test_replaying_the_log_reproduces_every_message_and_the_leakage(
+    emulated, design, finished, payload
+):
+    """Each party, alone with its record and the logged messages of the other, says the same."""
+    bob = PartyRandomness(hash_seeds=byte_source(1, Stream.BOB_HASH_SEEDS))
+    alice = PartyRandomness(choices=byte_source(1, Stream.ALICE_CHOICES))
+    endpoints = Reference(emulated.bob, design, bob), Corrector(emulated.alice, design, alice)
+    for endpoint in endpoints:
+        said = list(endpoint.start())
+        for entry in finished.transcript.entries:
+            if entry.sender != endpoint.party:
+                said.extend(endpoint.receive(entry.message))
+        logged = [e.message for e in finished.transcript.entries if e.sender == endpoint.party]
+        assert [payload(message) for message in said] == [payload(message) for message in logged]
+        assert endpoint.leaked_bits == finished.transcript.leaked_bits
+
+
+def _messages_until_acceptance(report, sender, payload):
+    messages = []
+    for entry in report.transcript.entries:
+        if isinstance(entry.message, Acceptance):
+            break
+        if entry.sender == sender:
+            messages.append(payload(entry.message))
+    return messages
+
+
+@pytest.mark.parametrize(("replaced", "speaker"), [("alice", "bob"), ("bob", "alice")])
+def test_messages_do_not_depend_on_the_others_outcomes(
+    emulated, design, finished, payload, replaced, speaker
+):
+    """Replace one side's outcomes: up to accept/abort the other says the very same bytes."""
+    record = getattr(emulated, replaced)
+    others = np.random.default_rng(4).integers(0, 2, len(record), np.uint8)
+    changed = dataclasses.replace(
+        emulated, **{replaced: dataclasses.replace(record, outcomes=others)}
+    )
+    report = distill_emulated(changed, design, seed=1)
+    assert report.abort_reason == "too many lost tests"
+    said = _messages_until_acceptance(finished, speaker, payload)
+    assert len(said) == 2
+    assert _messages_until_acceptance(report, speaker, payload) == said
+
+
+def test_too_many_lost_tests_abort_before_reconciliation(emulated, design):
+    strict = dataclasses.replace(design, tolerated_test_losses=10)
+    report = distill_emulated(emulated, strict, seed=1)
+    assert report.abort_reason == "too many lost tests"
+    assert (report.alice_key, report.bob_key) == (None, None)
+    assert _kinds(report.transcript)[-1] == ("alice", Acceptance)
+
+
+def test_acceptance_is_a_count_of_lost_tests(emulated, design, finished):
+    """Exactly the tolerated number is accepted, one less is not."""
+    lost = finished.tally.lost
+    for tolerated, reason in ((lost, None), (lost - 1, "too many lost tests")):
+        limited = dataclasses.replace(design, tolerated_test_losses=tolerated)
+        assert distill_emulated(emulated, limited, seed=1).abort_reason == reason
+
+
+def test_undecodable_frames_are_disclosed_and_charged(emulated, design):
+    """With errors far beyond the design every frame fails; the log pays for every bit of it."""
+    noisy = dataclasses.replace(emulated, alice=_with_noise(emulated.alice, 0.2))
+    lenient = dataclasses.replace(design, tolerated_test_losses=ROUNDS)
+    report = distill_emulated(noisy, lenient, seed=1)
+    assert report.failed_frames == report.frames > 0
+    assert report.transcript.leaked_by(DisclosedFrames) == report.key_rounds
+    # Everything is public now, so nothing is left to hash.
+    assert report.abort_reason == "no key length under this design"
+
+
+def test_single_failed_frame_is_disclosed_and_the_rest_decoded(emulated, design):
+    """Noise on the first rounds alone spoils one frame; the keys agree, the errors are known."""
+    noise = np.zeros(ROUNDS, np.uint8)
+    noise[:5000] = np.random.default_rng(5).integers(0, 2, 5000)
+    alice = dataclasses.replace(emulated.alice, outcomes=emulated.alice.outcomes ^ noise)
+    noisy = dataclasses.replace(emulated, alice=alice)
+    lenient = dataclasses.replace(design, tolerated_test_losses=ROUNDS, entropy_per_key_round=0.9)
+    report = distill_emulated(noisy, lenient, seed=1)
+    assert (report.failed_frames, report.abort_reason) == (1, None)
+    assert report.alice_key == report.bob_key
+    key = (emulated.alice.settings == 0) & (emulated.bob.settings == 0)
+    flipped = emulated.bob.outcomes ^ (emulated.bob.heralds == 1)
+    assert report.errors == np.count_nonzero(alice.outcomes[key] != flipped[key])
+
+
+def test_leakage_beyond_the_budget_aborts(emulated, honest):
+    """A fixed-length design whose budget is cut gives up before any syndrome is sent."""
+    security = Security(soundness=1e-6)
+    fixed = security.design(honest, 4_000_000)
+    small = dataclasses.replace(
+        fixed,
+        heralded_rounds=ROUNDS,
+        tolerated_test_losses=ROUNDS,
+        leakage=dataclasses.replace(fixed.leakage, budget_bits=1000),
+    )
+    report = distill_emulated(emulated, small, seed=1)
+    assert report.abort_reason == "leakage budget exceeded"
+    assert _kinds(report.transcript)[-1] == ("bob", Abort)
+    assert not any(kind is Syndromes for _, kind in _kinds(report.transcript))
+
+
+def test_wrong_tag_aborts(emulated, design, monkeypatch):
+    """A corrector that ends with another string learns it from the tag; no key on either side."""
+    decode = Corrector._decode
+
+    def decode_wrongly(self, message):
+        answer = decode(self, message)
+        self.key_bits[7] ^= 1
+        return answer
+
+    monkeypatch.setattr(Corrector, "_decode", decode_wrongly)
+    report = distill_emulated(emulated, design, seed=1)
+    assert report.abort_reason == "verification failed"
+    assert (report.alice_key, report.bob_key) == (None, None)
+    assert _kinds(report.transcript)[-1] == ("alice", VerificationVerdict)
+
+
+def test_messages_out_of_order_are_refused(emulated, design):
+    reference = Reference(emulated.bob, design, PartyRandomness())
+    with pytest.raises(ProtocolError, match="bob did not expect Acceptance now"):
+        reference.receive(Acceptance(accepted=True))
+    with pytest.raises(ProtocolError, match="expected one setting a round"):
+        reference.receive(SettingsAnnouncement(emulated.alice.settings[:10]))
+
+
+def test_coins_and_seeds_are_fresh_by_default(emulated, design):
+    """Outside emulation every run draws new coins and new hash seeds from the system."""
+    first, second = (distill(emulated.alice, emulated.bob, design) for _ in range(2))
+    assert first.alice_key == first.bob_key
+    assert first.alice_key != second.alice_key
+    seeds = [
+        [e.message.seed for e in report.transcript.entries if isinstance(e.message, Verification)]
+        for report in (first, second)
+    ]
+    assert seeds[0] != seeds[1]
+
+
+def test_only_the_first_rounds_of_the_design_are_used(emulated, honest):
+    short = Security(method="asymptotic").design(honest, 200_000)
+    head = dataclasses.replace(
+        emulated, alice=emulated.alice.first(200_000), bob=emulated.bob.first(200_000)
+    )
+    keys = [distill_emulated(rounds, short, seed=1).alice_key for rounds in (emulated, head)]
+    assert keys[0] == keys[1]
+
+
+def test_too_few_rounds_abort(emulated, honest):
+    longer = Security(method="asymptotic").design(honest, ROUNDS + 1)
+    report = distill_emulated(emulated, longer, seed=1)
+    assert report.abort_reason == "too few heralded rounds"
+
+
+def test_records_of_different_length_are_refused(emulated, design):
+    with pytest.raises(InvalidArgumentError, match="bob must be a record of Alice's"):
+        distill(emulated.alice, emulated.bob.first(10), design)
