@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from emulator.prediction import Prediction
 from postprocessing.design import Design
-from postprocessing.messages import DisclosedFrames, FrameStatus, Syndromes
+from postprocessing.messages import DisclosedFrames, DisclosedTests, FrameStatus, Syndromes
 from postprocessing.pipeline import DistillationReport
 from postprocessing.security import binary_entropy
 from postprocessing.security.assumptions import ASSUMPTIONS
@@ -115,7 +115,7 @@ class RunReport:
         expected = self.prediction.gain
         if not self.pulses or expected is None:
             return Estimate(None, None, expected)
-        error = expected * math.sqrt((1 - expected) / self.heralded_rounds)
+        error = math.sqrt(expected * (1 - expected) / self.pulses)
         return Estimate(self.heralded_rounds / self.pulses, error, expected)
 
     @property
@@ -150,17 +150,34 @@ class RunReport:
         """Key length the asymptotic formula gives for the same rounds; None if not reconciled."""
         if self.design is None or self.distillation.errors is None:
             return None
-        key_rounds = self.distillation.key_rounds
-        return self.design.asymptotic_key_length(key_rounds, self.leaked_bits)
+        tally = self.distillation.tally
+        counts = (self.distillation.key_rounds, tally.rounds if tally else 0)
+        return self.design.asymptotic_key_length(*counts, self.leaked_bits)
 
     @property
-    def rates_per_pulse(self) -> dict[str, float]:
-        """Secret bits per pulse: asymptotic theory, the design's key, and what was achieved."""
+    def key_terms(self) -> dict[str, float]:
+        """Contributions to the key length in bits, costs negative; empty without a key."""
+        if self.design is None or self.abort_reason is not None:
+            return {}
+        if self.design.length is not None:
+            return asdict(self.design.length.terms)
+        tests = self.distillation.transcript.leaked_by(DisclosedTests)
+        entropy = self.distillation.key_rounds * self.design.entropy_per_key_round
+        return {"expected_entropy": entropy, "sent": float(tests - self.leaked_bits)}
+
+    @property
+    def rates_per_pulse(self) -> dict[str, float | None]:
+        """Secret bits per pulse: asymptotic theory, the design's key, and what was achieved.
+
+        The finite-size rate is None where the design has no finite-size length.
+        """
         gain, design = self.prediction.gain, self.design
-        designed = design.key_length / design.heralded_rounds * gain if design and gain else 0.0
+        finite_size = None
+        if gain and design is not None and design.length is not None:
+            finite_size = design.key_length / design.heralded_rounds * gain
         return {
             "asymptotic": self.prediction.key_rate_per_pulse,
-            "finite_size": designed,
+            "finite_size": finite_size,
             "achieved": self.key_length / self.pulses if self.pulses else 0.0,
         }
 
@@ -192,6 +209,7 @@ class RunReport:
             "assumptions": ASSUMPTIONS,
             "key_length": self.key_length,
             "asymptotic_key_length": self.asymptotic_key_length,
+            "key_terms": self.key_terms,
             "keys_match": self.keys_match,
             "key_sha256": fingerprint,
             "rates_per_pulse": self.rates_per_pulse,

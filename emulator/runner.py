@@ -7,8 +7,6 @@ import secrets
 import time
 from collections.abc import Callable
 
-from scipy.stats import binom
-
 from emulator.prediction import Prediction, predict
 from emulator.protocols.base import NoPositiveKeyRateError, ProtocolModel
 from emulator.report import RunReport
@@ -17,6 +15,7 @@ from postprocessing.design import Design, Security
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.parties import NO_KEY_LENGTH
 from postprocessing.pipeline import TOO_FEW_ROUNDS, DistillationReport, distill
+from postprocessing.quantiles import lower_quantile
 from postprocessing.randomness import PartyRandomness
 
 ProgressCallback = Callable[[str, float | None], None]
@@ -76,8 +75,10 @@ def run(
         joint = model.joint_distribution()
     except NoPositiveKeyRateError as error:
         return _stopped(prediction, seed, None, str(error), started)
-    rounds = _designed_rounds(heralded_rounds, pulses, joint.herald_probability)
-    if rounds < 1:
+    rounds = heralded_rounds
+    if pulses is not None:
+        rounds = lower_quantile(pulses, joint.herald_probability, _TOO_FEW_ROUNDS_SHARE)
+    if not rounds:
         return _stopped(prediction, seed, None, TOO_FEW_ROUNDS, started)
     design = security.design(joint, rounds)
     timings = {"design": time.perf_counter() - started}
@@ -138,13 +139,6 @@ def distill_emulated(
         ),
         on_stage=lambda stage: progress(stage, None),
     )
-
-
-def _designed_rounds(heralded_rounds: int | None, pulses: int | None, herald: float) -> int:
-    """Return the n of the design, which is fixed beforehand either way."""
-    if heralded_rounds is not None or pulses is None:
-        return heralded_rounds or 0
-    return int(binom.ppf(_TOO_FEW_ROUNDS_SHARE, pulses, herald))
 
 
 def _stopped(

@@ -57,10 +57,12 @@ class Scenario(BaseModel):
         Field(description='of each sender\'s pulse, or "optimal"'),
     ] = "optimal"
     rounds: Annotated[
-        WholeNumber | None, Field(description="heralded rounds after which the run stops", ge=1)
+        WholeNumber | None,
+        Field(description="heralded rounds after which the run stops", ge=1, le=10**10),
     ] = None
     pulses: Annotated[
-        WholeNumber | None, Field(description="pulses after which the run stops instead", ge=1)
+        WholeNumber | None,
+        Field(description="pulses after which the run stops instead", ge=1, le=10**18),
     ] = None
     security: Annotated[
         Literal["tan22", "asymptotic"], Field(description="how the key length is computed")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
@@ -11,10 +10,10 @@ from rich.table import Table
 from emulator.prediction import Prediction
 from emulator.report import Estimate, RunReport
 from postprocessing.design import Design
-from postprocessing.security import KeyLength
 
 _TERM_NAMES = {
     "entropy": "entropy at the accepted CHSH value",
+    "expected_entropy": "entropy at the expected CHSH value",
     "infimum": "statistical fluctuation",
     "remainder": "third-order fluctuation",
     "tests": "corrector's test outcomes",
@@ -22,6 +21,7 @@ _TERM_NAMES = {
     "second_smoothing": "smoothing, test register",
     "chain_rules": "chain rules",
     "leakage": "leakage budget",
+    "sent": "sent about the key rounds",
     "amplification": "privacy amplification",
     "rounding": "rounding",
 }
@@ -33,8 +33,8 @@ def print_report(report: RunReport, console: Console) -> None:
     if report.pulses:
         console.print(_comparison(report))
     console.print(_rates(report))
-    if report.design is not None and report.design.length is not None:
-        console.print(_waterfall(report.design.length, report.design))
+    if report.design is not None and report.key_terms:
+        console.print(_waterfall(report.design, report.key_terms, report.key_length))
 
 
 def print_prediction(prediction: Prediction, console: Console) -> None:
@@ -53,6 +53,7 @@ def _summary(report: RunReport) -> Table:
         "outcome": outcome,
         "keys equal": {True: "yes", False: "NO", None: "-"}[report.keys_match],
         "key length": f"{report.key_length:,} bits",
+        "asymptotic key length": f"{_grouped(report.asymptotic_key_length)} bits, same rounds",
         "security": report.design.label if report.design else "-",
         "heralded rounds": f"{report.heralded_rounds:,} of {report.pulses:,} pulses",
         "key / test rounds": f"{distillation.key_rounds:,} / {tally.rounds if tally else 0:,}",
@@ -85,18 +86,23 @@ def _rates(report: RunReport) -> Table:
     table = Table("secret bits", "per pulse", "per heralded round", title="rates")
     gain = report.prediction.gain
     for name, rate in report.rates_per_pulse.items():
-        table.add_row(name.replace("_", " "), _number(rate), _number(rate / gain if gain else None))
+        per_round = rate / gain if gain and rate is not None else None
+        table.add_row(name.replace("_", " "), _number(rate), _number(per_round))
     return table
 
 
-def _waterfall(length: KeyLength, design: Design) -> Table:
+def _waterfall(design: Design, terms: Mapping[str, float], key_length: int) -> Table:
     table = Table("term", "bits", "bits per heralded round", title="where the key went")
     rounds = design.heralded_rounds
-    for name, bits in asdict(length.terms).items():
+    for name, bits in terms.items():
         table.add_row(_TERM_NAMES[name], f"{bits:+,.0f}", f"{bits / rounds:+.5f}")
-    key = design.key_length
-    table.add_row("key, whole bytes", f"{key:,}", f"{key / rounds:.5f}", style="bold")
+    row = ("key, whole bytes", f"{key_length:,}", f"{key_length / rounds:.5f}")
+    table.add_row(*row, style="bold")
     return table
+
+
+def _grouped(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
 
 
 def _number(value: object, digits: int = 6) -> str:

@@ -11,12 +11,11 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Literal, Protocol, get_args, runtime_checkable
-
-from scipy.stats import binom
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.leakage import LeakagePlan, expected_leakage, plan_leakage
+from postprocessing.quantiles import exceedance, lower_quantile
 from postprocessing.reconciliation import tag_length
 from postprocessing.rounds import BellSettings, LocalSettings
 from postprocessing.security import (
@@ -30,6 +29,11 @@ from postprocessing.security import (
 )
 
 Method = Literal["tan22", "asymptotic"]
+
+# Counts stay exact in double precision.
+MOST_ROUNDS = 10**15
+# Honest devices yield fewer tests than `least_test_rounds` this rarely.
+_TOO_FEW_TESTS_SHARE = 1e-9
 
 LABELS: dict[Method, str] = {
     "tan22": "composable finite-size security against coherent attacks (Tan et al. 2022)",
@@ -72,7 +76,7 @@ class ExpectedValues:
     chsh : float
         Expected CHSH value, at most 2√2.
     qber : float
-        Expected error rate of the key pair, in [0, 1/2].
+        Expected error rate of the key pair, in [0, 1].
     """
 
     settings: BellSettings
@@ -96,6 +100,8 @@ class Design:
         Probabilities with which each side chooses its settings.
     tolerated_test_losses : int
         The test is accepted when at most this many test rounds are lost.
+    least_test_rounds : int
+        The run aborts below this number of test rounds: settings were not drawn as designed.
     leakage : LeakagePlan or None
         Code, tag length and leakage budget; None when no code serves the expected QBER.
     epsilons : EpsilonSplit
@@ -109,7 +115,12 @@ class Design:
     entropy_per_key_round : float
         Asymptotic entropy of a key bit at the expected CHSH value; used by "asymptotic" only.
     length : KeyLength or None
-        Fixed key length of "tan22" with all its terms; None for "asymptotic".
+        Fixed key length of "tan22" with all its terms; None for "asymptotic", or without a code.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the fixed key length is longer than the other parameters allow.
     """
 
     settings: BellSettings
@@ -117,6 +128,7 @@ class Design:
     heralded_rounds: int
     local_settings: LocalSettings
     tolerated_test_losses: int
+    least_test_rounds: int
     leakage: LeakagePlan | None
     epsilons: EpsilonSplit
     completeness: float
@@ -125,6 +137,23 @@ class Design:
     expected_qber: float
     entropy_per_key_round: float
     length: KeyLength | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        """Check that the key length follows from the rest, whoever put the design together."""
+        if self.length is None:
+            return
+        if self.method != "tan22" or self.leakage is None:
+            raise InvalidArgumentError("length", self.length.bits, "None without a fixed length")
+        allowed = tan22_key_length(
+            rounds=self.heralded_rounds,
+            probabilities=self.local_settings.rounds,
+            tolerated_losses=self.tolerated_test_losses,
+            leaked_bits=self.leakage.budget_bits,
+            secrecy=self.epsilons.secrecy,
+            parameters=self.length.parameters,
+        ).bits
+        if self.length.bits > allowed:
+            raise InvalidArgumentError("length", self.length.bits, f"at most {allowed} bits")
 
     @property
     def label(self) -> str:
@@ -136,25 +165,24 @@ class Design:
         """Expected length of the key in bits, a whole number of bytes; 0 when there is none."""
         if self.leakage is None:
             return 0
-        if self.length is not None:
-            return whole_bytes(self.length.bits)
-        key_rounds = math.floor(self.heralded_rounds * self.local_settings.rounds.key)
-        return self.final_key_length(key_rounds, self.leakage.budget_bits)
+        kinds = self.local_settings.rounds
+        key, tests = (math.floor(self.heralded_rounds * p) for p in (kinds.key, kinds.test))
+        return self.final_key_length(key, tests, self.leakage.budget_bits)
 
     @property
     def leakage_budget_bits(self) -> float:
         """Most outcome-dependent bits the transcript may hold; unbounded for "asymptotic"."""
         if self.leakage is None:
             return 0
-        return self.leakage.budget_bits if self.length is not None else math.inf
+        return math.inf if self.method == "asymptotic" else self.leakage.budget_bits
 
-    def final_key_length(self, key_rounds: int, leaked_bits: int) -> int:
+    def final_key_length(self, key_rounds: int, test_rounds: int, leaked_bits: int) -> int:
         """Return the key length in bits after reconciliation, a whole number of bytes.
 
         Parameters
         ----------
-        key_rounds : int
-            Number of key rounds.
+        key_rounds, test_rounds : int
+            Number of key and test rounds.
         leaked_bits : int
             Outcome-dependent bits on the transcript.
 
@@ -164,24 +192,29 @@ class Design:
             The fixed length of a finite-size design, whatever the counts within its budget; for
             "asymptotic" the asymptotic length.
         """
-        if self.length is not None:
-            fits = leaked_bits <= self.leakage_budget_bits and self.length.bits <= key_rounds
-            return whole_bytes(self.length.bits) if fits else 0
-        return self.asymptotic_key_length(key_rounds, leaked_bits)
+        if self.method == "asymptotic":
+            return self.asymptotic_key_length(key_rounds, test_rounds, leaked_bits)
+        bits = self.length.bits if self.length is not None else 0
+        fits = leaked_bits <= self.leakage_budget_bits and bits <= key_rounds
+        return whole_bytes(bits) if fits else 0
 
-    def asymptotic_key_length(self, key_rounds: int, leaked_bits: int) -> int:
+    def asymptotic_key_length(self, key_rounds: int, test_rounds: int, leaked_bits: int) -> int:
         """Return what the asymptotic formula leaves of the key rounds: not secure at finite size.
 
-        The entropy is that of the *expected* CHSH value (Acín et al., PRL 98, 230501 (2007)).
+        The entropy is that of the *expected* CHSH value (Acín et al., PRL 98, 230501 (2007)). The
+        published tests are independent of the key rounds in this limit, and cost them nothing.
         """
-        return whole_bytes(math.floor(key_rounds * self.entropy_per_key_round) - leaked_bits)
+        entropy = math.floor(key_rounds * self.entropy_per_key_round)
+        return whole_bytes(entropy - (leaked_bits - test_rounds))
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the design as JSON-able values."""
         values = asdict(self)
         values["label"] = self.label
         values["key_length"] = self.key_length
         values["round_probabilities"] = asdict(self.local_settings.rounds)
+        if self.method == "asymptotic":
+            values["epsilons"]["secrecy"] = None
         return values
 
     def fingerprint(self) -> str:
@@ -205,9 +238,9 @@ class Security:
     Parameters
     ----------
     soundness : float
-        ε in (0, 1): the keys are ε-sound, ε_sec + 2 ε_cor = ε.
+        ε in [1e-20, 1): the keys are ε-sound, ε_sec + 2 ε_cor = ε.
     completeness : float
-        Largest abort probability of honest devices, in (0, 1). Not a security quantity.
+        Largest abort probability of honest devices, in [1e-12, 1). Not a security quantity.
     method : {"tan22", "asymptotic"}
         Key-length method. "asymptotic" keys are not secure at finite size and say so.
 
@@ -223,10 +256,10 @@ class Security:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        for name in ("soundness", "completeness"):
+        for name, least in (("soundness", 1e-20), ("completeness", 1e-12)):
             value = getattr(self, name)
-            if not 0 < value < 1:
-                raise InvalidArgumentError(name, value, "a probability in (0, 1)")
+            if not least <= value < 1:
+                raise InvalidArgumentError(name, value, f"a probability in [{least}, 1)")
         if self.method not in get_args(Method):
             raise InvalidArgumentError("method", self.method, f"one of {get_args(Method)}")
 
@@ -240,7 +273,7 @@ class Security:
         expected : ExpectedValues, JointDistribution or ProtocolModel
             What honest devices are expected to do.
         heralded_rounds : int
-            Number n of heralded rounds, at least 1.
+            Number n of heralded rounds, 1 to 10¹⁵.
 
         Returns
         -------
@@ -250,17 +283,17 @@ class Security:
         Raises
         ------
         InvalidArgumentError
-            If the number of rounds is not positive or the QBER is outside [0, 1/2].
+            If the number of rounds or the QBER is outside its range.
         """
         behaviour = (
             expected.joint_distribution()
             if isinstance(expected, HasJointDistribution)
             else expected
         )
-        if heralded_rounds < 1:
-            raise InvalidArgumentError("heralded_rounds", heralded_rounds, "at least 1")
-        if not 0 <= behaviour.qber <= 0.5:
-            raise InvalidArgumentError("qber", behaviour.qber, "in [0, 1/2]")
+        if not 1 <= heralded_rounds <= MOST_ROUNDS:
+            raise InvalidArgumentError("heralded_rounds", heralded_rounds, "in [1, 1e15]")
+        if not 0 <= behaviour.qber <= 1:
+            raise InvalidArgumentError("qber", behaviour.qber, "in [0, 1]")
         return _design(self, behaviour, heralded_rounds)
 
 
@@ -279,8 +312,7 @@ def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Des
     )
     losses = tolerated_test_losses(rounds, local.rounds.test, win, threshold_share)
     plan = plan_leakage(rounds, local.rounds, expected.qber, tag_bits, security.completeness)
-    loss_rate = local.rounds.test * (1 - win)
-    abort = float(binom.sf(losses, rounds, loss_rate))
+    abort = exceedance(rounds, local.rounds.test * (1 - win), losses) + _TOO_FEW_TESTS_SHARE
     length = None
     if security.method == "tan22" and plan is not None:
         length = tan22_key_length(
@@ -297,6 +329,7 @@ def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Des
         heralded_rounds=rounds,
         local_settings=local,
         tolerated_test_losses=losses,
+        least_test_rounds=lower_quantile(rounds, local.rounds.test, _TOO_FEW_TESTS_SHARE),
         leakage=plan,
         epsilons=epsilons,
         completeness=security.completeness,

@@ -38,7 +38,7 @@ def check_output_folder(folder: Path) -> None:
 
 
 def write_output(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files under their names, each complete and readable by its owner only (0600).
+    """Write all files or none, each complete and readable by its owner only (0600).
 
     Parameters
     ----------
@@ -50,19 +50,37 @@ def write_output(folder: Path, files: Mapping[str, bytes]) -> None:
     Raises
     ------
     InputFileError
-        If a file of that name exists; the existing one stays as it is.
+        If a file of that name exists, which stays as it is, or the folder cannot be written to;
+        then none of the files is there.
     """
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as unfinished:
-        for name, content in files.items():
-            draft = Path(unfinished) / name
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-        for name in files:
-            try:
+    linked: list[Path] = []
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as unfinished:
+            for name, content in files.items():
+                _write_private(Path(unfinished) / name, content)
+            for name in files:
                 # A link, unlike a rename, fails where the name is taken.
-                os.link(Path(unfinished) / name, folder / name)
-            except FileExistsError as error:
-                raise InputFileError(f"out must not hold {name} yet: {folder / name}") from error
+                (folder / name).hardlink_to(Path(unfinished) / name)
+                linked.append(folder / name)
+    except OSError as error:
+        _remove(linked)
+        message = f"out must be a folder one can write to, got {str(folder)!r} ({error.strerror})"
+        raise InputFileError(message) from error
+    except BaseException:
+        _remove(linked)
+        raise
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Write a new file that only its owner can read, down to the disk."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _remove(paths: list[Path]) -> None:
+    """Take back the files of an output that could not be completed."""
+    for path in paths:
+        path.unlink(missing_ok=True)

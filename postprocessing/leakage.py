@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from scipy.stats import binom
-
-from postprocessing.reconciliation import QCLDPCCode, code_family
+from postprocessing.quantiles import exceedance, upper_quantile
+from postprocessing.reconciliation import code_family, get_code
 from postprocessing.rounds import RoundProbabilities
 
 # Accepted or not, verified or not: one bit each.
 VERDICT_BITS = 2
+# Codes whose frames fail more often than this are out of their range.
+_MOST_FAILURES = 0.01
 
 
 @dataclass(frozen=True)
@@ -75,19 +76,30 @@ def plan_leakage(
     LeakagePlan or None
         The plan of the smallest budget; None when no code serves this QBER.
     """
-    quantile = 1 - completeness / 8
-    key_rounds = int(binom.ppf(quantile, rounds, probabilities.key))
-    test_rounds = int(binom.ppf(quantile, rounds, probabilities.test))
-    rest = test_rounds + tag_bits + VERDICT_BITS
-    tails = float(
-        binom.sf(key_rounds, rounds, probabilities.key)
-        + binom.sf(test_rounds, rounds, probabilities.test)
-    )
-    plans = [
-        _plan_with(code, key_rounds, test_rounds, rest, qber, tag_bits, completeness / 4, tails)
-        for code in code_family()
-    ]
-    return min((p for p in plans if p is not None), key=lambda p: p.budget_bits, default=None)
+    if qber > 0.5:
+        return None
+    key_rounds = upper_quantile(rounds, probabilities.key, completeness / 8)
+    test_rounds = upper_quantile(rounds, probabilities.test, completeness / 8)
+    plans = []
+    for code in code_family():
+        failure_rate = code.frame_error_rate(qber)
+        if failure_rate > _MOST_FAILURES:
+            continue
+        frames = -(-key_rounds // code.frame_bits)
+        disclosed = upper_quantile(frames, failure_rate, completeness / 4)
+        over_budget = (
+            # The last frame has room for more than the quantile of the key rounds.
+            exceedance(rounds, probabilities.key, frames * code.frame_bits)
+            + exceedance(rounds, probabilities.test, test_rounds)
+            + exceedance(frames, failure_rate, disclosed)
+        )
+        sent = frames * (code.syndrome_bits + 1) + min(disclosed * code.frame_bits, key_rounds)
+        budget = sent + test_rounds + tag_bits + VERDICT_BITS
+        plan = LeakagePlan(
+            code.name, tag_bits, key_rounds, test_rounds, frames, disclosed, budget, over_budget
+        )
+        plans.append(plan)
+    return min(plans, key=lambda plan: plan.budget_bits, default=None)
 
 
 def expected_leakage(
@@ -117,36 +129,6 @@ def _best_rate(rounds: int, qber: float) -> tuple[float, float]:
     plan = plan_leakage(rounds, typical, qber, tag_bits=0, completeness=1e-2)
     if plan is None:
         return 1.0, 0.0
-    code = next(c for c in code_family() if c.name == plan.code)
+    code = get_code(plan.code)
     disclosed = min(plan.disclosed_frames * code.frame_bits, plan.key_rounds)
     return (code.syndrome_bits + 1) / code.frame_bits, float(disclosed)
-
-
-def _plan_with(
-    code: QCLDPCCode,
-    key_rounds: int,
-    test_rounds: int,
-    rest: int,
-    qber: float,
-    tag_bits: int,
-    failure_share: float,
-    tails: float,
-) -> LeakagePlan | None:
-    """Return the plan with one code, None where more than 1 % of its frames fail."""
-    error_rate = code.frame_error_rate(qber)
-    if error_rate > 0.01:
-        return None
-    frames = -(-key_rounds // code.frame_bits)
-    disclosed = int(binom.isf(failure_share, frames, error_rate))
-    disclosed_bits = min(disclosed * code.frame_bits, key_rounds)
-    budget = frames * (code.syndrome_bits + 1) + disclosed_bits + rest
-    return LeakagePlan(
-        code=code.name,
-        tag_bits=tag_bits,
-        key_rounds=key_rounds,
-        test_rounds=test_rounds,
-        frames=frames,
-        disclosed_frames=disclosed,
-        budget_bits=budget,
-        over_budget_probability=tails + float(binom.sf(disclosed, frames, error_rate)),
-    )

@@ -37,10 +37,14 @@ class Message:
 
 @dataclass(frozen=True, eq=False)
 class SettingsAnnouncement(Message):
-    """All settings of one party, sent after the quantum phase; `settings` has shape (n,)."""
+    """All settings of one party, shape (n,), sent after the quantum phase, and the design's hash.
+
+    Both parties must work under one design, or their keys would differ in length.
+    """
 
     stage: ClassVar[str] = "sifting"
     settings: Bits
+    design_sha256: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ reference's outcomes of key rounds are the raw key; the corrector corrects its o
 
     both       SettingsAnnouncement            after the quantum phase
     corrector  ThinningCoins                   drawn only now
-    reference  DisclosedTests
+    reference  DisclosedTests                  or Abort: too few test rounds
     corrector  Acceptance                      abort: too many lost tests
     reference  Syndromes                       or Abort: leakage budget exceeded
     corrector  FrameStatus
@@ -19,7 +19,7 @@ reference's outcomes of key rounds are the raw key; the corrector corrects its o
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -50,15 +50,15 @@ from postprocessing.reconciliation import (
     get_code,
     verification_tag,
 )
+from postprocessing.reconciliation.verification import SEED_BYTES
 from postprocessing.rounds import Bits, Party, PartyRecord
 from postprocessing.sifting import KEY, TEST, RoundKinds, classify, sifted_outcomes, thin
 
+TOO_FEW_TESTS = "too few test rounds"
 TOO_MANY_LOST_TESTS = "too many lost tests"
 LEAKAGE_BUDGET_EXCEEDED = "leakage budget exceeded"
 VERIFICATION_FAILED = "verification failed"
 NO_KEY_LENGTH = "no key length under this design"
-
-_SEED_BYTES = 16
 
 Messages = tuple[Message, ...]
 
@@ -75,7 +75,7 @@ class PartyResult:
         Why there is no key.
     """
 
-    key: bytes | None
+    key: bytes | None = field(repr=False)
     abort_reason: str | None
 
 
@@ -94,7 +94,8 @@ class Endpoint(ABC):
     Raises
     ------
     InvalidArgumentError
-        If the record does not have the number of rounds of the design, or the design has no key.
+        If the record does not have the number of rounds of the design or holds a setting that the
+        scheme does not have, or if the design has no key.
     """
 
     def __init__(self, record: PartyRecord, design: Design, randomness: PartyRandomness) -> None:
@@ -103,6 +104,7 @@ class Endpoint(ABC):
             raise InvalidArgumentError("record", len(record), allowed)
         if design.leakage is None:
             raise InvalidArgumentError("design", NO_KEY_LENGTH, "one with a code for its QBER")
+        record.check(design.settings, self._party_under(design))
         self.result: PartyResult | None = None
         self.leaked_bits = 0
         self.round_kinds: RoundKinds = np.empty(0, np.uint8)
@@ -115,14 +117,19 @@ class Endpoint(ABC):
         self._outcomes = sifted_outcomes(design.settings, self.party, record)
         self._expected: tuple[type[Message], ...] = (SettingsAnnouncement,)
 
-    @property
+    @staticmethod
     @abstractmethod
+    def _party_under(design: Design) -> Party:
+        """Return which party this endpoint plays under a design."""
+
+    @property
     def party(self) -> Party:
         """Which party this endpoint plays."""
+        return self._party_under(self._design)
 
     def start(self) -> Messages:
         """Return the opening messages, once the quantum phase has ended."""
-        return self._send(SettingsAnnouncement(self._record.settings))
+        return self._send(SettingsAnnouncement(self._record.settings, self._design.fingerprint()))
 
     def receive(self, message: Message) -> Messages:
         """Take one message of the peer and return the answers.
@@ -159,10 +166,14 @@ class Endpoint(ABC):
         self.key_bits = np.empty(0, np.uint8)
         self.result = PartyResult(key=None, abort_reason=reason)
 
-    def _classify(self, peer: Bits) -> tuple[RoundKinds, npt.NDArray[np.intp]]:
+    def _classify(self, message: SettingsAnnouncement) -> tuple[RoundKinds, npt.NDArray[np.intp]]:
         """Classify the rounds, before thinning, from both parties' settings."""
-        _require(len(peer) == len(self._record), "one setting a round")
-        own = self._record.settings
+        own, peer = self._record.settings, message.settings
+        other: Party = "bob" if self.party == "alice" else "alice"
+        known = len(self._design.settings.labels(other))
+        _require(message.design_sha256 == self._design.fingerprint(), "the same design")
+        _require(peer.shape == own.shape and peer.dtype == np.uint8, "one setting a round")
+        _require(int(peer.max(initial=0)) < known, "settings of the scheme")
         x, y = (own, peer) if self.party == "alice" else (peer, own)
         return classify(self._design.settings, x, y)
 
@@ -178,7 +189,8 @@ class Endpoint(ABC):
         self.result = PartyResult(key=np.packbits(bits).tobytes(), abort_reason=None)
 
     def _final_length(self) -> int:
-        return self._design.final_key_length(len(self.key_bits), self.leaked_bits)
+        tests = int(np.count_nonzero(self.round_kinds == TEST))
+        return self._design.final_key_length(len(self.key_bits), tests, self.leaked_bits)
 
 
 class Reference(Endpoint):
@@ -187,21 +199,18 @@ class Reference(Endpoint):
     _kinds: RoundKinds
     _surplus: npt.NDArray[np.intp]
 
-    @property
-    def party(self) -> Party:
-        """Which party this endpoint plays."""
-        return self._design.settings.reference
+    @staticmethod
+    def _party_under(design: Design) -> Party:
+        return design.settings.reference
 
     def _answer(self, message: Message) -> Messages:
         match message:
             case SettingsAnnouncement():
-                self._kinds, self._surplus = self._classify(message.settings)
+                self._kinds, self._surplus = self._classify(message)
                 self._expected = (ThinningCoins,)
                 return ()
             case ThinningCoins():
-                self._sift(self._kinds, self._surplus, message.coins)
-                self._expected = (Acceptance,)
-                return (DisclosedTests(self._outcomes[self.round_kinds == TEST]),)
+                return self._disclose_tests(message)
             case Acceptance():
                 return self._send_syndromes(message)
             case FrameStatus():
@@ -209,6 +218,14 @@ class Reference(Endpoint):
             case VerificationVerdict():
                 return self._conclude(message)
         raise ProtocolError(f"{self.party} cannot handle {type(message).__name__}")
+
+    def _disclose_tests(self, message: ThinningCoins) -> Messages:
+        self._sift(self._kinds, self._surplus, message.coins)
+        tests = self._outcomes[self.round_kinds == TEST]
+        if len(tests) < self._design.least_test_rounds:
+            return self._give_up(TOO_FEW_TESTS)
+        self._expected = (Acceptance,)
+        return (DisclosedTests(tests),)
 
     def _send_syndromes(self, message: Acceptance) -> Messages:
         if not message.accepted:
@@ -228,7 +245,7 @@ class Reference(Endpoint):
         to_come = len(disclosed) + self._plan.tag_bits + 1
         if self.leaked_bits + to_come > self._design.leakage_budget_bits:
             return self._give_up(LEAKAGE_BUDGET_EXCEEDED)
-        seed = self._randomness.hash_seeds(_SEED_BYTES)
+        seed = self._randomness.hash_seeds(SEED_BYTES)
         tag = verification_tag(self.key_bits, seed, self._plan.tag_bits)
         self._expected = (VerificationVerdict,)
         verification = Verification(seed, tag, self._plan.tag_bits)
@@ -272,10 +289,9 @@ class Corrector(Endpoint):
     _uncorrected: Bits
     _failed: npt.NDArray[np.bool_]
 
-    @property
-    def party(self) -> Party:
-        """Which party this endpoint plays."""
-        return self._design.settings.corrector
+    @staticmethod
+    def _party_under(design: Design) -> Party:
+        return design.settings.corrector
 
     def _answer(self, message: Message) -> Messages:
         match message:
@@ -306,11 +322,11 @@ class Corrector(Endpoint):
     def _throw_coins(self, message: SettingsAnnouncement) -> Messages:
         """Thin the surplus rounds by coins drawn from fresh private randomness, only now."""
         self._peer_settings = message.settings
-        kinds, surplus = self._classify(message.settings)
+        kinds, surplus = self._classify(message)
         probability = self._design.local_settings.thinning_probability
         coins = draw_coins(self._randomness.choices, len(surplus), probability)
         self._sift(kinds, surplus, coins)
-        self._expected = (DisclosedTests,)
+        self._expected = (DisclosedTests, Abort)
         return (ThinningCoins(coins),)
 
     def _score(self, message: DisclosedTests) -> Messages:
@@ -323,14 +339,15 @@ class Corrector(Endpoint):
             x, a, y, b = peer, message.outcomes, own, own_outcomes
         self.tally = tally_tests(self._design.settings, x, y, a, b)
         accepted = self.tally.lost <= self._design.tolerated_test_losses
+        self._expected = (Syndromes, Abort)
         if not accepted:
             self._abort(TOO_MANY_LOST_TESTS)
-        self._expected = (Syndromes, Abort)
         return (Acceptance(accepted),)
 
     def _decode(self, message: Syndromes) -> Messages:
         self._uncorrected = self.key_bits
         _require(len(message.syndromes) == frame_count(self._code, self.key_bits), "all syndromes")
+        _require(message.syndrome_bits == self._code.syndrome_bits, "the design's code")
         qber = self._design.expected_qber
         decoded = decode_frames(self._code, self.key_bits, message.syndromes, qber)
         self.key_bits = decoded.bits
@@ -342,6 +359,8 @@ class Corrector(Endpoint):
         return (FrameStatus(failed),)
 
     def _verify(self, message: Verification) -> Messages:
+        _require(len(message.seed) == SEED_BYTES, "a seed of the tag's length")
+        _require(message.tag_bits == self._plan.tag_bits, "a tag of the design's length")
         tag = verification_tag(self.key_bits, message.seed, self._plan.tag_bits)
         matches = tag == message.tag
         if matches:

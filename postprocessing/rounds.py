@@ -62,6 +62,10 @@ class BellSettings:
         if np.shape(self.flip) != shape:
             raise InvalidArgumentError("flip", self.flip, f"a table of shape {shape}")
 
+    def labels(self, party: Party) -> tuple[str, ...]:
+        """Return the names of the settings of `party`."""
+        return self.alice_labels if party == "alice" else self.bob_labels
+
     def test_settings(self, party: Party) -> tuple[int, ...]:
         """Return the settings of `party` that take part in the CHSH game, in increasing order."""
         position = 0 if party == "alice" else 1
@@ -169,8 +173,7 @@ class LocalSettings:
 
     def choice(self, settings: BellSettings, party: Party) -> npt.NDArray[np.float64]:
         """Return the probability of each setting of `party`."""
-        labels = settings.alice_labels if party == "alice" else settings.bob_labels
-        probabilities = np.zeros(len(labels))
+        probabilities = np.zeros(len(settings.labels(party)))
         key = settings.key_setting(party)
         tests = [s for s in settings.test_settings(party) if s != key]
         is_reference = party == settings.reference
@@ -196,7 +199,7 @@ class PartyRecord:
     Raises
     ------
     InvalidArgumentError
-        If the arrays differ in length or an outcome is not a bit.
+        If the arrays are not flat and of uint8, differ in length, or an outcome is not a bit.
     """
 
     settings: Bits
@@ -204,7 +207,12 @@ class PartyRecord:
     heralds: Bits
 
     def __post_init__(self) -> None:
-        """Check lengths and outcomes."""
+        """Check types, lengths and outcomes."""
+        for name in ("settings", "outcomes", "heralds"):
+            column = getattr(self, name)
+            if column.dtype != np.uint8 or column.ndim != 1:
+                given = f"{column.dtype} of shape {column.shape}"
+                raise InvalidArgumentError(name, given, "a flat array of uint8")
         if not len(self.settings) == len(self.outcomes) == len(self.heralds):
             lengths = (len(self.settings), len(self.outcomes), len(self.heralds))
             raise InvalidArgumentError("record", lengths, "three arrays of equal length")
@@ -214,6 +222,19 @@ class PartyRecord:
     def __len__(self) -> int:
         """Return the number of heralded rounds."""
         return len(self.outcomes)
+
+    def check(self, settings: BellSettings, party: Party) -> None:
+        """Check that every setting and herald is one of the scheme's.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If an index is out of range.
+        """
+        for name, labels in (("settings", settings.labels(party)), ("heralds", settings.heralds)):
+            column = getattr(self, name)
+            if column.size and int(column.max()) >= len(labels):
+                raise InvalidArgumentError(name, int(column.max()), f"an index into {labels}")
 
     def first(self, rounds: int) -> PartyRecord:
         """Return the record of the first `rounds` rounds, without copying."""

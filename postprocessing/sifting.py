@@ -13,6 +13,7 @@ from postprocessing.rounds import BellSettings, Bits, Party, PartyRecord
 
 DISCARD, KEY, TEST = 0, 1, 2
 _SURPLUS = 3
+_PIECE = 1 << 18
 
 RoundKinds = npt.NDArray[np.uint8]
 
@@ -46,7 +47,7 @@ def classify(settings: BellSettings, x: Bits, y: Bits) -> tuple[RoundKinds, npt.
         Rounds (corrector tests, reference has its key setting) that await a coin.
     """
     table = _kind_table(settings)
-    kinds = table.ravel()[x * np.uint8(table.shape[1]) + y]
+    kinds = _look_up(table, x, y)
     surplus = np.flatnonzero(kinds == _SURPLUS)
     kinds[surplus] = DISCARD
     return kinds, surplus
@@ -66,7 +67,14 @@ def sifted_outcomes(settings: BellSettings, party: Party, record: PartyRecord) -
     """Return a party's outcome bits in the common frame: Bob inverts as the herald demands."""
     if party == "alice":
         return record.outcomes
-    flip = np.asarray(settings.flip, np.uint8)
-    width = np.uint8(flip.shape[1])
-    flipped: Bits = record.outcomes ^ flip.ravel()[record.heralds * width + record.settings]
-    return flipped
+    flips = np.asarray(settings.flip, np.uint8)
+    return record.outcomes ^ _look_up(flips, record.heralds, record.settings)
+
+
+def _look_up(table: npt.NDArray[np.uint8], rows: Bits, columns: Bits) -> npt.NDArray[np.uint8]:
+    """Return ``table[rows, columns]``, in pieces: numpy widens indices to eight bytes each."""
+    found = np.empty(len(rows), np.uint8)
+    for start in range(0, len(rows), _PIECE):
+        piece = slice(start, start + _PIECE)
+        found[piece] = table[rows[piece], columns[piece]]
+    return found

@@ -29,6 +29,20 @@ def classical() -> JointDistribution:
 
 
 @pytest.fixture(scope="session")
+def strong() -> JointDistribution:
+    """Devices of S = 2.7 and QBER 0.1 % with uniform marginals: a key from few rounds."""
+    correlators = np.zeros((3, 2))
+    correlators[SETTINGS.key_pair] = 1 - 2e-3
+    for x, y, sign in SETTINGS.chsh_signs:
+        correlators[x, y] = sign * 2.7 / 4
+    product = np.array([[1, -1], [-1, 1]])
+    table = np.zeros((3, 2, 3, 2, 2))
+    table[:, :, 1] = 0.01 * (1 + product * correlators[:, :, None, None]) / 4
+    table[:, :, 0] = 0.99 / 4
+    return JointDistribution(SETTINGS, ("none", "D1", "D2"), table)
+
+
+@pytest.fixture(scope="session")
 def payload():
     """Return a message as bytes, field by field."""
 

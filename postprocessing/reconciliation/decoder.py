@@ -12,7 +12,8 @@ import numpy.typing as npt
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.reconciliation import _bp_kernels
 from postprocessing.reconciliation.codes import QCLDPCCode
-from postprocessing.reconciliation.encoder import Bits, frame_count, split_frames
+from postprocessing.reconciliation.encoder import frame_count, split_frames
+from postprocessing.rounds import Bits
 
 MAX_ITERATIONS = 60
 _QBER_RANGE = (1e-5, 0.4)

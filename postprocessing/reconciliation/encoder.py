@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.reconciliation import _bp_kernels
 from postprocessing.reconciliation.codes import QCLDPCCode
-
-Bits = npt.NDArray[np.uint8]
+from postprocessing.rounds import Bits
 
 
 def frame_count(code: QCLDPCCode, bits: Bits) -> int:

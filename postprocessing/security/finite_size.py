@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.special import betainc, ndtri
+from scipy.special import ndtri
 
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.quantiles import upper_quantile
 from postprocessing.rounds import RoundProbabilities
 from postprocessing.security.tan22 import Extractor, Tan22Block, Tan22Parameters, Tan22Terms
 from postprocessing.security.tan22_optimum import best_parameters
@@ -209,15 +210,7 @@ def tolerated_test_losses(
     """
     _check_honest_tests(rounds, test_probability, win_probability, completeness_share)
     lose = test_probability * (1 - win_probability)
-    excluded, accepted = -1, int(rounds)
-    while accepted - excluded > 1:
-        middle = (excluded + accepted) // 2
-        # P(Bin > k) as an incomplete beta function: exact, and free of 32-bit counts.
-        if betainc(middle + 1.0, float(rounds - middle), lose) <= completeness_share:
-            accepted = middle
-        else:
-            excluded = middle
-    return accepted
+    return upper_quantile(int(rounds), lose, completeness_share)
 
 
 def approximate_test_losses(

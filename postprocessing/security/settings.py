@@ -29,7 +29,7 @@ def optimise_local_settings(
     Parameters
     ----------
     rounds : int
-        Heralded rounds n ≥ 100.
+        Heralded rounds n ≥ 1.
     win_probability : float
         w of the honest devices, in [0, 1].
     secrecy : float
@@ -50,8 +50,8 @@ def optimise_local_settings(
     InvalidArgumentError
         If an argument is outside its range.
     """
-    if not 100 <= rounds < math.inf:
-        raise InvalidArgumentError("rounds", rounds, "at least 100")
+    if not 1 <= rounds < math.inf:
+        raise InvalidArgumentError("rounds", rounds, "at least 1")
 
     def settings(log_probability: float) -> LocalSettings:
         probability = math.exp(log_probability)
@@ -68,7 +68,7 @@ def optimise_local_settings(
             secrecy=secrecy,
         ).unclipped
 
-    # From one expected test in the block up to the largest probability there is.
-    bounds = (-math.log(2 * rounds) / 2, math.log(0.5) - 1e-9)
+    # From one expected test in the block, or less, up to the largest probability there is.
+    bounds = (min(-math.log(2 * rounds) / 2, math.log(0.25)), math.log(0.5) - 1e-9)
     found = minimize_scalar(shortfall, bounds=bounds, method="bounded", options={"xatol": 1e-3})
     return settings(float(found.x))

@@ -19,6 +19,7 @@ from scipy import stats
 
 from emulator import EntangledCoherent, Link, run
 from postprocessing import Security
+from postprocessing.messages import DisclosedFrames, FrameStatus, Syndromes
 
 ROUNDS = 10**7
 DISTANCES_KM = (0, 50, 100, 200, 300)
@@ -34,6 +35,7 @@ def one_run(distance_km: float, misalignment_error: float, seed: int) -> dict[st
         method = "asymptotic"
         report = run(model, heralded_rounds=ROUNDS, seed=seed, security=Security(method=method))
     errors, rounds = report.distillation.errors, report.distillation.key_rounds
+    sent = report.distillation.transcript.leaked_by(Syndromes, FrameStatus, DisclosedFrames)
     binomial = None
     if errors is not None:
         binomial = stats.binomtest(errors, rounds, report.qber.expected).pvalue
@@ -50,7 +52,7 @@ def one_run(distance_km: float, misalignment_error: float, seed: int) -> dict[st
         "chsh_deviation": report.chsh.deviation,
         "qber_p_value": binomial,
         "f": report.reconciliation_efficiency,
-        "leak_per_key_bit": report.leaked_bits / rounds,
+        "leak_per_key_bit": sent / rounds,
         "frames": report.distillation.frames,
         "failed_frames": report.distillation.failed_frames,
         "total_s": report.timings_s["total"],
@@ -93,9 +95,14 @@ def main() -> int:
     console.print(table.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
     limit = stats.norm.isf(FALSE_ALARM / 2)
     unequal = int(rows["keys_match"].eq(False).sum())
+    aborted = rows["outcome"] != "key"
+    pooled = stats.binomtest(int(aborted.sum()), len(rows), rows["predicted_abort"].mean()).pvalue
     verdict = {
-        "unequal keys": unequal == 0,
-        "aborts": bool((table["abort_p"] > FALSE_ALARM).all()),
+        "equal keys": unequal == 0,
+        "aborts": bool((table["abort_p"] > FALSE_ALARM).all()) and pooled > FALSE_ALARM,
+        "all reconciled, or refused for lost tests": bool(
+            (rows["qber_p_value"].notna() | (rows["outcome"] == "too many lost tests")).all()
+        ),
         "gain": bool((table["max_gain_dev"] < limit).all()),
         "CHSH value": bool((table["max_chsh_dev"] < limit).all()),
         "QBER": bool((table["min_qber_p"] > FALSE_ALARM).all()),
@@ -103,7 +110,10 @@ def main() -> int:
             (rows[rows["misalignment_error"] == 0]["method"] == "tan22").all()
         ),
     }
-    console.print(f"{len(rows)} runs, {unequal} with unequal keys; passed: {verdict}")
+    console.print(
+        f"{len(rows)} runs, {unequal} with unequal keys, {int(aborted.sum())} aborted where "
+        f"{rows['predicted_abort'].sum():.2f} are predicted (p = {pooled:.2g}); passed: {verdict}"
+    )
     return 0 if all(verdict.values()) else 1
 
 

@@ -43,6 +43,7 @@ def test_run_writes_equal_private_keys_and_a_report(tmp_path):
     assert report["key_sha256"] == hashlib.sha256(alice).hexdigest()
     assert (report["outcome"], report["keys_match"]) == ("key", True)
     assert report["security"] == "asymptotic: not secure at finite size"
+    assert report["rates_per_pulse"]["finite_size"] is None
     for name in ("gain", "chsh", "qber"):
         assert abs(report[name]["deviation"]) < 5
     for path in tmp_path.iterdir():
@@ -64,7 +65,14 @@ def test_same_seed_same_key():
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        (["--rounds", "1"], "no key length under this design"),
+        (["--rounds", "99"], "no key length under this design"),
         (["--rounds", "1000"], "no key length under this design"),
+        (["--pulses", "5000"], "no key length under this design"),
+        (
+            ["--misalignment-error", "0.9", "--mean-photon-number", "0.1"],
+            "no key length under this design",
+        ),
         (["--distance-km", "470"], "no positive key rate at any mean photon number"),
         (["--pulses", "10"], "too few heralded rounds"),
     ],
@@ -92,7 +100,8 @@ def test_aborts_are_results(tmp_path, arguments, reason):
         (["run", "--rounds", "1.5"], "rounds must be a valid integer.*, got '?1.5'?"),
         (["run", "--rounds", "10", "--pulses", "10"], "rounds must be given, or else pulses"),
         (["run", "--seed", "-3"], "seed must be greater than or equal to 0, got '?-3'?"),
-        (["run", "--soundness", "2"], r"soundness must be a probability in \(0, 1\), got 2"),
+        (["run", "--soundness", "2"], r"soundness must be a probability in \[1e-20, 1\), got 2"),
+        (["run", "--rounds", "1e16"], "rounds must be less than or equal to .*, got '?1e16'?"),
         (["run", "--scheme", "bb84"], "scheme must be 'ecs', got 'bb84'"),
         (["run", "--security", "magic"], "security must be 'tan22' or 'asymptotic', got 'magic'"),
         (["run", "ecs-1000km"], "scenario must be a path ending in .toml or one of ecs-100km"),
@@ -169,7 +178,8 @@ def test_interrupt_leaves_no_key(tmp_path):
     command = [Path(sys.executable).parent / "diqkd", "run", "--rounds", "3e8", "--out", tmp_path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         time.sleep(4)
+        assert process.poll() is None
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=120)
-    assert process.returncode not in (0, 2, 3)
+    assert process.returncode in (1, 130)
     assert list(tmp_path.iterdir()) == []

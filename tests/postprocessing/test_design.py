@@ -13,8 +13,8 @@ from postprocessing.design import ExpectedValues, Security, whole_bytes
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.leakage import VERDICT_BITS, plan_leakage
 from postprocessing.reconciliation import get_code, tag_length
-from postprocessing.rounds import RoundProbabilities
-from postprocessing.security import tan22_key_length
+from postprocessing.rounds import LocalSettings, RoundProbabilities
+from postprocessing.security import EpsilonSplit, asymptotic_key_fraction, tan22_key_length
 
 PROBABILITIES = RoundProbabilities(key=0.82, test=0.0176)
 
@@ -54,9 +54,30 @@ def test_key_length_is_fixed_within_the_budget(design):
     budget = int(design.leakage_budget_bits)
     for key_rounds in (8_000_000, 8_500_000):
         for leaked in (0, budget):
-            assert design.final_key_length(key_rounds, leaked) == design.key_length
-    assert design.final_key_length(8_000_000, budget + 1) == 0
-    assert design.final_key_length(design.key_length - 8, 0) == 0
+            assert design.final_key_length(key_rounds, 170_000, leaked) == design.key_length
+    assert design.final_key_length(8_000_000, 170_000, budget + 1) == 0
+    assert design.final_key_length(design.key_length - 8, 170_000, 0) == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"heralded_rounds": 9_000_000},
+        {"tolerated_test_losses": 36_000},
+        {"epsilons": EpsilonSplit(1e-12, 1e-13)},
+        {"local_settings": LocalSettings(0.08, 0.08)},
+        {"method": "asymptotic"},
+    ],
+)
+def test_a_length_that_the_rest_does_not_allow_is_refused(design, change):
+    with pytest.raises(InvalidArgumentError, match=r"(length|parameters) must be"):
+        dataclasses.replace(design, **change)
+
+
+def test_a_larger_budget_shortens_the_key(design):
+    larger = dataclasses.replace(design.leakage, budget_bits=design.leakage.budget_bits + 100)
+    with pytest.raises(InvalidArgumentError, match="length must be at most"):
+        dataclasses.replace(design, leakage=larger)
 
 
 def test_predicted_abort_probability_meets_completeness(design):
@@ -74,7 +95,7 @@ def test_budget_covers_its_parts(qber):
     assert binom.sf(plan.test_rounds, n, PROBABILITIES.test) <= completeness / 8
     assert plan.frames * code.frame_bits >= plan.key_rounds
     failures = binom.sf(plan.disclosed_frames, plan.frames, code.frame_error_rate(qber))
-    assert failures <= completeness / 4
+    assert failures <= completeness / 4 * (1 + 1e-9)
     parts = (
         plan.test_rounds
         + plan.frames * (code.syndrome_bits + 1)
@@ -86,14 +107,36 @@ def test_budget_covers_its_parts(qber):
     assert plan.over_budget_probability <= completeness / 2
 
 
-def test_no_code_beyond_ten_percent_means_no_key():
-    assert plan_leakage(10**6, PROBABILITIES, 0.3, 60, 1e-2) is None
-    design = Security(method="asymptotic").design(ExpectedValues(SETTINGS, 2.8, 0.3), 10**6)
+@pytest.mark.parametrize("qber", [0.3, 0.9])
+@pytest.mark.parametrize("method", ["tan22", "asymptotic"])
+def test_no_code_means_no_key(qber, method):
+    assert plan_leakage(10**6, PROBABILITIES, qber, 60, 1e-2) is None
+    design = Security(method=method).design(ExpectedValues(SETTINGS, 2.8, qber), 10**6)
     assert (design.leakage, design.key_length, design.leakage_budget_bits) == (None, 0, 0)
 
 
-def test_few_rounds_give_no_key(honest):
-    assert Security().design(honest, 10_000).key_length == 0
+@pytest.mark.parametrize("rounds", [1, 2, 99, 5000])
+def test_few_rounds_give_no_key(honest, rounds):
+    for method in ("tan22", "asymptotic"):
+        assert Security(method=method).design(honest, rounds).key_length == 0
+
+
+def test_more_rounds_give_more_key_per_round(honest):
+    rates = [Security().design(honest, 10**k).key_length / 10**k for k in range(7, 16)]
+    assert rates == sorted(rates)
+    assert rates[-1] < honest_rate(honest)
+
+
+def honest_rate(honest):
+    """Return the asymptotic key fraction."""
+    return asymptotic_key_fraction(honest.chsh, honest.qber)
+
+
+def test_extreme_requests_still_give_designs(honest):
+    for security in (Security(soundness=1e-20), Security(completeness=1e-12), Security(0.5, 0.5)):
+        design = security.design(honest, 10**8)
+        assert 0 < design.predicted_abort_probability <= security.completeness + 1e-9
+        assert design.key_length > 0
 
 
 def test_local_chsh_value_gives_no_key():
@@ -106,23 +149,27 @@ def test_asymptotic_design_says_what_it_is(honest):
     design = Security(method="asymptotic").design(honest, 10**6)
     assert design.label == "asymptotic: not secure at finite size"
     assert design.to_dict()["label"] == design.label
+    assert design.to_dict()["epsilons"]["secrecy"] is None
     assert design.local_settings == Security().design(honest, 10**6).local_settings
 
 
 def test_fingerprint_depends_on_every_frozen_number(design):
-    changed = dataclasses.replace(design, tolerated_test_losses=design.tolerated_test_losses + 1)
+    changed = dataclasses.replace(design, tolerated_test_losses=design.tolerated_test_losses - 1)
     assert changed.fingerprint() != design.fingerprint()
 
 
 @pytest.mark.parametrize(
     ("make", "match"),
     [
-        (lambda: Security(soundness=0.0), r"soundness must be a probability in \(0, 1\), got 0.0"),
+        (
+            lambda: Security(soundness=0.0),
+            r"soundness must be a probability in \[1e-20, 1\)",
+        ),
         (lambda: Security(completeness=float("nan")), "completeness must be a probability"),
         (lambda: Security(method="af18"), "method must be one of"),
-        (lambda: _design(chsh=2.5, qber=0.7, rounds=10), "qber must be in"),
+        (lambda: _design(chsh=2.5, qber=1.7, rounds=10), "qber must be in"),
         (lambda: _design(chsh=3.0, qber=0.1, rounds=10), "chsh must be in"),
-        (lambda: _design(chsh=2.5, qber=0.1, rounds=0), "heralded_rounds must be at least 1"),
+        (lambda: _design(chsh=2.5, qber=0.1, rounds=0), r"heralded_rounds must be in \[1, 1e15\]"),
     ],
 )
 def test_bad_requests_are_refused(make, match):

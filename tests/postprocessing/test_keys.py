@@ -21,21 +21,33 @@ def test_existing_files_are_kept(tmp_path):
     (tmp_path / "bob.key").write_bytes(b"old")
     with pytest.raises(InputFileError, match="out must be a folder without earlier output"):
         keys.check_output_folder(tmp_path)
-    with pytest.raises(InputFileError, match=r"out must not hold bob\.key yet"):
-        keys.write_output(tmp_path, {"bob.key": b"new"})
-    assert (tmp_path / "bob.key").read_bytes() == b"old"
+    with pytest.raises(InputFileError, match="File exists"):
+        keys.write_output(tmp_path, {"alice.key": b"new", "bob.key": b"new"})
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("bob.key", b"old")]
 
 
 def test_interrupt_leaves_no_file(tmp_path, monkeypatch):
-    """An interrupt while a key is on its way to the disk leaves the folder empty."""
+    """An interrupt on the way to the disk, or between the two keys, leaves the folder empty."""
+    calls = {"fsync": 0, "link": 0}
 
-    def interrupt(descriptor):
-        raise KeyboardInterrupt
+    def interrupt(name, at):
+        original = getattr(os, name)
 
-    monkeypatch.setattr(os, "fsync", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        keys.write_output(tmp_path, {"alice.key": b"\x01"})
-    assert list(tmp_path.iterdir()) == []
+        def call(*arguments, **options):
+            calls[name] += 1
+            if calls[name] == at:
+                raise KeyboardInterrupt
+            return original(*arguments, **options)
+
+        return call
+
+    for name, at in (("fsync", 2), ("link", 2)):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, interrupt(name, at))
+            with pytest.raises(KeyboardInterrupt):
+                keys.write_output(tmp_path, {"alice.key": b"\x01", "bob.key": b"\x01"})
+        assert calls[name] == at
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_is_no_folder(tmp_path):

@@ -64,7 +64,11 @@ def test_equal_keys_of_the_designed_length(finished, design):
     assert finished.abort_reason is None
     assert finished.alice_key == finished.bob_key
     leaked = finished.transcript.leaked_bits
-    assert finished.key_length == design.final_key_length(finished.key_rounds, leaked) > 0
+    assert (
+        finished.key_length
+        == design.final_key_length(finished.key_rounds, finished.tally.rounds, leaked)
+        > 0
+    )
 
 
 def test_order_of_messages(finished):
@@ -186,20 +190,55 @@ def test_single_failed_frame_is_disclosed_and_the_rest_decoded(emulated, design)
     assert report.errors == np.count_nonzero(alice.outcomes[key] != flipped[key])
 
 
-def test_leakage_beyond_the_budget_aborts(emulated, honest):
-    """A fixed-length design whose budget is cut gives up before any syndrome is sent."""
-    security = Security(soundness=1e-6)
-    fixed = security.design(honest, 4_000_000)
-    small = dataclasses.replace(
-        fixed,
-        heralded_rounds=ROUNDS,
-        tolerated_test_losses=ROUNDS,
-        leakage=dataclasses.replace(fixed.leakage, budget_bits=1000),
-    )
-    report = distill_emulated(emulated, small, seed=1)
+@pytest.fixture(scope="module")
+def fixed(strong):
+    """A fixed-length design and its rounds."""
+    design = Security(soundness=1e-6).design(strong, 2_000_000)
+    rounds = emulate(Sampler(strong, design.local_settings, seed=2), rounds=2_000_000)
+    return design, rounds
+
+
+def _with_budget(design, bits):
+    """Change the budget, under a key so short that any of the budgets here allows it."""
+    length = dataclasses.replace(design.length, bits=8)
+    leakage = dataclasses.replace(design.leakage, budget_bits=bits)
+    return dataclasses.replace(design, leakage=leakage, length=length)
+
+
+def test_leakage_beyond_the_budget_aborts_before_the_syndromes(fixed):
+    design, rounds = fixed
+    report = distill_emulated(rounds, _with_budget(design, 30_000), seed=1)
     assert report.abort_reason == "leakage budget exceeded"
     assert _kinds(report.transcript)[-1] == ("bob", Abort)
     assert not any(kind is Syndromes for _, kind in _kinds(report.transcript))
+
+
+def test_disclosed_frames_count_against_the_budget(fixed):
+    """One spoiled frame: a budget that covers it gives keys, one bit less aborts undisclosed."""
+    design, rounds = fixed
+    noise = np.zeros(len(rounds), np.uint8)
+    noise[:5000] = np.random.default_rng(5).integers(0, 2, 5000)
+    alice = dataclasses.replace(rounds.alice, outcomes=rounds.alice.outcomes ^ noise)
+    noisy = dataclasses.replace(rounds, alice=alice)
+    paid = distill_emulated(noisy, _with_budget(design, 300_000), seed=1)
+    assert (paid.failed_frames, paid.abort_reason) == (1, None)
+    assert paid.alice_key == paid.bob_key
+    leaked = paid.transcript.leaked_bits
+    assert distill_emulated(noisy, _with_budget(design, leaked), seed=1).abort_reason is None
+    short = distill_emulated(noisy, _with_budget(design, leaked - 1), seed=1)
+    assert short.abort_reason == "leakage budget exceeded"
+    assert short.transcript.leaked_by(DisclosedFrames) == 0
+
+
+def test_records_without_tests_give_no_key(fixed):
+    """Settings that were not drawn as designed cannot pass for lack of tests to lose."""
+    design, rounds = fixed
+    zeros = np.zeros(len(rounds), np.uint8)
+    record = PartyRecord(zeros, zeros, zeros)
+    report = distill(record, record, design)
+    assert report.abort_reason == "too few test rounds"
+    assert (report.alice_key, report.bob_key) == (None, None)
+    assert _kinds(report.transcript)[-1] == ("bob", Abort)
 
 
 def test_wrong_tag_aborts(emulated, design, monkeypatch):
@@ -222,20 +261,59 @@ def test_messages_out_of_order_are_refused(emulated, design):
     reference = Reference(emulated.bob, design, PartyRandomness())
     with pytest.raises(ProtocolError, match="bob did not expect Acceptance now"):
         reference.receive(Acceptance(accepted=True))
-    with pytest.raises(ProtocolError, match="expected one setting a round"):
-        reference.receive(SettingsAnnouncement(emulated.alice.settings[:10]))
 
 
-def test_coins_and_seeds_are_fresh_by_default(emulated, design):
+def test_malformed_settings_are_refused(emulated, design):
+    """Too few settings, settings the scheme does not have, and another design."""
+    settings, fingerprint = emulated.alice.settings, design.fingerprint()
+    for message, expected in (
+        (SettingsAnnouncement(settings[:10], fingerprint), "one setting a round"),
+        (SettingsAnnouncement(settings + np.uint8(1), fingerprint), "settings of the scheme"),
+        (SettingsAnnouncement(settings, "0" * 64), "the same design"),
+    ):
+        reference = Reference(emulated.bob, design, PartyRandomness())
+        with pytest.raises(ProtocolError, match=f"malformed message: expected {expected}"):
+            reference.receive(message)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "expected"),
+    [
+        (DisclosedTests, {"outcomes": np.zeros(3, np.uint8)}, "one outcome a test round"),
+        (Syndromes, {"syndrome_bits": 0}, "the design's code"),
+        (Syndromes, {"syndromes": np.zeros((1, 3), np.uint8)}, "all syndromes"),
+        (Verification, {"tag_bits": 1}, "a tag of the design's length"),
+        (Verification, {"seed": b"short"}, "a seed of the tag's length"),
+        (AmplificationSeed, {"seed": np.zeros(3, np.uint8)}, "a seed of the hash's length"),
+    ],
+)
+def test_malformed_messages_are_refused(emulated, design, finished, kind, change, expected):
+    """Replay the log to the corrector with one message changed."""
+    alice = PartyRandomness(choices=byte_source(1, Stream.ALICE_CHOICES))
+    corrector = Corrector(emulated.alice, design, alice)
+    corrector.start()
+    for entry in finished.transcript.entries:
+        if entry.sender == "bob" and isinstance(entry.message, kind):
+            with pytest.raises(ProtocolError, match=f"malformed message: expected {expected}"):
+                corrector.receive(dataclasses.replace(entry.message, **change))
+            return
+        if entry.sender == "bob":
+            corrector.receive(entry.message)
+    pytest.fail("the message never came")
+
+
+def test_coins_and_seeds_are_fresh_by_default(emulated, design, payload):
     """Outside emulation every run draws new coins and new hash seeds from the system."""
     first, second = (distill(emulated.alice, emulated.bob, design) for _ in range(2))
     assert first.alice_key == first.bob_key
     assert first.alice_key != second.alice_key
-    seeds = [
-        [e.message.seed for e in report.transcript.entries if isinstance(e.message, Verification)]
+    fresh = (ThinningCoins, Verification, AmplificationSeed)
+    drawn = [
+        [payload(e.message) for e in report.transcript.entries if isinstance(e.message, fresh)]
         for report in (first, second)
     ]
-    assert seeds[0] != seeds[1]
+    assert len(drawn[0]) == len(drawn[1]) == 3
+    assert all(one != other for one, other in zip(*drawn, strict=True))
 
 
 def test_only_the_first_rounds_of_the_design_are_used(emulated, honest):

@@ -74,4 +74,10 @@ def test_records_are_checked():
     with pytest.raises(InvalidArgumentError, match="three arrays of equal length"):
         PartyRecord(bits, bits[:2], bits)
     with pytest.raises(InvalidArgumentError, match="outcomes must be bits 0 or 1, got 2"):
-        PartyRecord(bits, bits + 2, bits)
+        PartyRecord(bits, bits + np.uint8(2), bits)
+    with pytest.raises(InvalidArgumentError, match="outcomes must be a flat array of uint8"):
+        PartyRecord(bits, np.array([1, -1, 1]), bits)
+    with pytest.raises(InvalidArgumentError, match=r"settings must be an index into \('B1'"):
+        PartyRecord(bits + np.uint8(2), bits, bits).check(SETTINGS, "bob")
+    with pytest.raises(InvalidArgumentError, match=r"heralds must be an index into \('D1'"):
+        PartyRecord(bits, bits, bits + np.uint8(3)).check(SETTINGS, "alice")

@@ -100,8 +100,8 @@ def test_a_design_is_quick() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"rounds": 99}, "rounds must be at least 100"),
-        ({"rounds": math.nan}, "rounds must be at least 100"),
+        ({"rounds": 0}, "rounds must be at least 1"),
+        ({"rounds": math.nan}, "rounds must be at least 1"),
         ({"win_probability": 1.2}, "win_probability must be"),
         ({"secrecy": 0.0}, "secrecy must be"),
         ({"completeness_share": 1.0}, "completeness_share must be"),
