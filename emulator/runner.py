@@ -10,9 +10,15 @@ from collections.abc import Callable
 from emulator.prediction import Prediction, predict
 from emulator.protocols.base import NoPositiveKeyRateError, ProtocolModel
 from emulator.report import RunReport
-from emulator.sampling import EmulatedRounds, Sampler, Stream, byte_source, emulate
+from emulator.sampling import (
+    EmulatedRounds,
+    Sampler,
+    Stream,
+    byte_source,
+    check_stopping_rule,
+    emulate,
+)
 from postprocessing.design import Design, Security
-from postprocessing.errors import InvalidArgumentError
 from postprocessing.parties import NO_KEY_LENGTH
 from postprocessing.pipeline import TOO_FEW_ROUNDS, DistillationReport, distill
 from postprocessing.quantiles import lower_quantile
@@ -60,12 +66,7 @@ def run(
     InvalidArgumentError
         Unless exactly one of `heralded_rounds` and `pulses` is given, and is at least 1.
     """
-    if (heralded_rounds is None) == (pulses is None):
-        given = (heralded_rounds, pulses)
-        raise InvalidArgumentError("heralded_rounds", given, "given, or else pulses")
-    for name, value in (("heralded_rounds", heralded_rounds), ("pulses", pulses)):
-        if value is not None and value < 1:
-            raise InvalidArgumentError(name, value, "at least 1")
+    check_stopping_rule(heralded_rounds, pulses)
     seed = secrets.randbits(63) if seed is None else seed
     security = security or Security()
     progress = on_progress or (lambda stage, fraction: None)
@@ -87,7 +88,7 @@ def run(
     phase = time.perf_counter()
     emulated = emulate(
         Sampler(joint, design.local_settings, seed),
-        rounds=heralded_rounds,
+        heralded_rounds=heralded_rounds,
         pulses=pulses,
         threads=os.cpu_count() or 1,
         on_rounds=lambda drawn: progress("emulation", min(1.0, drawn / rounds)),

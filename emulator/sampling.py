@@ -29,7 +29,8 @@ from postprocessing.rounds import LocalSettings, PartyRecord
 _Drawn = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64]]
 
 _WORDS_PER_COUNT = 4
-# Below this the pulse numbers of a long run leave 64 bits.
+# Pulses are numbered in 64 bits, with room for a run that takes longer than expected.
+_MOST_PULSES = 2.0**63
 _LEAST_HERALD_PROBABILITY = 1e-12
 DEFAULT_BLOCK_SIZE = 1 << 20
 
@@ -137,7 +138,7 @@ class Sampler:
         self._seed = seed
         self._cumulative, self._categories = _round_table(distribution, local_settings)
         self._guide = _guide(self._cumulative)
-        herald = distribution.herald_probability
+        self.herald_probability = herald = distribution.herald_probability
         self._log_unheralded = math.log1p(-herald) if herald < 1 else -math.inf
 
     def blocks(
@@ -186,7 +187,7 @@ class Sampler:
 def emulate(
     sampler: Sampler,
     *,
-    rounds: int | None = None,
+    heralded_rounds: int | None = None,
     pulses: int | None = None,
     threads: int = 1,
     on_rounds: Callable[[int], None] | None = None,
@@ -197,7 +198,7 @@ def emulate(
     ----------
     sampler : Sampler
         Where the rounds come from.
-    rounds, pulses : int, optional
+    heralded_rounds, pulses : int, optional
         Stop after this many heralded rounds, or after this many pulses: exactly one is given.
     threads : int
         Number of blocks drawn at the same time.
@@ -212,15 +213,15 @@ def emulate(
     Raises
     ------
     InvalidArgumentError
-        Unless exactly one of `rounds` and `pulses` is given, and is at least 1.
+        If the stopping rule is impossible, or so many rounds take more than 2⁶³ pulses.
     """
-    if (rounds is None) == (pulses is None):
-        raise InvalidArgumentError("rounds", (rounds, pulses), "given, or else pulses")
-    for name, value in (("rounds", rounds), ("pulses", pulses)):
-        if value is not None and value < 1:
-            raise InvalidArgumentError(name, value, "at least 1")
+    check_stopping_rule(heralded_rounds, pulses)
+    most = math.floor(_MOST_PULSES * sampler.herald_probability)
+    if heralded_rounds is not None and heralded_rounds > most:
+        allowed = f"at most {most} at so few heralds"
+        raise InvalidArgumentError("heralded_rounds", heralded_rounds, allowed)
     kept, drawn, last_pulse = [], 0, 0
-    for block in sampler.blocks(rounds, threads=threads):
+    for block in sampler.blocks(heralded_rounds, threads=threads):
         size = block.columns.shape[1]
         if pulses is not None:
             size = int(np.searchsorted(block.pulse_indices, np.uint64(pulses), side="right"))
@@ -236,6 +237,22 @@ def emulate(
         bob=PartyRecord(y, b, heralds),
         pulses=last_pulse if pulses is None else pulses,
     )
+
+
+def check_stopping_rule(heralded_rounds: int | None, pulses: int | None) -> None:
+    """Check that exactly one of the two is given, and is at least 1.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If not.
+    """
+    if (heralded_rounds is None) == (pulses is None):
+        given = (heralded_rounds, pulses)
+        raise InvalidArgumentError("heralded_rounds", given, "given, or else pulses")
+    for name, value in (("heralded_rounds", heralded_rounds), ("pulses", pulses)):
+        if value is not None and value < 1:
+            raise InvalidArgumentError(name, value, "at least 1")
 
 
 def _block(drawn: _Drawn, last_pulse: np.uint64) -> RoundBlock:

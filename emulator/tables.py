@@ -53,7 +53,7 @@ def _summary(report: RunReport) -> Table:
         "outcome": outcome,
         "keys equal": {True: "yes", False: "NO", None: "-"}[report.keys_match],
         "key length": f"{report.key_length:,} bits",
-        "asymptotic key length": f"{_grouped(report.asymptotic_key_length)} bits, same rounds",
+        "asymptotic key length": _same_rounds(report.asymptotic_key_length),
         "security": report.design.label if report.design else "-",
         "heralded rounds": f"{report.heralded_rounds:,} of {report.pulses:,} pulses",
         "key / test rounds": f"{distillation.key_rounds:,} / {tally.rounds if tally else 0:,}",
@@ -101,8 +101,8 @@ def _waterfall(design: Design, terms: Mapping[str, float], key_length: int) -> T
     return table
 
 
-def _grouped(value: int | None) -> str:
-    return "-" if value is None else f"{value:,}"
+def _same_rounds(bits: int | None) -> str:
+    return "-" if bits is None else f"{bits:,} bits for the same rounds"
 
 
 def _number(value: object, digits: int = 6) -> str:

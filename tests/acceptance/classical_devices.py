@@ -34,7 +34,7 @@ def main() -> int:
 
     def end(devices: JointDistribution, seed: int) -> tuple[str, int, int]:
         sampler = Sampler(devices, design.local_settings, seed)
-        report = distill_emulated(emulate(sampler, rounds=ROUNDS, threads=2), design, seed)
+        report = distill_emulated(emulate(sampler, heralded_rounds=ROUNDS, threads=2), design, seed)
         equal = report.alice_key == report.bob_key
         outcome = report.abort_reason or (f"key, {'equal' if equal else 'UNEQUAL'}")
         return outcome, report.key_length, report.transcript.leaked_by(Syndromes)

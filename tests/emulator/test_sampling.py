@@ -51,7 +51,7 @@ def _chi_square(observed, expected):
 def test_rounds_follow_the_joint_distribution(point):
     joint = _joint(**point)
     law = _law(joint)
-    rounds = emulate(Sampler(joint, LOCAL, seed=11), rounds=2_000_000)
+    rounds = emulate(Sampler(joint, LOCAL, seed=11), heralded_rounds=2_000_000)
     p_value = _chi_square(_counts(rounds, law.shape), law.ravel() * len(rounds))
     assert FALSE_ALARM < p_value < 1 - FALSE_ALARM
 
@@ -106,7 +106,7 @@ def test_same_rounds_for_any_block_size_and_threads(honest):
 
 
 def test_another_seed_gives_other_rounds(honest):
-    one, other = (emulate(Sampler(honest, LOCAL, seed), rounds=1000) for seed in (1, 2))
+    one, other = (emulate(Sampler(honest, LOCAL, seed), heralded_rounds=1000) for seed in (1, 2))
     assert (one.alice.outcomes != other.alice.outcomes).any()
     assert one.pulses != other.pulses
 
@@ -122,13 +122,13 @@ def test_probabilities_are_exact_to_the_last_bit(honest):
 
 
 def test_impossible_cells_are_never_drawn(classical):
-    rounds = emulate(Sampler(classical, LOCAL, seed=8), rounds=200_000)
+    rounds = emulate(Sampler(classical, LOCAL, seed=8), heralded_rounds=200_000)
     assert not rounds.alice.outcomes.any()
     assert not rounds.bob.outcomes.any()
 
 
 def test_settings_are_chosen_independently(honest):
-    rounds = emulate(Sampler(honest, LOCAL, seed=9), rounds=1_000_000)
+    rounds = emulate(Sampler(honest, LOCAL, seed=9), heralded_rounds=1_000_000)
     table = np.zeros((3, 2))
     np.add.at(table, (rounds.alice.settings, rounds.bob.settings), 1)
     assert stats.chi2_contingency(table).pvalue > FALSE_ALARM
@@ -144,7 +144,7 @@ def test_pulse_limited_run_has_binomially_many_rounds(honest):
 
 def test_pulses_follow_the_herald_probability(honest):
     n, herald = 1_000_000, honest.herald_probability
-    pulses = emulate(Sampler(honest, LOCAL, seed=12), rounds=n).pulses
+    pulses = emulate(Sampler(honest, LOCAL, seed=12), heralded_rounds=n).pulses
     deviation = (pulses - n / herald) / np.sqrt(n * (1 - herald)) * herald
     assert abs(deviation) < stats.norm.isf(FALSE_ALARM / 2)
 
@@ -152,9 +152,9 @@ def test_pulses_follow_the_herald_probability(honest):
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ({}, "rounds must be given, or else pulses"),
-        ({"rounds": 10, "pulses": 10}, "rounds must be given, or else pulses"),
-        ({"rounds": 0}, "rounds must be at least 1, got 0"),
+        ({}, "heralded_rounds must be given, or else pulses"),
+        ({"heralded_rounds": 10, "pulses": 10}, "heralded_rounds must be given, or else pulses"),
+        ({"heralded_rounds": 0}, "heralded_rounds must be at least 1, got 0"),
         ({"pulses": -1}, "pulses must be at least 1, got -1"),
     ],
 )
@@ -166,3 +166,14 @@ def test_stopping_rules_are_checked(honest, arguments, match):
 def test_negative_seed_is_refused(honest):
     with pytest.raises(InvalidArgumentError, match="seed must be at least 0, got -1"):
         Sampler(honest, LOCAL, seed=-1)
+
+
+def test_heralds_too_rare_to_number_their_pulses_are_refused():
+    rare = EntangledCoherent(Link(distance_km=1400, dark_count_probability=0.0))
+    with pytest.raises(InvalidArgumentError, match="herald_probability must be at least 1e-12"):
+        Sampler(rare.joint_distribution(), LOCAL, seed=1)
+    scarce = EntangledCoherent(Link(distance_km=1000, dark_count_probability=0.0))
+    sampler = Sampler(scarce.joint_distribution(), LOCAL, seed=1)
+    with pytest.raises(InvalidArgumentError, match="heralded_rounds must be at most"):
+        emulate(sampler, heralded_rounds=10**9)
+    assert emulate(sampler, heralded_rounds=10).pulses > 10**10

@@ -60,7 +60,7 @@ def test_classical_devices_always_abort(classical, finite_size_run, seed):
     """Local deterministic devices lose a quarter of the tests; no syndrome is ever sent."""
     design = finite_size_run.design
     emulated = emulate(
-        Sampler(classical, design.local_settings, seed), rounds=design.heralded_rounds
+        Sampler(classical, design.local_settings, seed), heralded_rounds=design.heralded_rounds
     )
     report = distill_emulated(emulated, design, seed)
     assert report.abort_reason == "too many lost tests"

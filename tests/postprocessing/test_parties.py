@@ -42,7 +42,7 @@ def design(honest) -> Design:
 @pytest.fixture(scope="module")
 def emulated(honest, design):
     """Honest rounds under the design."""
-    return emulate(Sampler(honest, design.local_settings, seed=1), rounds=ROUNDS)
+    return emulate(Sampler(honest, design.local_settings, seed=1), heralded_rounds=ROUNDS)
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +194,7 @@ def test_single_failed_frame_is_disclosed_and_the_rest_decoded(emulated, design)
 def fixed(strong):
     """A fixed-length design and its rounds."""
     design = Security(soundness=1e-6).design(strong, 2_000_000)
-    rounds = emulate(Sampler(strong, design.local_settings, seed=2), rounds=2_000_000)
+    rounds = emulate(Sampler(strong, design.local_settings, seed=2), heralded_rounds=2_000_000)
     return design, rounds
 
 
