@@ -20,6 +20,8 @@ from postprocessing.errors import DiqkdError, InputFileError, InvalidArgumentErr
 from postprocessing.keys import check_output_folder, write_output
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
     from emulator.report import RunReport
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -60,7 +62,7 @@ def scenario_flags(command: Callable[..., None]) -> Callable[..., None]:
             default=None,
             annotation=Annotated[
                 str | None,
-                typer.Option(f"--{name.replace('_', '-')}", help=field.description),
+                typer.Option(f"--{name.replace('_', '-')}", help=_help(field)),
             ],
         )
         for name, field in Scenario.model_fields.items()
@@ -83,6 +85,12 @@ def scenario_flags(command: Callable[..., None]) -> Callable[..., None]:
     with_flags.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     with_flags.__annotations__ = {p.name: p.annotation for p in parameters}
     return with_flags
+
+
+def _help(field: FieldInfo) -> str:
+    """Return what a parameter is, and its default."""
+    default = "" if field.default is None else f" [default: {field.default}]"
+    return f"{field.description}{default}"
 
 
 @app.command("run")
@@ -115,12 +123,12 @@ def run_command(
         )
     values = {"scenario": scenario.model_dump(), **report.to_dict()}
     text = json.dumps(values, indent=2, allow_nan=False)
-    if out is not None:
-        write_output(out, _files(report, text))
     if as_json:
         typer.echo(text)
     else:
         print_report(report, Console())
+    if out is not None:
+        write_output(out, _files(report, text))
     if report.outcome == "aborted":
         raise typer.Exit(EXIT_ABORTED)
     if not report.keys_match:

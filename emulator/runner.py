@@ -18,16 +18,13 @@ from emulator.sampling import (
     check_stopping_rule,
     emulate,
 )
-from postprocessing.design import Design, Security
+from postprocessing.design import RARE_SHARE, Design, Security
 from postprocessing.parties import NO_KEY_LENGTH
 from postprocessing.pipeline import TOO_FEW_ROUNDS, DistillationReport, distill
 from postprocessing.quantiles import lower_quantile
 from postprocessing.randomness import PartyRandomness
 
 ProgressCallback = Callable[[str, float | None], None]
-
-# With a fixed number of pulses, honest devices may yield fewer rounds than designed for this often.
-_TOO_FEW_ROUNDS_SHARE = 1e-6
 
 
 def run(
@@ -47,8 +44,8 @@ def run(
         The scheme with its parameters.
     heralded_rounds, pulses : int, optional
         Stop after this many heralded rounds, or after this many pulses: exactly one is given.
-        After a number of pulses the design counts on the heralded rounds that honest devices
-        yield but once in a million runs; surplus rounds are not used.
+        After a number of pulses the design counts on as many heralded rounds as honest devices
+        fail to yield with a thousandth of the completeness; surplus rounds are not used.
     security : Security, optional
         What is asked of the keys.
     seed : int, optional
@@ -64,7 +61,7 @@ def run(
     Raises
     ------
     InvalidArgumentError
-        Unless exactly one of `heralded_rounds` and `pulses` is given, and is at least 1.
+        If the stopping rule is impossible, see `emulator.sampling.check_stopping_rule`.
     """
     check_stopping_rule(heralded_rounds, pulses)
     seed = secrets.randbits(63) if seed is None else seed
@@ -76,9 +73,11 @@ def run(
         joint = model.joint_distribution()
     except NoPositiveKeyRateError as error:
         return _stopped(prediction, seed, None, str(error), started)
+    check_stopping_rule(heralded_rounds, pulses, joint.herald_probability)
     rounds = heralded_rounds
     if pulses is not None:
-        rounds = lower_quantile(pulses, joint.herald_probability, _TOO_FEW_ROUNDS_SHARE)
+        too_few_share = security.completeness * RARE_SHARE
+        rounds = lower_quantile(pulses, joint.herald_probability, too_few_share)
     if not rounds:
         return _stopped(prediction, seed, None, TOO_FEW_ROUNDS, started)
     design = security.design(joint, rounds)

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from emulator._sampling_kernels import draw_rounds, geometric_gaps
 from emulator.distribution import JointDistribution
+from postprocessing.checks import whole_number
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.randomness import ByteSource
 from postprocessing.rounds import LocalSettings, PartyRecord
@@ -29,8 +30,10 @@ from postprocessing.rounds import LocalSettings, PartyRecord
 _Drawn = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64]]
 
 _WORDS_PER_COUNT = 4
-# Pulses are numbered in 64 bits, with room for a run that takes longer than expected.
-_MOST_PULSES = 2.0**63
+# The parties keep some 20 bytes a round until all heralds are public.
+_MOST_ROUNDS = 10**9
+# Beyond, double precision no longer counts them one by one.
+_MOST_PULSES = 2**53
 _LEAST_HERALD_PROBABILITY = 1e-12
 DEFAULT_BLOCK_SIZE = 1 << 20
 
@@ -213,13 +216,9 @@ def emulate(
     Raises
     ------
     InvalidArgumentError
-        If the stopping rule is impossible, or so many rounds take more than 2⁶³ pulses.
+        If the stopping rule is impossible, see `check_stopping_rule`.
     """
-    check_stopping_rule(heralded_rounds, pulses)
-    most = math.floor(_MOST_PULSES * sampler.herald_probability)
-    if heralded_rounds is not None and heralded_rounds > most:
-        allowed = f"at most {most} at so few heralds"
-        raise InvalidArgumentError("heralded_rounds", heralded_rounds, allowed)
+    check_stopping_rule(heralded_rounds, pulses, sampler.herald_probability)
     kept, drawn, last_pulse = [], 0, 0
     for block in sampler.blocks(heralded_rounds, threads=threads):
         size = block.columns.shape[1]
@@ -239,20 +238,33 @@ def emulate(
     )
 
 
-def check_stopping_rule(heralded_rounds: int | None, pulses: int | None) -> None:
-    """Check that exactly one of the two is given, and is at least 1.
+def check_stopping_rule(
+    heralded_rounds: int | None, pulses: int | None, herald_probability: float = 1.0
+) -> None:
+    """Check that one of the two is given, and that the run fits into memory and counters.
+
+    Parameters
+    ----------
+    heralded_rounds, pulses : int or None
+        The stopping rule.
+    herald_probability : float
+        Probability that a pulse is heralded, in (0, 1].
 
     Raises
     ------
     InvalidArgumentError
-        If not.
+        Unless exactly one is given and is a whole number of at least 1, or if the run is expected
+        to have more than 10⁹ heralded rounds or 2⁵³ pulses.
     """
-    if (heralded_rounds is None) == (pulses is None):
+    if heralded_rounds is None and pulses is not None:
+        most = min(_MOST_PULSES, math.floor(_MOST_ROUNDS / herald_probability))
+        whole_number("pulses", pulses, 1, most)
+    elif pulses is None and heralded_rounds is not None:
+        most = min(_MOST_ROUNDS, math.floor(_MOST_PULSES * herald_probability))
+        whole_number("heralded_rounds", heralded_rounds, 1, most)
+    else:
         given = (heralded_rounds, pulses)
         raise InvalidArgumentError("heralded_rounds", given, "given, or else pulses")
-    for name, value in (("heralded_rounds", heralded_rounds), ("pulses", pulses)):
-        if value is not None and value < 1:
-            raise InvalidArgumentError(name, value, "at least 1")
 
 
 def _block(drawn: _Drawn, last_pulse: np.uint64) -> RoundBlock:

@@ -8,7 +8,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from postprocessing.errors import InputFileError, InvalidArgumentError
 
@@ -25,13 +33,14 @@ def _whole_number(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _number_if_possible(value: object) -> object:
-    """Take "0.09" for the number it is, and leave words such as "optimal" alone."""
-    if isinstance(value, str):
+def _number_or_optimal(value: object) -> object:
+    """Take "0.09" for the number it is, and no word but "optimal"."""
+    if isinstance(value, str) and value != "optimal":
         try:
             return float(value)
         except ValueError:
-            return value
+            message = 'Input should be a number or "optimal"'
+            raise PydanticCustomError("mean_photon_number", message) from None
     return value
 
 
@@ -53,16 +62,16 @@ class Scenario(BaseModel):
     misalignment_error: Annotated[float, Field(description="e_d of the phase drift")] = 0.0
     mean_photon_number: Annotated[
         float | Literal["optimal"],
-        BeforeValidator(_number_if_possible),
+        BeforeValidator(_number_or_optimal),
         Field(description='of each sender\'s pulse, or "optimal"'),
     ] = "optimal"
     rounds: Annotated[
         WholeNumber | None,
-        Field(description="heralded rounds after which the run stops", ge=1, le=10**10),
+        Field(description="heralded rounds after which the run stops", ge=1, le=10**9),
     ] = None
     pulses: Annotated[
         WholeNumber | None,
-        Field(description="pulses after which the run stops instead", ge=1, le=10**18),
+        Field(description="pulses after which the run stops instead", ge=1, le=2**53),
     ] = None
     security: Annotated[
         Literal["tan22", "asymptotic"], Field(description="how the key length is computed")
@@ -72,6 +81,14 @@ class Scenario(BaseModel):
     seed: Annotated[
         WholeNumber | None, Field(description="of everything random; fresh by default", ge=0)
     ] = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_booleans(cls, value: object) -> object:
+        """Refuse booleans, which would pass for 0 and 1."""
+        if isinstance(value, bool):
+            raise PydanticCustomError("boolean", "Input should be a number or a name")
+        return value
 
     def stopping_rule(self) -> dict[str, int]:
         """Return the keyword that tells `run` when to stop: ``heralded_rounds`` or ``pulses``.

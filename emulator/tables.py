@@ -87,6 +87,8 @@ def _rates(report: RunReport) -> Table:
     gain = report.prediction.gain
     for name, rate in report.rates_per_pulse.items():
         per_round = rate / gain if gain and rate is not None else None
+        if name == "achieved" and report.heralded_rounds:
+            per_round = report.key_length / report.heralded_rounds
         table.add_row(name.replace("_", " "), _number(rate), _number(per_round))
     return table
 

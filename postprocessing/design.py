@@ -13,10 +13,11 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
+from postprocessing.checks import whole_number
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.leakage import LeakagePlan, expected_leakage, plan_leakage
 from postprocessing.quantiles import exceedance, lower_quantile
-from postprocessing.reconciliation import tag_length
+from postprocessing.reconciliation import get_code, tag_length
 from postprocessing.rounds import BellSettings, LocalSettings
 from postprocessing.security import (
     EpsilonSplit,
@@ -32,8 +33,10 @@ Method = Literal["tan22", "asymptotic"]
 
 # Counts stay exact in double precision.
 MOST_ROUNDS = 10**15
-# Honest devices yield fewer tests than `least_test_rounds` this rarely.
-_TOO_FEW_TESTS_SHARE = 1e-9
+# Parts of the completeness: too few tests, and too few rounds of a run of so many pulses, have a
+# thousandth each, and too many lost tests have what these leave of a half.
+RARE_SHARE = 1e-3
+_LOST_TESTS_SHARE = 0.5 - 2 * RARE_SHARE
 
 LABELS: dict[Method, str] = {
     "tan22": "composable finite-size security against coherent attacks (Tan et al. 2022)",
@@ -120,7 +123,8 @@ class Design:
     Raises
     ------
     InvalidArgumentError
-        If the fixed key length is longer than the other parameters allow.
+        If the tag is too short for the correctness, or the fixed key length longer than the other
+        parameters allow.
     """
 
     settings: BellSettings
@@ -139,7 +143,12 @@ class Design:
     length: KeyLength | None = field(default=None)
 
     def __post_init__(self) -> None:
-        """Check that the key length follows from the rest, whoever put the design together."""
+        """Check that tag and key length follow from the rest, whoever put it together."""
+        if self.leakage is not None:
+            get_code(self.leakage.code)
+            least = tag_length(self.heralded_rounds, self.epsilons.correctness)
+            if self.leakage.tag_bits < least:
+                raise InvalidArgumentError("tag_bits", self.leakage.tag_bits, f"at least {least}")
         if self.length is None:
             return
         if self.method != "tan22" or self.leakage is None:
@@ -290,11 +299,10 @@ class Security:
             if isinstance(expected, HasJointDistribution)
             else expected
         )
-        if not 1 <= heralded_rounds <= MOST_ROUNDS:
-            raise InvalidArgumentError("heralded_rounds", heralded_rounds, "in [1, 1e15]")
+        rounds = whole_number("heralded_rounds", heralded_rounds, 1, MOST_ROUNDS)
         if not 0 <= behaviour.qber <= 1:
             raise InvalidArgumentError("qber", behaviour.qber, "in [0, 1]")
-        return _design(self, behaviour, heralded_rounds)
+        return _design(self, behaviour, rounds)
 
 
 def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Design:
@@ -302,7 +310,8 @@ def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Des
     epsilons = EpsilonSplit.from_soundness(security.soundness)
     tag_bits = tag_length(rounds, epsilons.correctness)
     win = win_probability(expected.chsh)
-    threshold_share = security.completeness / 2
+    threshold_share = security.completeness * _LOST_TESTS_SHARE
+    rare_share = security.completeness * RARE_SHARE
     local = optimise_local_settings(
         rounds=rounds,
         win_probability=win,
@@ -312,7 +321,7 @@ def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Des
     )
     losses = tolerated_test_losses(rounds, local.rounds.test, win, threshold_share)
     plan = plan_leakage(rounds, local.rounds, expected.qber, tag_bits, security.completeness)
-    abort = exceedance(rounds, local.rounds.test * (1 - win), losses) + _TOO_FEW_TESTS_SHARE
+    abort = exceedance(rounds, local.rounds.test * (1 - win), losses) + rare_share
     length = None
     if security.method == "tan22" and plan is not None:
         length = tan22_key_length(
@@ -329,7 +338,7 @@ def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Des
         heralded_rounds=rounds,
         local_settings=local,
         tolerated_test_losses=losses,
-        least_test_rounds=lower_quantile(rounds, local.rounds.test, _TOO_FEW_TESTS_SHARE),
+        least_test_rounds=lower_quantile(rounds, local.rounds.test, rare_share),
         leakage=plan,
         epsilons=epsilons,
         completeness=security.completeness,

@@ -25,16 +25,15 @@ def check_output_folder(folder: Path) -> None:
     InputFileError
         If the path is not a folder, cannot be written, or already holds a key or a report.
     """
-    held = [name for name in OUTPUT_NAMES if (folder / name).exists()]
+    held = [name for name in OUTPUT_NAMES if os.path.lexists(folder / name)]
     if held:
         raise InputFileError(f"out must be a folder without earlier output, {folder} holds {held}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _try_links(folder)
     except OSError as error:
         message = f"out must be a folder, got {str(folder)!r} ({error.strerror})"
         raise InputFileError(message) from error
-    if not os.access(folder, os.W_OK):
-        raise InputFileError(f"out must be a folder one can write to, got {str(folder)!r}")
 
 
 def write_output(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -69,6 +68,13 @@ def write_output(folder: Path, files: Mapping[str, bytes]) -> None:
     except BaseException:
         _remove(linked)
         raise
+
+
+def _try_links(folder: Path) -> None:
+    """Make and remove a file and a link to it, as `write_output` will."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as trial:
+        _write_private(Path(trial) / "draft", b"")
+        (Path(trial) / "final").hardlink_to(Path(trial) / "draft")
 
 
 def _write_private(path: Path, content: bytes) -> None:

@@ -161,5 +161,5 @@ class AmplificationSeed(Message):
 class Abort(Message):
     """The sender gives up for a reason that follows from what is already public."""
 
-    stage: ClassVar[str] = "reconciliation"
+    stage: ClassVar[str] = "abort"
     reason: str

@@ -13,7 +13,7 @@ reference's outcomes of key rounds are the raw key; the corrector corrects its o
     corrector  FrameStatus
     reference  DisclosedFrames, Verification   or Abort: leakage budget exceeded
     corrector  VerificationVerdict             abort: verification failed
-    reference  AmplificationSeed
+    reference  AmplificationSeed               or Abort: no key length under this design
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ from postprocessing.reconciliation.verification import SEED_BYTES
 from postprocessing.rounds import Bits, Party, PartyRecord
 from postprocessing.sifting import KEY, TEST, RoundKinds, classify, sifted_outcomes, thin
 
+MALFORMED_MESSAGE = "malformed message"
 TOO_FEW_TESTS = "too few test rounds"
 TOO_MANY_LOST_TESTS = "too many lost tests"
 LEAKAGE_BUDGET_EXCEEDED = "leakage budget exceeded"
@@ -103,7 +104,8 @@ class Endpoint(ABC):
             allowed = f"of the design's {design.heralded_rounds} heralded rounds"
             raise InvalidArgumentError("record", len(record), allowed)
         if design.leakage is None:
-            raise InvalidArgumentError("design", NO_KEY_LENGTH, "one with a code for its QBER")
+            qber = design.expected_qber
+            raise InvalidArgumentError("design", f"QBER {qber:.3g}", "one whose QBER has a code")
         record.check(design.settings, self._party_under(design))
         self.result: PartyResult | None = None
         self.leaked_bits = 0
@@ -115,7 +117,8 @@ class Endpoint(ABC):
         self._code = get_code(design.leakage.code)
         self._randomness = randomness
         self._outcomes = sifted_outcomes(design.settings, self.party, record)
-        self._expected: tuple[type[Message], ...] = (SettingsAnnouncement,)
+        self._expected: tuple[type[Message], ...] = ()
+        self._started = False
 
     @staticmethod
     @abstractmethod
@@ -128,7 +131,16 @@ class Endpoint(ABC):
         return self._party_under(self._design)
 
     def start(self) -> Messages:
-        """Return the opening messages, once the quantum phase has ended."""
+        """Return the opening messages, once the quantum phase has ended.
+
+        Raises
+        ------
+        ProtocolError
+            If the endpoint has started before.
+        """
+        if self._started:
+            raise ProtocolError(f"{self.party} has started already")
+        self._started, self._expected = True, (SettingsAnnouncement,)
         return self._send(SettingsAnnouncement(self._record.settings, self._design.fingerprint()))
 
     def receive(self, message: Message) -> Messages:
@@ -147,12 +159,16 @@ class Endpoint(ABC):
         Raises
         ------
         ProtocolError
-            If the message is out of order or has the wrong shape.
+            If the message is out of order or malformed; the endpoint has then aborted.
         """
         if self.result is not None or not isinstance(message, self._expected):
             raise ProtocolError(f"{self.party} did not expect {type(message).__name__} now")
         self.leaked_bits += message.leaked_bits
-        return self._send(*self._answer(message))
+        try:
+            return self._send(*self._answer(message))
+        except ProtocolError:
+            self._abort(MALFORMED_MESSAGE)
+            raise
 
     @abstractmethod
     def _answer(self, message: Message) -> Messages:
@@ -172,14 +188,14 @@ class Endpoint(ABC):
         other: Party = "bob" if self.party == "alice" else "alice"
         known = len(self._design.settings.labels(other))
         _require(message.design_sha256 == self._design.fingerprint(), "the same design")
-        _require(peer.shape == own.shape and peer.dtype == np.uint8, "one setting a round")
+        _require(peer.dtype == np.uint8 and peer.shape == own.shape, "one setting a round")
         _require(int(peer.max(initial=0)) < known, "settings of the scheme")
         x, y = (own, peer) if self.party == "alice" else (peer, own)
         return classify(self._design.settings, x, y)
 
     def _sift(self, kinds: RoundKinds, surplus: npt.NDArray[np.intp], coins: Bits) -> None:
         """Settle which rounds are key and test, and take out the key bits."""
-        _require(len(coins) == len(surplus), "one coin a surplus round")
+        _require_bits(coins, len(surplus), "one coin a surplus round")
         self.round_kinds = thin(kinds, surplus, coins)
         self.key_bits = self._outcomes[self.round_kinds == KEY]
 
@@ -240,7 +256,7 @@ class Reference(Endpoint):
         return (Syndromes(syndromes, self._code.syndrome_bits),)
 
     def _close_reconciliation(self, message: FrameStatus) -> Messages:
-        _require(len(message.failed) == frame_count(self._code, self.key_bits), "a flag a frame")
+        _require_bits(message.failed, frame_count(self._code, self.key_bits), "one flag a frame")
         disclosed = self.key_bits[_frame_mask(message.failed, self._code.frame_bits, self.key_bits)]
         to_come = len(disclosed) + self._plan.tag_bits + 1
         if self.leaked_bits + to_come > self._design.leakage_budget_bits:
@@ -302,7 +318,7 @@ class Corrector(Endpoint):
             case Syndromes():
                 return self._decode(message)
             case DisclosedFrames():
-                _require(len(message.bits) == int(self._failed.sum()), "the failed frames' bits")
+                _require_bits(message.bits, int(self._failed.sum()), "the failed frames' bits")
                 self.key_bits[self._failed] = message.bits
                 self._expected = (Verification, Abort)
                 return ()
@@ -311,7 +327,7 @@ class Corrector(Endpoint):
             case AmplificationSeed():
                 length = self._final_length()
                 count = seed_length(len(self.key_bits), length)
-                _require(len(message.seed) == count, "a seed of the hash's length")
+                _require_bits(message.seed, count, "a seed of the hash's length")
                 self._amplify(message.seed, length)
                 return ()
             case Abort():
@@ -332,7 +348,7 @@ class Corrector(Endpoint):
     def _score(self, message: DisclosedTests) -> Messages:
         tests = self.round_kinds == TEST
         own, own_outcomes = self._record.settings[tests], self._outcomes[tests]
-        _require(len(message.outcomes) == len(own), "one outcome a test round")
+        _require_bits(message.outcomes, len(own), "one outcome a test round")
         peer = self._peer_settings[tests]
         x, a, y, b = own, own_outcomes, peer, message.outcomes
         if self.party == "bob":
@@ -346,7 +362,9 @@ class Corrector(Endpoint):
 
     def _decode(self, message: Syndromes) -> Messages:
         self._uncorrected = self.key_bits
-        _require(len(message.syndromes) == frame_count(self._code, self.key_bits), "all syndromes")
+        shape = (frame_count(self._code, self.key_bits), -(-self._code.syndrome_bits // 8))
+        right = message.syndromes.dtype == np.uint8 and message.syndromes.shape == shape
+        _require(right, "all syndromes")
         _require(message.syndrome_bits == self._code.syndrome_bits, "the design's code")
         qber = self._design.expected_qber
         decoded = decode_frames(self._code, self.key_bits, message.syndromes, qber)
@@ -380,3 +398,9 @@ def _require(condition: bool, expected: str) -> None:
     """Refuse a message of the wrong shape."""
     if not condition:
         raise ProtocolError(f"malformed message: expected {expected}")
+
+
+def _require_bits(bits: Bits, count: int, expected: str) -> None:
+    """Refuse anything but `count` bits."""
+    flat = bits.dtype == np.uint8 and bits.shape == (count,)
+    _require(flat and int(bits.max(initial=0)) <= 1, expected)

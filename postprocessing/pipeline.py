@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from postprocessing.channel import InProcessChannel, Transcript
 from postprocessing.design import Design
 from postprocessing.errors import InvalidArgumentError
@@ -92,10 +94,12 @@ def distill(
     Raises
     ------
     InvalidArgumentError
-        If the records differ in length.
+        If the records differ in length or in their heralds.
     """
     if len(alice) != len(bob):
         raise InvalidArgumentError("bob", len(bob), f"a record of Alice's {len(alice)} rounds")
+    if not np.array_equal(alice.heralds, bob.heralds):
+        raise InvalidArgumentError("bob", "other heralds", "a record of Alice's rounds")
     if design.key_length == 0:
         return DistillationReport(None, None, NO_KEY_LENGTH)
     if len(alice) < design.heralded_rounds:

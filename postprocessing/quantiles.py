@@ -20,7 +20,7 @@ def upper_quantile(trials: int, probability: float, share: float) -> int:
     Parameters
     ----------
     trials : int
-        Number of trials, at least 0.
+        Number of trials, in [0, 2⁵³].
     probability : float
         Probability of each, in [0, 1].
     share : float

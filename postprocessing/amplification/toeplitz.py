@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
+from postprocessing.checks import check_bits
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.rounds import Bits
 
@@ -80,20 +81,12 @@ def toeplitz_hash(bits: Bits, seed: Bits, output_length: int) -> Bits:
     >>> toeplitz_hash(bits, seed, output_length=2)
     array([1, 0], dtype=uint8)
     """
-    _check_bits("bits", bits)
-    _check_bits("seed", seed)
+    check_bits("bits", bits)
+    check_bits("seed", seed)
     expected = seed_length(bits.size, output_length)
     if seed.size != expected:
         raise InvalidArgumentError("seed", f"{seed.size} bits", f"{expected} bits long")
     return _hash(bits, seed, output_length, _block_length(bits.size, output_length))
-
-
-def _check_bits(argument: str, bits: Bits) -> None:
-    """Check that an array holds bits, one an element."""
-    if not isinstance(bits, np.ndarray) or bits.dtype != np.uint8 or bits.ndim != 1:
-        raise InvalidArgumentError(argument, type(bits).__name__, "a flat array of uint8")
-    if bits.size and bits.max() > 1:
-        raise InvalidArgumentError(argument, int(bits.max()), "bits 0 or 1")
 
 
 def _block_length(input_length: int, output_length: int) -> int:

@@ -13,7 +13,7 @@ from scipy.stats import binom
 
 from postprocessing.errors import InvalidArgumentError
 
-_CODES = Path(__file__).parent / "codes"
+_CODES = Path(__file__).parent / "matrices"
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ rows i ≠ i' and two columns j ≠ j' would close a cycle of length four exactl
 girth at least 6 (Lan, Zeng, Tai, Chen, Lin, Abdel-Ghaffar, IEEE Trans. Inf. Theory 53, 2429
 (2007); Li et al., IEEE Trans. Commun. 62, 2626 (2014) for the masking).
 
-Run as ``python -m postprocessing.reconciliation.construction`` to write ``codes/shifts.npz``.
+Run as ``python -m postprocessing.reconciliation.construction`` to write ``matrices/shifts.npz``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 Shifts = npt.NDArray[np.int16]
 
-SHIFTS_FILE = Path(__file__).parent / "codes" / "shifts.npz"
+SHIFTS_FILE = Path(__file__).parent / "matrices" / "shifts.npz"
 _OFFSET_ELEMENT = 3
 # fmt: off
 _FAMILY_ROWS = (
@@ -65,17 +65,17 @@ class BaseDesign:
 def family_designs() -> tuple[BaseDesign, ...]:
     """Return the designs of the family, from the highest rate down.
 
-    One array of 352 block columns gives all but the first code: n is the same, and each code leaks
-    about a tenth more than the one before.
+    One array of 352 block columns gives all but the first code, so that n is the same. From eight
+    rows on each code leaks about a tenth more than the one before.
     """
     lowest_leak = BaseDesign(prime=727, rows=4, columns=724, light=4, heavy=4, heavy_columns=0)
     return (lowest_leak, *(_masked_design(rows) for rows in _FAMILY_ROWS))
 
 
 def _masked_design(rows: int) -> BaseDesign:
-    """Return the column weights that density evolution on the binary symmetric channel favours.
+    """Return a design with two column weights: a few heavy columns let decoding start.
 
-    The scan ran over pairs of weights up to 16. Weight 4 at least where few rows leave little room:
+    Weight 4 at least where few rows leave little room:
     there weight 3 has a threshold better by a tenth, but low-weight codewords and trapping sets.
     """
     light = 4 if rows < 28 else 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from postprocessing.errors import InvalidArgumentError
+from postprocessing.checks import check_bits
 from postprocessing.reconciliation import _bp_kernels
 from postprocessing.reconciliation.codes import QCLDPCCode
 from postprocessing.rounds import Bits
@@ -35,11 +35,7 @@ def split_frames(code: QCLDPCCode, bits: Bits) -> Bits:
     InvalidArgumentError
         If `bits` is not a vector of 0 and 1 in uint8.
     """
-    if bits.ndim != 1 or bits.dtype != np.uint8:
-        allowed = "a vector of uint8"
-        raise InvalidArgumentError("bits", f"{bits.dtype} of shape {bits.shape}", allowed)
-    if bits.size and int(bits.max()) > 1:
-        raise InvalidArgumentError("bits", int(bits.max()), "bits 0 or 1")
+    check_bits("bits", bits)
     frames = np.zeros((frame_count(code, bits), code.frame_bits), dtype=np.uint8)
     frames.ravel()[: len(bits)] = bits
     return frames

@@ -9,10 +9,11 @@ the waterfall, such as a trapping set, so the failure floor stated is far above 
 confidence 95 % the 204 000 frames of the whole family, no failure among them, bound its mean by
 3 / frames = 1.5e-5; the rest allows for ratings having been lowered after failures. One code alone
 is backed by its own frames only, the `rated_frames` of its entry: 4000, and 20 000 of the codes
-with the fewest rows, whose short cycles leave the least room.
+with the fewest rows, whose short cycles leave the least room. The floor decides how often honest
+devices abort, never security.
 
 The decoder is symmetric, so the reference party's bits can be zero throughout. Run as
-``python -m postprocessing.reconciliation.rating`` to write ``codes/ratings.json``.
+``python -m postprocessing.reconciliation.rating`` to write ``matrices/ratings.json``.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from postprocessing.reconciliation.codes import QCLDPCCode
 from postprocessing.reconciliation.construction import build_base_matrix, family_designs
 from postprocessing.reconciliation.decoder import decode_frames
 
-RATINGS_FILE = Path(__file__).parent / "codes" / "ratings.json"
+RATINGS_FILE = Path(__file__).parent / "matrices" / "ratings.json"
 FAILURE_FLOOR = 3e-5
 _BATCH = 50
 _FRAMES, _FRAMES_OF_FEW_ROWS, _FEW_ROWS = 4000, 20_000, 5
@@ -108,8 +109,10 @@ def rate(code: QCLDPCCode, frames: int) -> Rating:
     """Return the rating of `code`, backed by `frames` frames at the rated number of errors."""
     mean, width = waterfall(code)
     errors = int(0.97 * (mean - 5 * width))
-    while sum(count_failures(code, errors, frames)) > 0:
+    while errors > 0 and sum(count_failures(code, errors, frames)) > 0:
         errors -= max(1, errors // 20)
+    if errors <= 0:
+        raise ValueError(f"{code.name} does not even correct single errors")
     return Rating(
         lifting=code.lifting,
         rated_errors=errors,

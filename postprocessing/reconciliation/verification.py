@@ -16,6 +16,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from postprocessing.checks import check_bits
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.reconciliation import _hash_kernels
 
@@ -80,11 +81,7 @@ def verification_tag(bits: npt.NDArray[np.uint8], seed: bytes, tag_bits: int) ->
         If `bits` is not a vector of 0 and 1 in uint8, the seed is not 16 bytes or `tag_bits` is
         outside its range.
     """
-    if bits.ndim != 1 or bits.dtype != np.uint8:
-        allowed = "a vector of uint8"
-        raise InvalidArgumentError("bits", f"{bits.dtype} of shape {bits.shape}", allowed)
-    if bits.size and int(bits.max()) > 1:
-        raise InvalidArgumentError("bits", int(bits.max()), "bits 0 or 1")
+    check_bits("bits", bits)
     if len(seed) != SEED_BYTES:
         raise InvalidArgumentError("seed", f"{len(seed)} bytes", f"{SEED_BYTES} bytes")
     if not 1 <= tag_bits <= _BLOCK_BITS:

@@ -44,6 +44,8 @@ def p_value(model: EntangledCoherent, rounds: int, seed: int) -> tuple[float, in
     observed = np.append(counts[~rare], counts[rare].sum())
     theory = np.append(expected[~rare], expected[rare].sum())
     used = theory > 0
+    if observed[~used].any():
+        return float("inf"), 0, 0.0
     statistic = float(((observed - theory)[used] ** 2 / theory[used]).sum())
     freedom = int(used.sum()) - 1
     return statistic, freedom, float(stats.chi2.sf(statistic, freedom))

@@ -154,8 +154,8 @@ def test_pulses_follow_the_herald_probability(honest):
     [
         ({}, "heralded_rounds must be given, or else pulses"),
         ({"heralded_rounds": 10, "pulses": 10}, "heralded_rounds must be given, or else pulses"),
-        ({"heralded_rounds": 0}, "heralded_rounds must be at least 1, got 0"),
-        ({"pulses": -1}, "pulses must be at least 1, got -1"),
+        ({"heralded_rounds": 0}, "heralded_rounds must be a whole number in .*, got 0"),
+        ({"pulses": -1}, "pulses must be a whole number in .*, got -1"),
     ],
 )
 def test_stopping_rules_are_checked(honest, arguments, match):
@@ -174,6 +174,6 @@ def test_heralds_too_rare_to_number_their_pulses_are_refused():
         Sampler(rare.joint_distribution(), LOCAL, seed=1)
     scarce = EntangledCoherent(Link(distance_km=1000, dark_count_probability=0.0))
     sampler = Sampler(scarce.joint_distribution(), LOCAL, seed=1)
-    with pytest.raises(InvalidArgumentError, match="heralded_rounds must be at most"):
-        emulate(sampler, heralded_rounds=10**9)
+    with pytest.raises(InvalidArgumentError, match="heralded_rounds must be a whole number"):
+        emulate(sampler, heralded_rounds=10**8)
     assert emulate(sampler, heralded_rounds=10).pulses > 10**10

@@ -98,6 +98,11 @@ def test_aborts_are_results(tmp_path, arguments, reason):
         (["run", "--mean-photon-number", "0"], "mean_photon_number must be .*, got 0"),
         (["run", "--rounds", "0"], "rounds must be greater than or equal to 1, got '?0'?"),
         (["run", "--rounds", "1.5"], "rounds must be a valid integer.*, got '?1.5'?"),
+        (
+            ["run", "--mean-photon-number", "many"],
+            'mean_photon_number must be a number or "optimal"',
+        ),
+        (["run", "--pulses", "1e15"], "pulses must be a whole number in .*, got 1000000000000000"),
         (["run", "--rounds", "10", "--pulses", "10"], "rounds must be given, or else pulses"),
         (["run", "--seed", "-3"], "seed must be greater than or equal to 0, got '?-3'?"),
         (["run", "--soundness", "2"], r"soundness must be a probability in \[1e-20, 1\), got 2"),
@@ -123,6 +128,7 @@ def test_bad_input_gets_one_clear_line(arguments, line):
         ("distance = 3\nrounds = 1e6", "parameter must be among scheme, .* got 'distance'"),
         ("distance_km = 3", "rounds must be given, or else pulses"),
         ("distance_km = [3]\nrounds = 5", "distance_km must be a valid number, got"),
+        ("distance_km = true\nrounds = 5", "distance_km must be a number or a name, got True"),
     ],
 )
 def test_bad_scenario_files(tmp_path, text, line):
@@ -136,7 +142,7 @@ def test_bad_scenario_files(tmp_path, text, line):
 def test_output_folder_with_keys_is_refused_before_the_run(tmp_path):
     (tmp_path / "alice.key").write_bytes(b"old")
     started = time.perf_counter()
-    result = _call("run", "--rounds", "1e10", "--out", str(tmp_path))
+    result = _call("run", "--rounds", "1e9", "--out", str(tmp_path))
     assert result.exit_code == 2
     assert "out must be a folder without earlier output" in result.stderr
     assert (tmp_path / "alice.key").read_bytes() == b"old"

@@ -55,7 +55,7 @@ def test_rates_are_ordered(finite_size_run):
     assert report.key_length < report.asymptotic_key_length
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(3))
 def test_classical_devices_always_abort(classical, finite_size_run, seed):
     """Local deterministic devices lose a quarter of the tests; no syndrome is ever sent."""
     design = finite_size_run.design
@@ -91,5 +91,10 @@ def test_pulse_limited_run_uses_the_designed_rounds():
 
 
 def test_stopping_rule_is_required():
+    model = EntangledCoherent(Link(distance_km=0))
     with pytest.raises(InvalidArgumentError, match="heralded_rounds must be given, or else pulses"):
-        run(EntangledCoherent(Link(distance_km=0)))
+        run(model)
+    with pytest.raises(InvalidArgumentError, match="heralded_rounds must be a whole number"):
+        run(model, heralded_rounds=2e5)
+    with pytest.raises(InvalidArgumentError, match="pulses must be a whole number"):
+        run(model, pulses=10**15)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 from scipy.stats import binom
 
@@ -14,7 +15,12 @@ from postprocessing.errors import InvalidArgumentError
 from postprocessing.leakage import VERDICT_BITS, plan_leakage
 from postprocessing.reconciliation import get_code, tag_length
 from postprocessing.rounds import LocalSettings, RoundProbabilities
-from postprocessing.security import EpsilonSplit, asymptotic_key_fraction, tan22_key_length
+from postprocessing.security import (
+    EpsilonSplit,
+    asymptotic_key_fraction,
+    binary_entropy,
+    tan22_key_length,
+)
 
 PROBABILITIES = RoundProbabilities(key=0.82, test=0.0176)
 
@@ -70,7 +76,7 @@ def test_key_length_is_fixed_within_the_budget(design):
     ],
 )
 def test_a_length_that_the_rest_does_not_allow_is_refused(design, change):
-    with pytest.raises(InvalidArgumentError, match=r"(length|parameters) must be"):
+    with pytest.raises(InvalidArgumentError, match=r"(length|parameters|tag_bits) must be"):
         dataclasses.replace(design, **change)
 
 
@@ -135,7 +141,7 @@ def honest_rate(honest):
 def test_extreme_requests_still_give_designs(honest):
     for security in (Security(soundness=1e-20), Security(completeness=1e-12), Security(0.5, 0.5)):
         design = security.design(honest, 10**8)
-        assert 0 < design.predicted_abort_probability <= security.completeness + 1e-9
+        assert 0 < design.predicted_abort_probability <= security.completeness
         assert design.key_length > 0
 
 
@@ -153,9 +159,46 @@ def test_asymptotic_design_says_what_it_is(honest):
     assert design.local_settings == Security().design(honest, 10**6).local_settings
 
 
-def test_fingerprint_depends_on_every_frozen_number(design):
-    changed = dataclasses.replace(design, tolerated_test_losses=design.tolerated_test_losses - 1)
-    assert changed.fingerprint() != design.fingerprint()
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tolerated_test_losses": 30_000},
+        {"least_test_rounds": 3},
+        {"heralded_rounds": 10**7 + 1},
+        {"epsilons": EpsilonSplit(0.9e-10, 0.1e-10)},
+        {"settings": dataclasses.replace(SETTINGS, alice_labels=("a", "b", "c"))},
+        {"expected_qber": 1e-5},
+        {"local_settings": LocalSettings(0.0942, 0.0942)},
+    ],
+)
+def test_fingerprint_depends_on_what_is_frozen(design, change):
+    changed = dataclasses.replace(
+        design, **change, length=dataclasses.replace(design.length, bits=8)
+    )
+    same = dataclasses.replace(design, length=dataclasses.replace(design.length, bits=8))
+    assert changed.fingerprint() != same.fingerprint() != design.fingerprint()
+
+
+def test_counts_of_any_integer_type_give_one_fingerprint(honest, design):
+    assert Security().design(honest, np.int64(10**7)).fingerprint() == design.fingerprint()
+
+
+def test_a_tag_too_short_for_the_correctness_is_refused(design):
+    short = dataclasses.replace(design.leakage, tag_bits=design.leakage.tag_bits - 1)
+    with pytest.raises(InvalidArgumentError, match="tag_bits must be at least"):
+        dataclasses.replace(design, leakage=short)
+
+
+def test_planned_leakage_follows_the_error_rate():
+    """Everything a run expects to send: f ≤ 1.6 from 1 %, 0.05 a key bit below 1e-3."""
+    for qber in np.geomspace(1e-6, 0.1, 120):
+        plan = plan_leakage(10**7, PROBABILITIES, qber, 54, 1e-2)
+        code, key_rounds = get_code(plan.code), 10**7 * PROBABILITIES.key
+        sent = plan.frames * (code.syndrome_bits + 1) + plan.disclosed_frames * code.frame_bits
+        if qber >= 0.01:
+            assert sent / (key_rounds * binary_entropy(qber)) <= 1.6
+        elif qber <= 1e-3:
+            assert sent / key_rounds <= 0.05
 
 
 @pytest.mark.parametrize(
@@ -169,7 +212,10 @@ def test_fingerprint_depends_on_every_frozen_number(design):
         (lambda: Security(method="af18"), "method must be one of"),
         (lambda: _design(chsh=2.5, qber=1.7, rounds=10), "qber must be in"),
         (lambda: _design(chsh=3.0, qber=0.1, rounds=10), "chsh must be in"),
-        (lambda: _design(chsh=2.5, qber=0.1, rounds=0), r"heralded_rounds must be in \[1, 1e15\]"),
+        (
+            lambda: _design(chsh=2.5, qber=0.1, rounds=0),
+            r"heralded_rounds must be a whole number in \[1, 1e\+15\]",
+        ),
     ],
 )
 def test_bad_requests_are_refused(make, match):

@@ -50,6 +50,22 @@ def test_interrupt_leaves_no_file(tmp_path, monkeypatch):
         assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dangling_link_is_in_the_way(tmp_path):
+    (tmp_path / "alice.key").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputFileError, match="out must be a folder without earlier output"):
+        keys.check_output_folder(tmp_path)
+
+
+def test_a_folder_that_cannot_hold_links_is_refused_beforehand(tmp_path, monkeypatch):
+    def refuse(*arguments, **options):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(InputFileError, match="Operation not permitted"):
+        keys.check_output_folder(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_is_no_folder(tmp_path):
     path = tmp_path / "file"
     path.touch()

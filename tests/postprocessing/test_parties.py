@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from emulator.distribution import JointDistribution
 from emulator.runner import distill_emulated
 from emulator.sampling import Sampler, Stream, byte_source, emulate
 from postprocessing.channel import Transcript
@@ -28,7 +29,7 @@ from postprocessing.messages import (
 from postprocessing.parties import Corrector, Reference
 from postprocessing.pipeline import distill
 from postprocessing.randomness import PartyRandomness
-from postprocessing.rounds import PartyRecord
+from postprocessing.rounds import BellSettings, PartyRecord
 
 ROUNDS = 300_000
 
@@ -259,6 +260,12 @@ def test_wrong_tag_aborts(emulated, design, monkeypatch):
 
 def test_messages_out_of_order_are_refused(emulated, design):
     reference = Reference(emulated.bob, design, PartyRandomness())
+    announcement = SettingsAnnouncement(emulated.alice.settings, design.fingerprint())
+    with pytest.raises(ProtocolError, match="bob did not expect SettingsAnnouncement now"):
+        reference.receive(announcement)
+    reference.start()
+    with pytest.raises(ProtocolError, match="bob has started already"):
+        reference.start()
     with pytest.raises(ProtocolError, match="bob did not expect Acceptance now"):
         reference.receive(Acceptance(accepted=True))
 
@@ -268,10 +275,12 @@ def test_malformed_settings_are_refused(emulated, design):
     settings, fingerprint = emulated.alice.settings, design.fingerprint()
     for message, expected in (
         (SettingsAnnouncement(settings[:10], fingerprint), "one setting a round"),
+        (SettingsAnnouncement(settings.astype(int), fingerprint), "one setting a round"),
         (SettingsAnnouncement(settings + np.uint8(1), fingerprint), "settings of the scheme"),
         (SettingsAnnouncement(settings, "0" * 64), "the same design"),
     ):
         reference = Reference(emulated.bob, design, PartyRandomness())
+        reference.start()
         with pytest.raises(ProtocolError, match=f"malformed message: expected {expected}"):
             reference.receive(message)
 
@@ -279,7 +288,31 @@ def test_malformed_settings_are_refused(emulated, design):
 @pytest.mark.parametrize(
     ("kind", "change", "expected"),
     [
+        (ThinningCoins, {"coins": np.ones(3, np.uint8)}, "one coin a surplus round"),
+        (FrameStatus, {"failed": np.full(2, 7, np.uint8)}, "one flag a frame"),
+    ],
+)
+def test_malformed_answers_are_refused(emulated, design, finished, kind, change, expected):
+    """The same for the reference."""
+    reference = Reference(emulated.bob, design, PartyRandomness())
+    reference.start()
+    for entry in finished.transcript.entries:
+        if isinstance(entry.message, kind):
+            with pytest.raises(ProtocolError, match=f"malformed message: expected {expected}"):
+                reference.receive(dataclasses.replace(entry.message, **change))
+            assert reference.result.abort_reason == "malformed message"
+            return
+        if entry.sender == "alice":
+            reference.receive(entry.message)
+    pytest.fail("the message never came")
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "expected"),
+    [
+        (SettingsAnnouncement, {"design_sha256": ""}, "the same design"),
         (DisclosedTests, {"outcomes": np.zeros(3, np.uint8)}, "one outcome a test round"),
+        (DisclosedTests, {"outcomes": np.zeros(3)}, "one outcome a test round"),
         (Syndromes, {"syndrome_bits": 0}, "the design's code"),
         (Syndromes, {"syndromes": np.zeros((1, 3), np.uint8)}, "all syndromes"),
         (Verification, {"tag_bits": 1}, "a tag of the design's length"),
@@ -288,7 +321,7 @@ def test_malformed_settings_are_refused(emulated, design):
     ],
 )
 def test_malformed_messages_are_refused(emulated, design, finished, kind, change, expected):
-    """Replay the log to the corrector with one message changed."""
+    """Replay the log to the corrector with one message changed; the good one comes too late."""
     alice = PartyRandomness(choices=byte_source(1, Stream.ALICE_CHOICES))
     corrector = Corrector(emulated.alice, design, alice)
     corrector.start()
@@ -296,6 +329,9 @@ def test_malformed_messages_are_refused(emulated, design, finished, kind, change
         if entry.sender == "bob" and isinstance(entry.message, kind):
             with pytest.raises(ProtocolError, match=f"malformed message: expected {expected}"):
                 corrector.receive(dataclasses.replace(entry.message, **change))
+            assert corrector.result.abort_reason == "malformed message"
+            with pytest.raises(ProtocolError, match=f"alice did not expect {kind.__name__} now"):
+                corrector.receive(entry.message)
             return
         if entry.sender == "bob":
             corrector.receive(entry.message)
@@ -331,6 +367,36 @@ def test_too_few_rounds_abort(emulated, honest):
     assert report.abort_reason == "too few heralded rounds"
 
 
-def test_records_of_different_length_are_refused(emulated, design):
+def test_records_of_other_rounds_are_refused(emulated, design):
     with pytest.raises(InvalidArgumentError, match="bob must be a record of Alice's"):
         distill(emulated.alice, emulated.bob.first(10), design)
+    others = dataclasses.replace(emulated.bob, heralds=1 - emulated.bob.heralds)
+    with pytest.raises(InvalidArgumentError, match="bob must be a record of Alice's rounds"):
+        distill(emulated.alice, others, design)
+
+
+def test_alice_is_the_reference_where_her_key_setting_is_tested():
+    """Settings as in the cavity scheme: Bob has the third setting and corrects towards Alice."""
+    settings = BellSettings(
+        alice_labels=("A0", "A1"),
+        bob_labels=("B0", "B1", "B2"),
+        heralds=("h",),
+        key_pair=(0, 2),
+        chsh_signs=((0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, -1)),
+        flip=((False, False, False),),
+    )
+    correlators = np.zeros((2, 3))
+    correlators[0, 2] = 0.98
+    for x, y, sign in settings.chsh_signs:
+        correlators[x, y] = sign * 2.7 / 4
+    product = np.array([[1, -1], [-1, 1]])
+    table = ((1 + product * correlators[:, :, None, None]) / 4)[:, :, None]
+    joint = JointDistribution(settings, ("h",), table)
+    design = Security(method="asymptotic").design(joint, ROUNDS)
+    rounds = emulate(Sampler(joint, design.local_settings, seed=1), heralded_rounds=ROUNDS)
+    report = distill_emulated(rounds, design, seed=1)
+    assert report.abort_reason is None
+    assert report.alice_key == report.bob_key
+    assert _kinds(report.transcript)[0] == ("alice", SettingsAnnouncement)
+    assert ("bob", ThinningCoins) in _kinds(report.transcript)
+    assert report.tally.chsh == pytest.approx(2.7, abs=0.1)

@@ -100,7 +100,7 @@ def test_impossible_tag_length(bits_count: int, correctness: float, match: str) 
     ("bits", "seed", "tag_bits", "match"),
     [
         (np.array([2], np.uint8), bytes(16), 64, "bits must be bits 0 or 1"),
-        (np.array([1.0]), bytes(16), 64, "bits must be a vector of uint8"),
+        (np.array([1.0]), bytes(16), 64, "bits must be a flat array of uint8"),
         (np.array([1], np.uint8), bytes(15), 64, "seed must be 16 bytes"),
         (np.array([1], np.uint8), bytes(16), 0, "tag_bits must be between 1 and 128"),
         (np.array([1], np.uint8), bytes(16), 129, "tag_bits must be between 1 and 128"),
