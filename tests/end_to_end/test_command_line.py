@@ -181,11 +181,13 @@ def test_scenario_file_and_flags_agree(tmp_path):
 
 def test_interrupt_leaves_no_key(tmp_path):
     """Ctrl-C in the middle of a long run ends it at once, with an empty output folder."""
-    command = [Path(sys.executable).parent / "diqkd", "run", "--rounds", "3e8", "--out", tmp_path]
+    # Kernels are compiled and cached beforehand: LLVM, called through ctypes, swallows interrupts.
+    assert _call("run", *SHORT).exit_code == 0
+    command = [Path(sys.executable).parent / "diqkd", "run", "--rounds", "1e8", "--out", tmp_path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(4)
+        time.sleep(3)
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=120)
-    assert process.returncode in (1, 130)
+        process.communicate(timeout=60)
+    assert process.returncode in (1, 130, -signal.SIGINT)
     assert list(tmp_path.iterdir()) == []
