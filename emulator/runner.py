@@ -84,7 +84,7 @@ def run(
     timings = {"design": time.perf_counter() - started}
     if design.key_length == 0:
         return _stopped(prediction, seed, design, NO_KEY_LENGTH, started)
-    phase = time.perf_counter()
+    started_emulation = time.perf_counter()
     emulated = emulate(
         Sampler(joint, design.local_settings, seed),
         heralded_rounds=heralded_rounds,
@@ -92,12 +92,11 @@ def run(
         threads=os.cpu_count() or 1,
         on_rounds=lambda drawn: progress("emulation", min(1.0, drawn / rounds)),
     )
-    timings["emulation"] = time.perf_counter() - phase
+    timings["emulation"] = time.perf_counter() - started_emulation
     distillation = distill_emulated(emulated, design, seed, progress)
     timings |= distillation.timings_s | {"total": time.perf_counter() - started}
-    return RunReport(
-        prediction, seed, design, distillation, emulated.pulses, len(emulated), timings
-    )
+    counts = (emulated.pulses, len(emulated))
+    return RunReport(prediction, seed, design, distillation, *counts, timings)
 
 
 def distill_emulated(

@@ -18,15 +18,13 @@ reference's outcomes of key rounds are the raw key; the corrector corrects its o
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-
 import numpy as np
 import numpy.typing as npt
 
-from postprocessing.amplification import seed_length, toeplitz_hash
+from postprocessing.amplification import seed_length
 from postprocessing.design import Design
-from postprocessing.errors import InvalidArgumentError, ProtocolError
+from postprocessing.endpoint import Endpoint, Messages, require, require_bits
+from postprocessing.errors import ProtocolError
 from postprocessing.estimation import GameTally, tally_tests
 from postprocessing.messages import (
     Abort,
@@ -42,171 +40,22 @@ from postprocessing.messages import (
     Verification,
     VerificationVerdict,
 )
-from postprocessing.randomness import PartyRandomness, draw_bits, draw_coins
+from postprocessing.randomness import draw_bits, draw_coins
 from postprocessing.reconciliation import (
     decode_frames,
     encode_frames,
     frame_count,
-    get_code,
     verification_tag,
 )
 from postprocessing.reconciliation.verification import SEED_BYTES
-from postprocessing.rounds import Bits, Party, PartyRecord
-from postprocessing.sifting import KEY, TEST, RoundKinds, classify, sifted_outcomes, thin
+from postprocessing.rounds import Bits, Party
+from postprocessing.sifting import TEST, RoundKinds
 
-MALFORMED_MESSAGE = "malformed message"
 TOO_FEW_TESTS = "too few test rounds"
 TOO_MANY_LOST_TESTS = "too many lost tests"
 LEAKAGE_BUDGET_EXCEEDED = "leakage budget exceeded"
 VERIFICATION_FAILED = "verification failed"
 NO_KEY_LENGTH = "no key length under this design"
-
-Messages = tuple[Message, ...]
-
-
-@dataclass(frozen=True)
-class PartyResult:
-    """What one party has at the end.
-
-    Parameters
-    ----------
-    key : bytes or None
-        The key; None when the protocol aborted.
-    abort_reason : str or None
-        Why there is no key.
-    """
-
-    key: bytes | None = field(repr=False)
-    abort_reason: str | None
-
-
-class Endpoint(ABC):
-    """One party's side of the protocol.
-
-    Parameters
-    ----------
-    record : PartyRecord
-        This party's half of exactly ``design.heralded_rounds`` rounds.
-    design : Design
-        The frozen design, equal on both sides.
-    randomness : PartyRandomness
-        This party's trusted fresh randomness.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If the record does not have the number of rounds of the design or holds a setting that the
-        scheme does not have, or if the design has no key.
-    """
-
-    def __init__(self, record: PartyRecord, design: Design, randomness: PartyRandomness) -> None:
-        if len(record) != design.heralded_rounds:
-            allowed = f"of the design's {design.heralded_rounds} heralded rounds"
-            raise InvalidArgumentError("record", len(record), allowed)
-        if design.leakage is None:
-            qber = design.expected_qber
-            raise InvalidArgumentError("design", f"QBER {qber:.3g}", "one whose QBER has a code")
-        record.check(design.settings, self._party_under(design))
-        self.result: PartyResult | None = None
-        self.leaked_bits = 0
-        self.round_kinds: RoundKinds = np.empty(0, np.uint8)
-        self.key_bits: Bits = np.empty(0, np.uint8)
-        self._record = record
-        self._design = design
-        self._plan = design.leakage
-        self._code = get_code(design.leakage.code)
-        self._randomness = randomness
-        self._outcomes = sifted_outcomes(design.settings, self.party, record)
-        self._expected: tuple[type[Message], ...] = ()
-        self._started = False
-
-    @staticmethod
-    @abstractmethod
-    def _party_under(design: Design) -> Party:
-        """Return which party this endpoint plays under a design."""
-
-    @property
-    def party(self) -> Party:
-        """Which party this endpoint plays."""
-        return self._party_under(self._design)
-
-    def start(self) -> Messages:
-        """Return the opening messages, once the quantum phase has ended.
-
-        Raises
-        ------
-        ProtocolError
-            If the endpoint has started before.
-        """
-        if self._started:
-            raise ProtocolError(f"{self.party} has started already")
-        self._started, self._expected = True, (SettingsAnnouncement,)
-        return self._send(SettingsAnnouncement(self._record.settings, self._design.fingerprint()))
-
-    def receive(self, message: Message) -> Messages:
-        """Take one message of the peer and return the answers.
-
-        Parameters
-        ----------
-        message : Message
-            The peer's next message.
-
-        Returns
-        -------
-        tuple of Message
-            What to send in answer, in order.
-
-        Raises
-        ------
-        ProtocolError
-            If the message is out of order or malformed; the endpoint has then aborted.
-        """
-        if self.result is not None or not isinstance(message, self._expected):
-            raise ProtocolError(f"{self.party} did not expect {type(message).__name__} now")
-        self.leaked_bits += message.leaked_bits
-        try:
-            return self._send(*self._answer(message))
-        except ProtocolError:
-            self._abort(MALFORMED_MESSAGE)
-            raise
-
-    @abstractmethod
-    def _answer(self, message: Message) -> Messages:
-        """Act on an expected message."""
-
-    def _send(self, *messages: Message) -> Messages:
-        self.leaked_bits += sum(message.leaked_bits for message in messages)
-        return messages
-
-    def _abort(self, reason: str) -> None:
-        self.key_bits = np.empty(0, np.uint8)
-        self.result = PartyResult(key=None, abort_reason=reason)
-
-    def _classify(self, message: SettingsAnnouncement) -> tuple[RoundKinds, npt.NDArray[np.intp]]:
-        """Classify the rounds, before thinning, from both parties' settings."""
-        own, peer = self._record.settings, message.settings
-        other: Party = "bob" if self.party == "alice" else "alice"
-        known = len(self._design.settings.labels(other))
-        _require(message.design_sha256 == self._design.fingerprint(), "the same design")
-        _require(peer.dtype == np.uint8 and peer.shape == own.shape, "one setting a round")
-        _require(int(peer.max(initial=0)) < known, "settings of the scheme")
-        x, y = (own, peer) if self.party == "alice" else (peer, own)
-        return classify(self._design.settings, x, y)
-
-    def _sift(self, kinds: RoundKinds, surplus: npt.NDArray[np.intp], coins: Bits) -> None:
-        """Settle which rounds are key and test, and take out the key bits."""
-        _require_bits(coins, len(surplus), "one coin a surplus round")
-        self.round_kinds = thin(kinds, surplus, coins)
-        self.key_bits = self._outcomes[self.round_kinds == KEY]
-
-    def _amplify(self, seed: Bits, length: int) -> None:
-        """Hash the corrected string into the key."""
-        bits = toeplitz_hash(self.key_bits, seed, length)
-        self.result = PartyResult(key=np.packbits(bits).tobytes(), abort_reason=None)
-
-    def _final_length(self) -> int:
-        tests = int(np.count_nonzero(self.round_kinds == TEST))
-        return self._design.final_key_length(len(self.key_bits), tests, self.leaked_bits)
 
 
 class Reference(Endpoint):
@@ -256,7 +105,7 @@ class Reference(Endpoint):
         return (Syndromes(syndromes, self._code.syndrome_bits),)
 
     def _close_reconciliation(self, message: FrameStatus) -> Messages:
-        _require_bits(message.failed, frame_count(self._code, self.key_bits), "one flag a frame")
+        require_bits(message.failed, frame_count(self._code, self.key_bits), "one flag a frame")
         disclosed = self.key_bits[_frame_mask(message.failed, self._code.frame_bits, self.key_bits)]
         to_come = len(disclosed) + self._plan.tag_bits + 1
         if self.leaked_bits + to_come > self._design.leakage_budget_bits:
@@ -318,7 +167,7 @@ class Corrector(Endpoint):
             case Syndromes():
                 return self._decode(message)
             case DisclosedFrames():
-                _require_bits(message.bits, int(self._failed.sum()), "the failed frames' bits")
+                require_bits(message.bits, int(self._failed.sum()), "the failed frames' bits")
                 self.key_bits[self._failed] = message.bits
                 self._expected = (Verification, Abort)
                 return ()
@@ -327,7 +176,7 @@ class Corrector(Endpoint):
             case AmplificationSeed():
                 length = self._final_length()
                 count = seed_length(len(self.key_bits), length)
-                _require_bits(message.seed, count, "a seed of the hash's length")
+                require_bits(message.seed, count, "a seed of the hash's length")
                 self._amplify(message.seed, length)
                 return ()
             case Abort():
@@ -348,7 +197,7 @@ class Corrector(Endpoint):
     def _score(self, message: DisclosedTests) -> Messages:
         tests = self.round_kinds == TEST
         own, own_outcomes = self._record.settings[tests], self._outcomes[tests]
-        _require_bits(message.outcomes, len(own), "one outcome a test round")
+        require_bits(message.outcomes, len(own), "one outcome a test round")
         peer = self._peer_settings[tests]
         x, a, y, b = own, own_outcomes, peer, message.outcomes
         if self.party == "bob":
@@ -364,8 +213,8 @@ class Corrector(Endpoint):
         self._uncorrected = self.key_bits
         shape = (frame_count(self._code, self.key_bits), -(-self._code.syndrome_bits // 8))
         right = message.syndromes.dtype == np.uint8 and message.syndromes.shape == shape
-        _require(right, "all syndromes")
-        _require(message.syndrome_bits == self._code.syndrome_bits, "the design's code")
+        require(right, "all syndromes")
+        require(message.syndrome_bits == self._code.syndrome_bits, "the design's code")
         qber = self._design.expected_qber
         decoded = decode_frames(self._code, self.key_bits, message.syndromes, qber)
         self.key_bits = decoded.bits
@@ -377,8 +226,8 @@ class Corrector(Endpoint):
         return (FrameStatus(failed),)
 
     def _verify(self, message: Verification) -> Messages:
-        _require(len(message.seed) == SEED_BYTES, "a seed of the tag's length")
-        _require(message.tag_bits == self._plan.tag_bits, "a tag of the design's length")
+        require(len(message.seed) == SEED_BYTES, "a seed of the tag's length")
+        require(message.tag_bits == self._plan.tag_bits, "a tag of the design's length")
         tag = verification_tag(self.key_bits, message.seed, self._plan.tag_bits)
         matches = tag == message.tag
         if matches:
@@ -392,15 +241,3 @@ class Corrector(Endpoint):
 def _frame_mask(failed: Bits, frame_bits: int, bits: Bits) -> npt.NDArray[np.bool_]:
     """Mark the positions of the string that lie in failed frames."""
     return np.repeat(failed.astype(bool), frame_bits)[: len(bits)]
-
-
-def _require(condition: bool, expected: str) -> None:
-    """Refuse a message of the wrong shape."""
-    if not condition:
-        raise ProtocolError(f"malformed message: expected {expected}")
-
-
-def _require_bits(bits: Bits, count: int, expected: str) -> None:
-    """Refuse anything but `count` bits."""
-    flat = bits.dtype == np.uint8 and bits.shape == (count,)
-    _require(flat and int(bits.max(initial=0)) <= 1, expected)

@@ -11,9 +11,10 @@ import numpy as np
 
 from postprocessing.channel import InProcessChannel, Transcript
 from postprocessing.design import Design
+from postprocessing.endpoint import Endpoint
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.estimation import GameTally
-from postprocessing.parties import NO_KEY_LENGTH, Corrector, Endpoint, Reference
+from postprocessing.parties import NO_KEY_LENGTH, Corrector, Reference
 from postprocessing.randomness import PartyRandomness
 from postprocessing.rounds import PartyRecord
 from postprocessing.sifting import KEY

@@ -11,6 +11,7 @@ from emulator.distribution import JointDistribution
 from emulator.optics import Link
 from emulator.protocols.entangled_coherent import SETTINGS, EntangledCoherent
 from postprocessing.messages import Message
+from postprocessing.rounds import BellSettings
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +41,19 @@ def strong() -> JointDistribution:
     table[:, :, 1] = 0.01 * (1 + product * correlators[:, :, None, None]) / 4
     table[:, :, 0] = 0.99 / 4
     return JointDistribution(SETTINGS, ("none", "D1", "D2"), table)
+
+
+@pytest.fixture(scope="session")
+def alice_refers() -> BellSettings:
+    """Settings as in the cavity scheme: Bob has the third setting, so Alice is the reference."""
+    return BellSettings(
+        alice_labels=("A0", "A1"),
+        bob_labels=("B0", "B1", "B2"),
+        heralds=("h",),
+        key_pair=(0, 2),
+        chsh_signs=((0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, -1)),
+        flip=((False, False, False),),
+    )
 
 
 @pytest.fixture(scope="session")

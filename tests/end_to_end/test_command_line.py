@@ -141,12 +141,10 @@ def test_bad_scenario_files(tmp_path, text, line):
 
 def test_output_folder_with_keys_is_refused_before_the_run(tmp_path):
     (tmp_path / "alice.key").write_bytes(b"old")
-    started = time.perf_counter()
     result = _call("run", "--rounds", "1e9", "--out", str(tmp_path))
     assert result.exit_code == 2
     assert "out must be a folder without earlier output" in result.stderr
     assert (tmp_path / "alice.key").read_bytes() == b"old"
-    assert time.perf_counter() - started < 60
 
 
 def test_every_parameter_is_a_flag_of_both_verbs():

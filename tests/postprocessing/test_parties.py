@@ -29,7 +29,7 @@ from postprocessing.messages import (
 from postprocessing.parties import Corrector, Reference
 from postprocessing.pipeline import distill
 from postprocessing.randomness import PartyRandomness
-from postprocessing.rounds import BellSettings, PartyRecord
+from postprocessing.rounds import PartyRecord
 
 ROUNDS = 300_000
 
@@ -375,16 +375,9 @@ def test_records_of_other_rounds_are_refused(emulated, design):
         distill(emulated.alice, others, design)
 
 
-def test_alice_is_the_reference_where_her_key_setting_is_tested():
-    """Settings as in the cavity scheme: Bob has the third setting and corrects towards Alice."""
-    settings = BellSettings(
-        alice_labels=("A0", "A1"),
-        bob_labels=("B0", "B1", "B2"),
-        heralds=("h",),
-        key_pair=(0, 2),
-        chsh_signs=((0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, -1)),
-        flip=((False, False, False),),
-    )
+def test_alice_is_the_reference_where_her_key_setting_is_tested(alice_refers):
+    """Bob has the third setting, throws the coins and corrects towards Alice."""
+    settings = alice_refers
     correlators = np.zeros((2, 3))
     correlators[0, 2] = 0.98
     for x, y, sign in settings.chsh_signs:

@@ -9,19 +9,10 @@ from emulator.protocols.entangled_coherent import SETTINGS
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.rounds import BellSettings, LocalSettings, PartyRecord, RoundProbabilities
 
-CAVITY = BellSettings(
-    alice_labels=("A0", "A1"),
-    bob_labels=("B0", "B1", "B2"),
-    heralds=("h",),
-    key_pair=(0, 2),
-    chsh_signs=((0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, -1)),
-    flip=((False, False, False),),
-)
 
-
-def test_reference_is_the_party_whose_key_setting_is_tested():
+def test_reference_is_the_party_whose_key_setting_is_tested(alice_refers):
     assert (SETTINGS.reference, SETTINGS.corrector) == ("bob", "alice")
-    assert (CAVITY.reference, CAVITY.corrector) == ("alice", "bob")
+    assert (alice_refers.reference, alice_refers.corrector) == ("alice", "bob")
 
 
 @pytest.mark.parametrize(
@@ -40,10 +31,10 @@ def test_impossible_settings_are_refused(change, match):
 
 
 @given(gamma=st.floats(1e-4, 0.9), p=st.floats(1e-4, 0.5))
-def test_thinned_settings_play_a_uniform_game(gamma, p):
+def test_thinned_settings_play_a_uniform_game(alice_refers, gamma, p):
     """Summed over both sides' choices and the coin, each CHSH input has the same probability."""
     local = LocalSettings(gamma, p)
-    for settings in (SETTINGS, CAVITY):
+    for settings in (SETTINGS, alice_refers):
         law = np.outer(local.choice(settings, "alice"), local.choice(settings, "bob"))
         reference_key = settings.key_setting(settings.reference)
         inputs = []
