@@ -52,7 +52,7 @@ def scenario_flags(command: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
         default=DEFAULT_PRESET,
         annotation=Annotated[
-            str, typer.Argument(metavar="[SCENARIO]", help="a preset, or a TOML file")
+            str, typer.Argument(metavar="SCENARIO", help="a preset, or a TOML file")
         ],
     )
     flags = [
