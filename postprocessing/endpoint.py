@@ -117,7 +117,7 @@ class Endpoint(ABC):
         Raises
         ------
         ProtocolError
-            If the message is out of order or malformed; the endpoint has then aborted.
+            If the message is out of order, or malformed, which ends the protocol here.
         """
         if self.result is not None or not isinstance(message, self._expected):
             raise ProtocolError(f"{self.party} did not expect {type(message).__name__} now")
