@@ -1,25 +1,35 @@
-"""Privacy amplification: the exact Toeplitz hash of the whole corrected string."""
+"""Privacy amplification: the exact Toeplitz hash of the whole corrected string.
+
+Two families of ℓ x n matrices over GF(2), both 2-universal: two different strings collide for at
+most a fraction 2^−ℓ of the seeds. A seed serves one key; it must be random, and unknown until the
+strings are settled.
+
+- Toeplitz, T[i, j] = seed[i − j + n − 1], seeds of n + ℓ − 1 bits (Krawczyk, "LFSR-based hashing
+  and authentication", CRYPTO '94).
+- Modified Toeplitz, (I | T) with the identity on the first ℓ bits and T as above on the n − ℓ
+  others, seeds of n − 1 bits (Hayashi and Tsurumaki, "More efficient privacy amplification with
+  less random seeds via dual universal hash function", IEEE Trans. Inf. Theory 62, 2213 (2016)).
+"""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections.abc import Callable
 
-import numpy as np
-import numpy.typing as npt
-import scipy.fft
-
-from postprocessing.checks import check_bits
+from postprocessing.amplification.blockwise import toeplitz_product
+from postprocessing.amplification.packing import (
+    Words,
+    check_words,
+    clear_tail,
+    pack_bits,
+    shift_down,
+    unpack_bits,
+    word_count,
+)
+from postprocessing.checks import check_bits, whole_number
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.rounds import Bits
 
-Transform: TypeAlias = npt.NDArray[np.complex128]
-
-# Blocks whose transforms stay fast; strips that need some 32 bytes a bit, 512 MiB at most.
-_BLOCK_RANGE = (1 << 10, 1 << 19)
-_INPUT_BLOCKS = 16
-_STRIP_BITS = 1 << 24
+_MOST_THREADS = 256
 
 
 def seed_length(input_length: int, output_length: int) -> int:
@@ -41,19 +51,50 @@ def seed_length(input_length: int, output_length: int) -> int:
     ------
     InvalidArgumentError
         If a length is outside its range.
+
+    Examples
+    --------
+    >>> seed_length(1000, output_length=400)
+    1399
     """
-    if input_length < 1:
-        raise InvalidArgumentError("input_length", input_length, "at least 1")
-    if not 0 <= output_length <= input_length:
-        raise InvalidArgumentError("output_length", output_length, f"in [0, {input_length}]")
+    _check_lengths(input_length, output_length)
     return input_length + output_length - 1
 
 
-def toeplitz_hash(bits: Bits, seed: Bits, output_length: int) -> Bits:
+def modified_seed_length(input_length: int, output_length: int) -> int:
+    """Return the number of seed bits of a modified Toeplitz hash, n − 1.
+
+    Parameters
+    ----------
+    input_length : int
+        n ≥ 1 bits before hashing.
+    output_length : int
+        ℓ bits after hashing, in [0, n].
+
+    Returns
+    -------
+    int
+        Bits of the seed, whatever ℓ.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a length is outside its range.
+
+    Examples
+    --------
+    >>> modified_seed_length(1000, output_length=400)
+    999
+    """
+    _check_lengths(input_length, output_length)
+    return input_length - 1
+
+
+def toeplitz_hash(bits: Bits, seed: Bits, output_length: int, *, threads: int = 1) -> Bits:
     """Hash a string by the random Toeplitz matrix T[i, j] = seed[i − j + n − 1] over GF(2).
 
     The family is 2-universal: two different strings collide for a fraction 2^−ℓ of the seeds
-    (Krawczyk, CRYPTO '94). The result is exact for any n up to 1e10.
+    (Krawczyk, CRYPTO '94). The result is exact.
 
     Parameters
     ----------
@@ -63,6 +104,8 @@ def toeplitz_hash(bits: Bits, seed: Bits, output_length: int) -> Bits:
         Uniformly random bits, 0 or 1.
     output_length : int
         ℓ in [0, n].
+    threads : int, optional
+        Threads to share the work; the result does not depend on them.
 
     Returns
     -------
@@ -72,7 +115,8 @@ def toeplitz_hash(bits: Bits, seed: Bits, output_length: int) -> Bits:
     Raises
     ------
     InvalidArgumentError
-        If `bits` or `seed` are not bits, the seed has another length, or ℓ is outside [0, n].
+        If `bits` or `seed` are not bits, the seed has another length, ℓ is outside [0, n], or
+        `threads` is not a number of threads.
 
     Examples
     --------
@@ -81,66 +125,156 @@ def toeplitz_hash(bits: Bits, seed: Bits, output_length: int) -> Bits:
     >>> toeplitz_hash(bits, seed, output_length=2)
     array([1, 0], dtype=uint8)
     """
-    check_bits("bits", bits)
-    check_bits("seed", seed)
-    expected = seed_length(bits.size, output_length)
-    if seed.size != expected:
-        raise InvalidArgumentError("seed", f"{seed.size} bits", f"{expected} bits long")
-    return _hash(bits, seed, output_length, _block_length(bits.size, output_length))
+    _check_unpacked(bits, seed, seed_length, output_length)
+    packed = toeplitz_hash_packed(
+        pack_bits(bits), pack_bits(seed), bits.size, output_length, threads=threads
+    )
+    return unpack_bits(packed, output_length)
 
 
-def _block_length(input_length: int, output_length: int) -> int:
-    """Return a power of two for few output blocks and, if the output is short, few input blocks."""
-    wanted = max(output_length, input_length // _INPUT_BLOCKS)
-    return int(np.clip(1 << wanted.bit_length(), *_BLOCK_RANGE))
+def modified_toeplitz_hash(bits: Bits, seed: Bits, output_length: int, *, threads: int = 1) -> Bits:
+    """Hash a string by (I | T): its first ℓ bits plus the Toeplitz hash of the n − ℓ others.
+
+    T[i, j] = seed[i − j + n − ℓ − 1]. The family is 2-universal with a shorter seed (Hayashi and
+    Tsurumaki 2016): strings that differ past the first ℓ bits collide for a fraction 2^−ℓ of the
+    seeds, others never.
+
+    Parameters
+    ----------
+    bits : ndarray of uint8, shape (n,)
+        The string, one bit 0 or 1 an element.
+    seed : ndarray of uint8, shape (n − 1,)
+        Uniformly random bits, 0 or 1.
+    output_length : int
+        ℓ in [0, n].
+    threads : int, optional
+        Threads to share the work; the result does not depend on them.
+
+    Returns
+    -------
+    ndarray of uint8, shape (ℓ,)
+        The hash, one bit an element.
+
+    Raises
+    ------
+    InvalidArgumentError
+        As `toeplitz_hash`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> bits, seed = np.array([1, 0, 1], np.uint8), np.array([1, 1], np.uint8)
+    >>> modified_toeplitz_hash(bits, seed, output_length=2)
+    array([0, 1], dtype=uint8)
+    """
+    _check_unpacked(bits, seed, modified_seed_length, output_length)
+    packed = modified_toeplitz_hash_packed(
+        pack_bits(bits), pack_bits(seed), bits.size, output_length, threads=threads
+    )
+    return unpack_bits(packed, output_length)
 
 
-def _hash(
-    bits: Bits, seed: Bits, output_length: int, block: int, strip_bits: int = _STRIP_BITS
-) -> Bits:
-    """Return the hash in strips of whole output blocks; a strip is what memory holds at once."""
-    hashed = np.empty(output_length, dtype=np.uint8)
-    strip = max(strip_bits // block, 1) * block
-    for start in range(0, output_length, strip):
-        stop = min(start + strip, output_length)
-        blocks = range(start // block, -(-stop // block))
-        parities = np.concatenate(list(_strip(bits, seed, blocks, block)))
-        hashed[start:stop] = parities[: stop - start]
+def toeplitz_hash_packed(
+    words: Words, seed: Words, input_length: int, output_length: int, *, threads: int = 1
+) -> Words:
+    """Return `toeplitz_hash` of packed bits: bit i of a string is bit i mod 64 of word ⌊i/64⌋.
+
+    Memory for n bits is about n bytes beside the arguments, for ℓ = n/2.
+
+    Parameters
+    ----------
+    words : ndarray of uint64, shape (⌈n/64⌉,)
+        The string; bits past the last one are ignored.
+    seed : ndarray of uint64, shape (⌈(n + ℓ − 1)/64⌉,)
+        Uniformly random bits; those past the last one are ignored.
+    input_length : int
+        n ≥ 1.
+    output_length : int
+        ℓ in [0, n].
+    threads : int, optional
+        Threads to share the work; the result does not depend on them.
+
+    Returns
+    -------
+    ndarray of uint64, shape (⌈ℓ/64⌉,)
+        The hash; bits past the last one are 0.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `words` or `seed` are not words of their lengths, ℓ is outside [0, n], or `threads` is
+        not a number of threads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> words, seed = np.array([0b101], np.uint64), np.array([0b1011], np.uint64)
+    >>> toeplitz_hash_packed(words, seed, input_length=3, output_length=2)
+    array([1], dtype=uint64)
+    """
+    check_words("seed", seed, seed_length(input_length, output_length))
+    check_words("words", words, input_length)
+    threads = whole_number("threads", threads, 1, _MOST_THREADS)
+    return toeplitz_product(words, seed, input_length, output_length, threads)
+
+
+def modified_toeplitz_hash_packed(
+    words: Words, seed: Words, input_length: int, output_length: int, *, threads: int = 1
+) -> Words:
+    """Return `modified_toeplitz_hash` of packed bits, laid out as for `toeplitz_hash_packed`.
+
+    Parameters
+    ----------
+    words : ndarray of uint64, shape (⌈n/64⌉,)
+        The string; bits past the last one are ignored.
+    seed : ndarray of uint64, shape (⌈(n − 1)/64⌉,)
+        Uniformly random bits; those past the last one are ignored.
+    input_length : int
+        n ≥ 1.
+    output_length : int
+        ℓ in [0, n].
+    threads : int, optional
+        Threads to share the work; the result does not depend on them.
+
+    Returns
+    -------
+    ndarray of uint64, shape (⌈ℓ/64⌉,)
+        The hash; bits past the last one are 0.
+
+    Raises
+    ------
+    InvalidArgumentError
+        As `toeplitz_hash_packed`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> words, seed = np.array([0b101], np.uint64), np.array([0b11], np.uint64)
+    >>> modified_toeplitz_hash_packed(words, seed, input_length=3, output_length=2)
+    array([2], dtype=uint64)
+    """
+    check_words("seed", seed, modified_seed_length(input_length, output_length))
+    check_words("words", words, input_length)
+    threads = whole_number("threads", threads, 1, _MOST_THREADS)
+    others = shift_down(words, output_length)
+    hashed = toeplitz_product(others, seed, input_length - output_length, output_length, threads)
+    hashed ^= words[: word_count(output_length)]
+    clear_tail(hashed, output_length)
     return hashed
 
 
-def _strip(bits: Bits, seed: Bits, outputs: range, block: int) -> Iterator[Bits]:
-    """Yield consecutive output blocks q of a strip, each Σ_i T_(q − i) x_i over input blocks i.
-
-    The matrix block T_m is Toeplitz itself: with r and s the row and column inside it, its entries
-    are seed[m·B + n − 1 + r − s], 2B − 1 seed bits, and its product with a block is the middle of
-    a cyclic convolution of length 2B.
-
-    Every sum is a count of at most n ones, taken in float64 with ε = 2^−53. Three transforms of
-    length 2B err by less than 10 ε log2(2B) relative to ‖T_m‖‖x_i‖ ≤ √2·B, and adding the n/B
-    blocks before the last one by n/B·ε more, so that a count is off by less than
-    (10 log2(2B) + n/B)·ε·√2·n: 1e-5 for n = 1e8 and 0.04 for n = 1e10. Rounding is exact.
-    """
-    size = 2 * block
-    sums = np.zeros((len(outputs), block + 1), dtype=np.complex128)
-
-    def matrix(diagonal: int) -> Transform:
-        start = diagonal * block + bits.size - block
-        return scipy.fft.rfft(_slice(seed, start, size), size)
-
-    window = deque((matrix(q) for q in outputs[1:]), maxlen=len(outputs))
-    for i in range(-(-bits.size // block)):
-        window.appendleft(matrix(outputs.start - i))
-        transform = scipy.fft.rfft(_slice(bits, i * block, block), size)
-        for total, toeplitz in zip(sums, window, strict=True):
-            total += toeplitz * transform
-    for total in sums:
-        counts = scipy.fft.irfft(total, size)[block - 1 : size - 1]
-        yield (np.rint(counts).astype(np.int64) & 1).astype(np.uint8)
+def _check_lengths(input_length: int, output_length: int) -> None:
+    if input_length < 1:
+        raise InvalidArgumentError("input_length", input_length, "at least 1")
+    if not 0 <= output_length <= input_length:
+        raise InvalidArgumentError("output_length", output_length, f"in [0, {input_length}]")
 
 
-def _slice(bits: Bits, start: int, length: int) -> Bits:
-    """Return ``bits[start : start + length]`` with zeros before the first and past the last bit."""
-    inside = bits[max(start, 0) : max(start + length, 0)]
-    before = min(max(-start, 0), length)
-    return np.pad(inside, (before, length - before - inside.size))
+def _check_unpacked(
+    bits: Bits, seed: Bits, length: Callable[[int, int], int], output_length: int
+) -> None:
+    check_bits("bits", bits)
+    check_bits("seed", seed)
+    expected = length(bits.size, output_length)
+    if seed.size != expected:
+        raise InvalidArgumentError("seed", f"{seed.size} bits", f"{expected} bits long")
