@@ -1,20 +1,170 @@
-"""Speed of the Toeplitz hash, output half the input."""
+"""Speed and memory of Toeplitz hashing, output half the input, beside other implementations.
+
+Run as ``pytest benchmarks/test_amplification.py -s`` after ``pip install '.[benchmarks]'``. Each
+case runs in a fresh process, so that the peak memory is its own, interpreter and arguments
+included. Rates are of input bits; `cpu` is by the time of the threads, `wall` by the clock, both
+medians. Ours takes packed words (`packed`) or one bit a byte (`bytes`); the compilation or the
+peers' set-up is in a first call that does not count.
+"""
 
 from __future__ import annotations
 
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
+import scipy.fft
 
-from postprocessing.amplification import seed_length, toeplitz_hash
+from postprocessing.amplification import toeplitz_hash, toeplitz_hash_packed
+from postprocessing.amplification._carryless_kernels import (
+    NARROW,
+    PORTABLE,
+    WIDE,
+    Multiplier,
+    available_multipliers,
+)
+from postprocessing.amplification.blockwise import block_toeplitz_product, transform_size
+from postprocessing.amplification.packing import pack_bits, unpack_bits, word_count
+
+Bits = npt.NDArray[np.uint8]
+Words = npt.NDArray[np.uint64]
+
+CASES = [
+    *((name, n) for n in (10**6, 10**7, 10**8) for name in ("packed", "packed-2", "bytes")),
+    *((m.name, n) for n in (10**6, 10**7, 10**8) for m in (WIDE, NARROW, PORTABLE)),
+    ("packed", 10**9),
+    ("packed-2", 10**9),
+    ("scipy", 10**6),
+    ("scipy", 10**7),
+    ("cryptomite", 10**6),
+    ("cryptomite", 10**7),
+    ("randextract", 10**6),
+]
 
 
-@pytest.mark.benchmark(group="amplification")
-@pytest.mark.parametrize("length", [10**6, 10**7])
-def test_toeplitz_hash(benchmark: BenchmarkFixture, length: int) -> None:
-    generator = np.random.default_rng(0)
-    bits = generator.integers(0, 2, length, dtype=np.uint8)
-    seed = generator.integers(0, 2, seed_length(length, length // 2), dtype=np.uint8)
-    hashed = benchmark.pedantic(toeplitz_hash, (bits, seed, length // 2), rounds=3)
-    benchmark.extra_info["input_mbit_per_s"] = length / 1e6 / benchmark.stats.stats.median
-    assert hashed.size == length // 2
+@pytest.mark.parametrize(("name", "n"), CASES)
+def test_hash(name: str, n: int) -> None:
+    arguments = [sys.executable, __file__, name, str(n)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    if "unavailable" in result:
+        print(f"\n{name:12} {n:.0e}  {result['unavailable']}")
+        return
+    assert result["exact"]
+    print(
+        f"\n{name:12} {n:.0e}  wall {result['wall']:8.2f}  cpu {result['cpu']:8.2f} Mbit/s  "
+        f"peak {result['peak_gib']:.2f} GiB  first call {result['first_s']:.2f} s"
+    )
+
+
+def scipy_hash(bits: Bits, seed: Bits, length: int) -> Bits:
+    size = scipy.fft.next_fast_len(seed.size, real=True)
+    counts = scipy.fft.irfft(scipy.fft.rfft(bits, size) * scipy.fft.rfft(seed, size), size)
+    kept = np.rint(counts[bits.size - 1 : bits.size - 1 + length])
+    return (kept.astype(np.int64) & 1).astype(np.uint8)
+
+
+def cryptomite_hash(bits: Bits, seed: Bits, length: int) -> Bits:
+    """Hash; the seed begins with our diagonal 0."""
+    from cryptomite.toeplitz import Toeplitz
+
+    extractor = Toeplitz(bits.size, length)
+    rolled = np.roll(seed, 1 - bits.size)
+    return np.array(extractor.extract(bits.tolist(), rolled.tolist()), dtype=np.uint8)
+
+
+def randextract_hash(bits: Bits, seed: Bits, length: int) -> Bits:
+    """Hash; the seed begins with our diagonal 0."""
+    from randextract import ToeplitzHashing
+
+    extractor = ToeplitzHashing(bits.size, length)
+    return np.asarray(extractor.extract(bits, np.roll(seed, 1 - bits.size)), dtype=np.uint8)
+
+
+def implementation(name: str, n: int) -> tuple[bool, Callable[[Any, Any], Any]]:
+    """Return whether it takes packed words, and the hash to n/2 bits of (string, seed)."""
+    length = n // 2
+    for multiplier in (WIDE, NARROW, PORTABLE):
+        if name == multiplier.name:
+            if multiplier not in available_multipliers():
+                raise ImportError(f"this processor has no {name}")
+            return True, variant(multiplier, n, length)
+    if name.startswith("packed"):
+        threads = int(name.partition("-")[2] or 1)
+        return True, lambda x, t: toeplitz_hash_packed(x, t, n, length, threads=threads)
+    byte_hashes: dict[str, Callable[[Bits, Bits, int], Bits]] = {
+        "bytes": toeplitz_hash,
+        "scipy": scipy_hash,
+        "cryptomite": cryptomite_hash,
+        "randextract": randextract_hash,
+    }
+    return False, lambda x, t: byte_hashes[name](x, t, length)
+
+
+def variant(multiplier: Multiplier, n: int, length: int) -> Callable[[Words, Words], Words]:
+    """Return the hash with one of the multipliers, one thread."""
+    m = transform_size(n, length, threads=1)
+    return lambda x, t: block_toeplitz_product(x, t, n, length, m, 1, multiplier)
+
+
+def measure(name: str, n: int) -> dict[str, object]:
+    """Return rates and memory of one case."""
+    packed, hashing = implementation(name, n)
+    length = n // 2
+    generator = np.random.default_rng(n)
+    string, seed = (
+        generator.integers(0, 2**64, word_count(size), dtype=np.uint64)
+        for size in (n, n + length - 1)
+    )
+    if not packed:
+        string, seed = unpack_bits(string, n), unpack_bits(seed, n + length - 1)
+    slow = name in ("cryptomite", "randextract")
+    first, wall, cpu = float("nan"), [], []
+    for run in range(1 if slow else 5 if n >= 10**8 else 15):
+        start, start_cpu = time.perf_counter(), time.process_time()
+        hashed = hashing(string, seed)
+        wall.append(time.perf_counter() - start)
+        cpu.append(time.process_time() - start_cpu)
+        if run == 0:
+            first = wall[0]
+            if not slow:
+                wall.clear()
+                cpu.clear()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    if not packed:
+        hashed, string, seed = pack_bits(hashed), pack_bits(string), pack_bits(seed)
+    return {
+        "wall": n / statistics.median(wall) / 1e6,
+        "cpu": n / statistics.median(cpu) / 1e6,
+        "peak_gib": peak,
+        "first_s": first,
+        "exact": rows_are_right(hashed, string, seed, n, length),
+    }
+
+
+def rows_are_right(hashed: Words, string: Words, seed: Words, n: int, length: int) -> bool:
+    """Compare three rows with inner products; at 1e9 bits count the ones of the hash."""
+    outputs = unpack_bits(hashed, length)
+    if n > 10**8:
+        return bool(abs(int(outputs.sum()) - length / 2) < 3 * length**0.5)
+    bits, seeds = unpack_bits(string, n)[::-1], unpack_bits(seed, n + length - 1)
+    return all(
+        outputs[row] == np.count_nonzero(seeds[row : row + n] & bits) % 2
+        for row in (0, length // 3, length - 1)
+    )
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps(measure(sys.argv[1], int(sys.argv[2]))))
+    except ImportError as missing:
+        print(json.dumps({"unavailable": str(missing)}))
