@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from postprocessing.amplification._basis_kernels import (
-    Passes,
     Words,
     convert_high,
     revert_high,
@@ -67,31 +66,28 @@ def _read(source: Words, start: int, length: int, block: Words) -> None:
 @compiled(cache=True, nogil=True)
 def transform_blocks(
     how: Any,
+    m: int,
     source: Words,
     start: int,
     length: int,
     rows: Words,
     first: int,
     stop: int,
-    basis: Words,
-    sums: Words,
-    tables: Words,
-    whole: Passes,
-    chunked: Passes,
-    low: Passes,
+    tables: Any,
+    passes: Any,
 ) -> None:
     """Set rows first to stop − 1 to transforms; row r is of the r-th block of bits from `start`.
 
-    A row has 2^m elements and `TILE_COLUMNS` of padding, a block 2^(m+5) bits.
+    A row has 2^m elements and padding, a block 2^(m+5) of the `length` bits of `source`. `tables`
+    are the `FieldTables`, `passes` the `PassPlan` of a block.
     """
-    size = rows.shape[1] - TILE_COLUMNS
-    m = int(np.log2(size))
+    size = 1 << m
     block, tile = np.empty(size >> 1, np.uint64), np.empty(TILE_WORDS, np.uint64)
     for r in range(first, stop):
         _read(source, start + r * (size << 5), length, block)
-        convert_high(block, whole, chunked)
-        encode(block, rows[r, :size], tables, low, tile)
-        transform(how, rows[r, :size], m, basis, sums)
+        convert_high(block, passes.whole, passes.chunked)
+        encode(block, rows[r, :size], tables.encoding, passes.low, tile)
+        transform(how, rows[r, :size], m, tables.basis, tables.sums)
 
 
 @compiled(cache=True, nogil=True)
@@ -111,25 +107,18 @@ def multiply_columns(how: Any, x: Words, t: Words, sums: Words, first: int, stop
 
 @compiled(cache=True, nogil=True)
 def invert_rows(
-    how: Any,
-    rows: Words,
-    first: int,
-    stop: int,
-    basis: Words,
-    sums: Words,
-    tables: Words,
-    whole: Passes,
-    chunked: Passes,
-    low: Passes,
+    how: Any, m: int, rows: Words, first: int, stop: int, tables: Any, passes: Any
 ) -> None:
-    """Replace the transforms in rows first to stop − 1 by the packed products."""
-    size = rows.shape[1] - TILE_COLUMNS
-    m = int(np.log2(size))
+    """Replace the transforms in rows first to stop − 1 by the packed products.
+
+    `tables` are the `FieldTables`, `passes` the `PassPlan` of a product.
+    """
+    size = 1 << m
     block, tile = np.empty(size, np.uint64), np.empty(TILE_WORDS, np.uint64)
     for r in range(first, stop):
-        inverse_transform(how, rows[r, :size], m, basis, sums)
-        decode(rows[r, :size], block, tables, low, tile)
-        revert_high(block, whole, chunked)
+        inverse_transform(how, rows[r, :size], m, tables.basis, tables.sums)
+        decode(rows[r, :size], block, tables.decoding, passes.low, tile)
+        revert_high(block, passes.whole, passes.chunked)
         rows[r, :size] = block
 
 

@@ -13,17 +13,17 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from postprocessing.amplification import _product_kernels as kernels
 from postprocessing.amplification._carryless_kernels import Multiplier, available_multipliers
 from postprocessing.amplification.constants import field_tables, pass_plan
 from postprocessing.amplification.packing import Words, clear_tail, word_count
 
+Rows: TypeAlias = npt.NDArray[np.uint64]
 # Calls a kernel on ranges that make up range(count), whose limits are multiples of a step.
 Share: TypeAlias = Callable[[Callable[[int, int], None], int, int], None]
 
-# Bit products below which transforms do not pay.
-_SIMPLE_LIMIT = 1 << 25
 _SIZES = range(11, 26)
 
 
@@ -36,7 +36,9 @@ def toeplitz_product(
     """
     if input_length == 0 or output_length == 0:
         return np.zeros(word_count(output_length), dtype=np.uint64)
-    if input_length * output_length <= _SIMPLE_LIMIT:
+    # Kernels are compiled for plain arrays only, not once more for read-only or unaligned ones.
+    x, t = (np.require(words, requirements=["C", "A", "W"]) for words in (x, t))
+    if simple_is_faster(input_length, output_length):
         return simple_toeplitz_product(x, t, input_length, output_length)
     m = transform_size(input_length, output_length, threads)
     multiplier = available_multipliers()[0]
@@ -62,61 +64,64 @@ def block_toeplitz_product(
     multiplier: Multiplier,
 ) -> Words:
     """Return the product by transforms of 2^m elements, m ≥ 11."""
-    size = 1 << m
-    block = size << 5
+    block = 1 << m + 5
     inputs, outputs = -(-input_length // block), -(-output_length // block)
-    tables, forward, backward = field_tables(), pass_plan(m + 5), pass_plan(m + 6)
-    # The padding keeps equal columns of different rows from the same cache set.
-    x_rows, t_rows, sums = (
-        np.empty((rows, size + kernels.TILE_COLUMNS), dtype=np.uint64)
-        for rows in (inputs, inputs + outputs, outputs + 1)
-    )
     begin = input_length - 1 - inputs * block
     t_length = input_length + output_length - 1
-    common = tables.basis, tables.sums
+    with _sharing(threads) as share:
+        x_rows = _transformed(x, 0, input_length, inputs, m, multiplier, share)
+        t_rows = _transformed(t, begin, t_length, inputs + outputs, m, multiplier, share)
+        products = _multiplied(x_rows, t_rows, m, multiplier, share)
+    hashed = np.empty(word_count(output_length), dtype=np.uint64)
+    half = 1 << m - 1
+    for k, target in enumerate(np.split(hashed, range(half, hashed.size, half))):
+        upper = products[k, half : half + target.size]
+        np.bitwise_xor(upper, products[k + 1, : target.size], out=target)
+    clear_tail(hashed, output_length)
+    return hashed
+
+
+def _transformed(
+    source: Words,
+    begin: int,
+    length: int,
+    blocks: int,
+    m: int,
+    multiplier: Multiplier,
+    share: Share,
+) -> Rows:
+    """Return the transforms of the blocks of a string from bit `begin` on."""
+    rows = _empty_rows(blocks, m)
+    tables, passes = field_tables(), pass_plan(m + 5)
 
     def transform(first: int, stop: int) -> None:
         kernels.transform_blocks(
-            multiplier,
-            x,
-            0,
-            input_length,
-            x_rows,
-            min(first, inputs),
-            min(stop, inputs),
-            *common,
-            tables.encoding,
-            *forward,
+            multiplier, m, source, begin, length, rows, first, stop, tables, passes
         )
-        kernels.transform_blocks(
-            multiplier,
-            t,
-            begin,
-            t_length,
-            t_rows,
-            max(first - inputs, 0),
-            max(stop - inputs, 0),
-            *common,
-            tables.encoding,
-            *forward,
-        )
+
+    share(transform, blocks, 1)
+    return rows
+
+
+def _multiplied(x_rows: Rows, t_rows: Rows, m: int, multiplier: Multiplier, share: Share) -> Rows:
+    """Return the products P_(a−1), ..., P_(a−1+b) in the first 2^m words of each row."""
+    products = _empty_rows(len(t_rows) - len(x_rows) + 1, m)
+    tables, passes = field_tables(), pass_plan(m + 6)
 
     def multiply(first: int, stop: int) -> None:
-        kernels.multiply_columns(multiplier, x_rows, t_rows, sums, first, stop)
+        kernels.multiply_columns(multiplier, x_rows, t_rows, products, first, stop)
 
     def invert(first: int, stop: int) -> None:
-        kernels.invert_rows(multiplier, sums, first, stop, *common, tables.decoding, *backward)
+        kernels.invert_rows(multiplier, m, products, first, stop, tables, passes)
 
-    with _sharing(threads) as share:
-        share(transform, 2 * inputs + outputs, 1)
-        share(multiply, size, kernels.TILE_COLUMNS)
-        share(invert, outputs + 1, 1)
-    hashed = np.empty(word_count(output_length), dtype=np.uint64)
-    for k, target in enumerate(np.split(hashed, range(size >> 1, hashed.size, size >> 1))):
-        upper = sums[k, size >> 1 : (size >> 1) + target.size]
-        np.bitwise_xor(upper, sums[k + 1, : target.size], out=target)
-    clear_tail(hashed, output_length)
-    return hashed
+    share(multiply, 1 << m, kernels.TILE_COLUMNS)
+    share(invert, len(products), 1)
+    return products
+
+
+def _empty_rows(count: int, m: int) -> Rows:
+    """Return rows of 2^m words, and padding to keep equal columns from the same cache set."""
+    return np.empty((count, (1 << m) + kernels.TILE_COLUMNS), dtype=np.uint64)
 
 
 @contextmanager
@@ -134,13 +139,18 @@ def _sharing(threads: int) -> Iterator[Share]:
         yield share
 
 
+def simple_is_faster(input_length: int, output_length: int) -> bool:
+    """Return whether transforms do not pay; 0.2 ms at most, and no compilation."""
+    return input_length * (output_length + 2000) <= 1 << 27
+
+
 def transform_size(input_length: int, output_length: int, threads: int) -> int:
     """Return the m of the least estimated time."""
 
     def nanoseconds(m: int) -> float:
         block = 1 << m + 5
         inputs, outputs = -(-input_length // block), -(-output_length // block)
-        transforms = -(-(2 * inputs + outputs) // threads) + -(-(outputs + 1) // threads)
+        transforms = sum(-(-rows // threads) for rows in (inputs, inputs + outputs, outputs + 1))
         products = inputs * (outputs + 1) / threads
         # Measured on the 256-bit multiplier; the others are slower by nearly one factor.
         return float((transforms * (1.6 + 0.37 * m) + products * 0.5) * (1 << m))
