@@ -38,24 +38,26 @@ def _word(words: Words, i: int) -> Any:
 
 
 @compiled
+def _joined(low: Any, high: Any, shift: Any) -> Any:
+    """Return 64 bits of two words, from bit `shift` < 64 on."""
+    return (low >> shift) | (high << np.uint64(1) << (np.uint64(63) - shift))
+
+
+@compiled
 def _read(source: Words, start: int, length: int, block: Words) -> None:
     """Set `block` to the bits from `start` on; those before 0 and from `length` on are zero."""
-    first, shift = start >> 6, np.uint64(start & 63)
-    back, one = np.uint64(63) - shift, np.uint64(1)
+    first, shift, one = start >> 6, np.uint64(start & 63), np.uint64(1)
+    # Both words of a block's words inner to outer − 1 are in the source.
     inner = min(max(-first, 0), block.size)
     outer = max(inner, min(block.size, source.size - 1 - first))
     for i in range(inner):
-        block[i] = (_word(source, first + i) >> shift) | (
-            _word(source, first + i + 1) << one << back
-        )
+        block[i] = _joined(_word(source, first + i), _word(source, first + i + 1), shift)
     if inner < outer:
         target, words = block[inner:outer], source[first + inner :]
         for i in range(target.size):
-            target[i] = (words[i] >> shift) | (words[i + 1] << one << back)
+            target[i] = _joined(words[i], words[i + 1], shift)
     for i in range(outer, block.size):
-        block[i] = (_word(source, first + i) >> shift) | (
-            _word(source, first + i + 1) << one << back
-        )
+        block[i] = _joined(_word(source, first + i), _word(source, first + i + 1), shift)
     kept = max(length - start, 0)
     if kept < 64 * block.size:
         whole = kept >> 6
@@ -133,8 +135,7 @@ def simple_product(x: Words, t: Words, length: int, hashed: Words) -> None:
     for j in range(length):
         drop = length - 1 - j
         shift = np.uint64(drop & 63)
-        back = np.uint64(63) - shift
         chosen = np.uint64(0) - (x[j >> 6] >> np.uint64(j & 63) & one)
         words = t[drop >> 6 : (drop >> 6) + hashed.size + 1]
         for k in range(hashed.size):
-            hashed[k] ^= ((words[k] >> shift) | (words[k + 1] << one << back)) & chosen
+            hashed[k] ^= _joined(words[k], words[k + 1], shift) & chosen

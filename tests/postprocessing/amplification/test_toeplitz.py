@@ -45,13 +45,24 @@ def matrix(seed: Bits, input_length: int, output_length: int) -> Bits:
     return seed[rows - columns + input_length - 1]
 
 
-@pytest.mark.parametrize("case", range(500))
-def test_matrix_product_over_gf2(case: int) -> None:
-    """Every residue of n and of ℓ mod 64, by every route."""
+def shape(case: int) -> tuple[int, int]:
+    """Return n in [64, 256) and ℓ in [1, n]; each residue mod 64 comes up."""
     generator = np.random.default_rng(case)
     n = 64 * int(generator.integers(1, 4)) + case % 64
     length = (27 * case + case // 64) % 64 + 64 * int(generator.integers(0, n // 64))
-    length = min(length, n) or 64
+    return n, length or 64
+
+
+def test_shapes_have_every_residue() -> None:
+    for lengths in zip(*map(shape, range(500)), strict=True):
+        assert {length % 64 for length in lengths} == set(range(64))
+
+
+@pytest.mark.parametrize("case", range(500))
+def test_matrix_product_over_gf2(case: int) -> None:
+    """By every route."""
+    generator = np.random.default_rng(case)
+    n, length = shape(case)
     bits, seed = random_bits(generator, n), random_bits(generator, seed_length(n, length))
     hashed = toeplitz_hash(bits, seed, length)
     assert hashed.dtype == np.uint8
@@ -78,12 +89,6 @@ def test_modified_matrix_product_over_gf2(case: int) -> None:
         toeplitz = matrix(seed, n - length, length)
         whole = np.concatenate([np.eye(length, dtype=np.uint8), toeplitz], axis=1)
         np.testing.assert_array_equal(hashed, np.asarray(gf2(whole) @ gf2(bits)))
-
-
-def test_residues_are_all_there() -> None:
-    """Of the sizes in `test_matrix_product_over_gf2`."""
-    assert {case % 64 for case in range(500)} == set(range(64))
-    assert {(27 * case + case // 64) % 64 for case in range(500)} == set(range(64))
 
 
 @pytest.mark.parametrize(("hashing", "length_of_seed"), FAMILIES)
