@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
@@ -18,6 +19,9 @@ from postprocessing.rounds import Bits, Party, PartyRecord
 from postprocessing.sifting import KEY, TEST, RoundKinds, classify, sifted_outcomes, thin
 
 MALFORMED_MESSAGE = "malformed message"
+
+# More would wait for memory.
+_THREADS = min(8, os.cpu_count() or 1)
 
 Messages = tuple[Message, ...]
 
@@ -159,7 +163,7 @@ class Endpoint(ABC):
 
     def _amplify(self, seed: Bits, length: int) -> None:
         """Hash the corrected string into the key."""
-        bits = toeplitz_hash(self.key_bits, seed, length)
+        bits = toeplitz_hash(self.key_bits, seed, length, threads=_THREADS)
         self.result = PartyResult(key=np.packbits(bits).tobytes(), abort_reason=None)
 
     def _final_length(self) -> int:
