@@ -71,8 +71,7 @@ def available_multipliers() -> tuple[Multiplier, ...]:
     return tuple(m for m in (WIDE, NARROW, PORTABLE) if m.features <= enabled)
 
 
-@cache
-def _sources() -> str:
+def _digest() -> str:
     """Return a digest of all kernels.
 
     numba recompiles a cached kernel when its own file changes, not when one it calls does; with
@@ -80,6 +79,10 @@ def _sources() -> str:
     """
     files = sorted(Path(__file__).parent.glob("_*_kernels.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+# Taken at import, as numba takes its own stamp: files may change under a running process.
+_SOURCES = _digest()
 
 
 class MultiplierType(types.Type):
@@ -97,7 +100,7 @@ class MultiplierModel(models.OpaqueModel):
 
 @typeof_impl.register(Multiplier)
 def _typeof(multiplier: Multiplier, _: Any) -> MultiplierType:
-    return MultiplierType(multiplier.name, _sources())
+    return MultiplierType(multiplier.name, _SOURCES)
 
 
 @unbox(MultiplierType)

@@ -128,7 +128,7 @@ def invert_rows(
 def simple_product(x: Words, t: Words, length: int, hashed: Words) -> None:
     """Add to `hashed` the product's coefficients from length − 1 on, `length` bits of x.
 
-    Σ_j x_j ⌊t / X^(length − 1 − j)⌋, without a branch on x_j. Needs ``len(t)`` > ⌊(length − 1)/64⌋
+    Σ_j x_j ⌊t / X^(length − 1 − j)⌋. Needs ``len(t)`` > ⌊(length − 1)/64⌋
     + ``len(hashed)``.
     """
     one = np.uint64(1)

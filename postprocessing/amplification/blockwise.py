@@ -140,7 +140,7 @@ def _sharing(threads: int) -> Iterator[Share]:
 
 
 def simple_is_faster(input_length: int, output_length: int) -> bool:
-    """Return whether transforms do not pay; 0.2 ms at most, and no compilation."""
+    """Return whether transforms do not pay; about 0.3 ms at most, and little compilation."""
     return input_length * (output_length + 2000) <= 1 << 27
 
 

@@ -29,6 +29,7 @@ from postprocessing.checks import check_bits, whole_number
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.rounds import Bits
 
+_MOST_BITS = 2**53
 _MOST_THREADS = 256
 
 
@@ -57,8 +58,8 @@ def seed_length(input_length: int, output_length: int) -> int:
     >>> seed_length(1000, output_length=400)
     1399
     """
-    _check_lengths(input_length, output_length)
-    return input_length + output_length - 1
+    n, length = _lengths(input_length, output_length)
+    return n + length - 1
 
 
 def modified_seed_length(input_length: int, output_length: int) -> int:
@@ -86,8 +87,8 @@ def modified_seed_length(input_length: int, output_length: int) -> int:
     >>> modified_seed_length(1000, output_length=400)
     999
     """
-    _check_lengths(input_length, output_length)
-    return input_length - 1
+    n, _ = _lengths(input_length, output_length)
+    return n - 1
 
 
 def toeplitz_hash(bits: Bits, seed: Bits, output_length: int, *, threads: int = 1) -> Bits:
@@ -212,10 +213,11 @@ def toeplitz_hash_packed(
     >>> toeplitz_hash_packed(words, seed, input_length=3, output_length=2)
     array([1], dtype=uint64)
     """
-    check_words("seed", seed, seed_length(input_length, output_length))
-    check_words("words", words, input_length)
+    n, length = _lengths(input_length, output_length)
+    check_words("seed", seed, seed_length(n, length))
+    check_words("words", words, n)
     threads = whole_number("threads", threads, 1, _MOST_THREADS)
-    return toeplitz_product(words, seed, input_length, output_length, threads)
+    return toeplitz_product(words, seed, n, length, threads)
 
 
 def modified_toeplitz_hash_packed(
@@ -253,21 +255,21 @@ def modified_toeplitz_hash_packed(
     >>> modified_toeplitz_hash_packed(words, seed, input_length=3, output_length=2)
     array([2], dtype=uint64)
     """
-    check_words("seed", seed, modified_seed_length(input_length, output_length))
-    check_words("words", words, input_length)
+    n, length = _lengths(input_length, output_length)
+    check_words("seed", seed, modified_seed_length(n, length))
+    check_words("words", words, n)
     threads = whole_number("threads", threads, 1, _MOST_THREADS)
-    others = shift_down(words, output_length)
-    hashed = toeplitz_product(others, seed, input_length - output_length, output_length, threads)
-    hashed ^= words[: word_count(output_length)]
-    clear_tail(hashed, output_length)
+    others = shift_down(words, length)
+    hashed = toeplitz_product(others, seed, n - length, length, threads)
+    hashed ^= words[: word_count(length)]
+    clear_tail(hashed, length)
     return hashed
 
 
-def _check_lengths(input_length: int, output_length: int) -> None:
-    if input_length < 1:
-        raise InvalidArgumentError("input_length", input_length, "at least 1")
-    if not 0 <= output_length <= input_length:
-        raise InvalidArgumentError("output_length", output_length, f"in [0, {input_length}]")
+def _lengths(input_length: int, output_length: int) -> tuple[int, int]:
+    """Return both lengths as ints, whatever integers they came as."""
+    n = whole_number("input_length", input_length, 1, _MOST_BITS)
+    return n, whole_number("output_length", output_length, 0, n)
 
 
 def _check_unpacked(

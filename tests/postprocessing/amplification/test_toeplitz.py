@@ -170,10 +170,12 @@ def spoiled(bits: Bits) -> npt.NDArray[np.uint64]:
 def test_seed_length(length_of_seed: Length) -> None:
     assert length_of_seed(10, 4) == (13 if length_of_seed is seed_length else 9)
     assert length_of_seed(10, 0) == 9
-    with pytest.raises(InvalidArgumentError, match=r"^input_length must be at least 1"):
+    with pytest.raises(InvalidArgumentError, match=r"^input_length must be a whole number"):
         length_of_seed(0, 0)
     for length in (-1, 11):
-        with pytest.raises(InvalidArgumentError, match=r"^output_length must be in \[0, 10\]"):
+        with pytest.raises(
+            InvalidArgumentError, match=r"^output_length must be a whole number in \[0, 10\]"
+        ):
             length_of_seed(10, length)
 
 
@@ -184,7 +186,7 @@ def test_seed_length(length_of_seed: Length) -> None:
         ([0, 1, 1], [0, 1, 3, 0], "^seed must be bits 0 or 1, got 3"),
         ([0, 1, 1], [0, 1, 1], "^seed must be 4 bits long, got '3 bits'"),
         ([0, 1, 1], [0, 1, 1, 0, 1], "^seed must be 4 bits long, got '5 bits'"),
-        ([], [0], "^input_length must be at least 1"),
+        ([], [0], "^input_length must be a whole number"),
         ([[0, 1], [1, 1]], [0, 1, 1], "^bits must be a flat array of uint8"),
     ],
 )
@@ -197,7 +199,9 @@ def test_bits_are_uint8() -> None:
     seed = np.zeros(4, dtype=np.uint8)
     with pytest.raises(InvalidArgumentError, match=r"^bits must be a flat array of uint8"):
         toeplitz_hash(np.zeros(3), seed, 2)
-    with pytest.raises(InvalidArgumentError, match=r"^output_length must be in \[0, 3\], got 4"):
+    with pytest.raises(
+        InvalidArgumentError, match=r"^output_length must be a whole number in \[0, 3\], got 4"
+    ):
         toeplitz_hash(seed[:3], seed, 4)
     with pytest.raises(InvalidArgumentError, match=r"^seed must be 2 bits long, got '4 bits'"):
         modified_toeplitz_hash(seed[:3], seed, 2)
@@ -216,3 +220,10 @@ def test_packed_arguments_are_checked() -> None:
             hashing(words[:2], words[::2], 100, 20)
         with pytest.raises(InvalidArgumentError, match=r"^seed must be a flat, .*got 'list'"):
             hashing(words[:2], [0, 0, 0], 128, 64)
+
+
+def test_lengths_of_any_integer_type_count_fully() -> None:
+    """A small integer type must not wrap into a short seed."""
+    assert seed_length(np.uint8(200), np.uint8(100)) == 299
+    with pytest.raises(InvalidArgumentError, match="^input_length must be a whole number"):
+        seed_length(2.5, 1)
