@@ -173,9 +173,7 @@ def test_seed_length(length_of_seed: Length) -> None:
     with pytest.raises(InvalidArgumentError, match=r"^input_length must be a whole number"):
         length_of_seed(0, 0)
     for length in (-1, 11):
-        with pytest.raises(
-            InvalidArgumentError, match=r"^output_length must be a whole number in \[0, 10\]"
-        ):
+        with pytest.raises(InvalidArgumentError, match=r"^output_length must be a whole number"):
             length_of_seed(10, length)
 
 
@@ -199,9 +197,7 @@ def test_bits_are_uint8() -> None:
     seed = np.zeros(4, dtype=np.uint8)
     with pytest.raises(InvalidArgumentError, match=r"^bits must be a flat array of uint8"):
         toeplitz_hash(np.zeros(3), seed, 2)
-    with pytest.raises(
-        InvalidArgumentError, match=r"^output_length must be a whole number in \[0, 3\], got 4"
-    ):
+    with pytest.raises(InvalidArgumentError, match=r"^output_length .* in \[0, 3\], got 4"):
         toeplitz_hash(seed[:3], seed, 4)
     with pytest.raises(InvalidArgumentError, match=r"^seed must be 2 bits long, got '4 bits'"):
         modified_toeplitz_hash(seed[:3], seed, 2)
@@ -225,5 +221,5 @@ def test_packed_arguments_are_checked() -> None:
 def test_lengths_of_any_integer_type_count_fully() -> None:
     """A small integer type must not wrap into a short seed."""
     assert seed_length(np.uint8(200), np.uint8(100)) == 299
-    with pytest.raises(InvalidArgumentError, match="^input_length must be a whole number"):
+    with pytest.raises(InvalidArgumentError, match=r"^input_length must be a whole number"):
         seed_length(2.5, 1)
