@@ -7,15 +7,25 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from emulator.distribution import JointDistribution
+    from emulator.emulation import EmulatedRounds, emulate
+    from emulator.loading import load_scenario
     from emulator.optics import Link
     from emulator.prediction import Prediction, predict
+    from emulator.protocols.behaviour import Behaviour
+    from emulator.protocols.bell_state import BellState
+    from emulator.protocols.cavity_cat import CavityCat
+    from emulator.protocols.cavity_link import CavityLink
     from emulator.protocols.entangled_coherent import EntangledCoherent
     from emulator.report import RunReport
     from emulator.runner import run
-    from emulator.sampling import EmulatedRounds, Sampler, emulate
-    from emulator.scenario import Scenario, load_scenario
+    from emulator.sampling import Sampler
+    from emulator.scenario import Scenario
 
 __all__ = [
+    "Behaviour",
+    "BellState",
+    "CavityCat",
+    "CavityLink",
     "EmulatedRounds",
     "EntangledCoherent",
     "JointDistribution",
@@ -31,7 +41,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "EmulatedRounds": "emulator.sampling",
+    "Behaviour": "emulator.protocols.behaviour",
+    "BellState": "emulator.protocols.bell_state",
+    "CavityCat": "emulator.protocols.cavity_cat",
+    "CavityLink": "emulator.protocols.cavity_link",
+    "EmulatedRounds": "emulator.emulation",
     "EntangledCoherent": "emulator.protocols.entangled_coherent",
     "JointDistribution": "emulator.distribution",
     "Link": "emulator.optics",
@@ -39,8 +53,8 @@ _HOMES = {
     "RunReport": "emulator.report",
     "Sampler": "emulator.sampling",
     "Scenario": "emulator.scenario",
-    "emulate": "emulator.sampling",
-    "load_scenario": "emulator.scenario",
+    "emulate": "emulator.emulation",
+    "load_scenario": "emulator.loading",
     "predict": "emulator.prediction",
     "run": "emulator.runner",
 }

@@ -5,28 +5,32 @@ Exit codes: 0 key made (or theory printed), 2 bad input, 3 protocol aborted, 1 f
 
 from __future__ import annotations
 
-import functools
-import inspect
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from emulator.scenario import DEFAULT_PRESET, Scenario, load_scenario
-from postprocessing.errors import DiqkdError, InputFileError, InvalidArgumentError
+from emulator.axes import parse_axis
+from emulator.flags import (
+    EXIT_ABORTED,
+    EXIT_FAILURE,
+    run_or_explain,
+    scenario_flags,
+)
+from emulator.scenario import Scenario
+from postprocessing.errors import InvalidArgumentError
 from postprocessing.keys import check_output_folder, write_output
 
 if TYPE_CHECKING:
-    from pydantic.fields import FieldInfo
-
     from emulator.report import RunReport
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
-EXIT_FAILURE, EXIT_USAGE, EXIT_ABORTED = 1, 2, 3
+
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="print comma-separated values")]
 
 
 def main() -> None:
@@ -39,60 +43,6 @@ def diqkd() -> None:
     """Emulate device-independent QKD round by round and distil real keys."""
 
 
-def scenario_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command one flag for each scenario parameter, and the scenario they make.
-
-    The command's first parameter receives the scenario; its other parameters stay its own. Values
-    reach the scenario as text, so that one place alone validates them.
-    """
-    signature = inspect.signature(command, eval_str=True)
-    own = [p for name, p in signature.parameters.items() if name != "scenario"]
-    source = inspect.Parameter(
-        "source",
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        default=DEFAULT_PRESET,
-        annotation=Annotated[
-            str, typer.Argument(metavar="SCENARIO", help="a preset, or a TOML file")
-        ],
-    )
-    flags = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[
-                str | None,
-                typer.Option(f"--{name.replace('_', '-')}", help=_help(field)),
-            ],
-        )
-        for name, field in Scenario.model_fields.items()
-    ]
-
-    @functools.wraps(command)
-    def with_flags(source: str, **values: Any) -> None:
-        given = {name: values.pop(name) for name in Scenario.model_fields}
-        try:
-            overrides = {name: value for name, value in given.items() if value is not None}
-            command(load_scenario(source, overrides), **values)
-        except (InvalidArgumentError, InputFileError) as error:
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(EXIT_USAGE) from None
-        except DiqkdError as error:
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(EXIT_FAILURE) from None
-
-    parameters = [source, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own), *flags]
-    with_flags.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    with_flags.__annotations__ = {p.name: p.annotation for p in parameters}
-    return with_flags
-
-
-def _help(field: FieldInfo) -> str:
-    """Return what a parameter is, and its default."""
-    default = "" if field.default is None else f" [default: {field.default}]"
-    return f"{field.description}{default}"
-
-
 @app.command("run")
 @scenario_flags
 def run_command(
@@ -100,16 +50,15 @@ def run_command(
     out: Annotated[
         Path | None, typer.Option("--out", help="folder for alice.key, bob.key and report.json")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Emulate a link, distil its rounds into keys and hold the run against theory."""
     # Imported here so that help and bad input answer at once.
-    from emulator.protocols.registry import build_model
     from emulator.runner import run
     from emulator.tables import print_report
     from postprocessing.design import Security
 
-    model, stopping_rule = build_model(scenario), scenario.stopping_rule()
+    model, stopping_rule = scenario.build_model(), scenario.stopping_rule()
     security = Security(scenario.soundness, scenario.completeness, scenario.security)
     if out is not None:
         check_output_folder(out)
@@ -121,7 +70,7 @@ def run_command(
             seed=scenario.seed,
             on_progress=progress.show,
         )
-    values = {"scenario": scenario.model_dump(), **report.to_dict()}
+    values = {"scenario": scenario.model_dump(mode="json"), **report.to_dict()}
     text = json.dumps(values, indent=2, allow_nan=False)
     if as_json:
         typer.echo(text)
@@ -140,18 +89,69 @@ def run_command(
 @scenario_flags
 def predict_command(
     scenario: Scenario,
-    as_json: Annotated[bool, typer.Option("--json", help="print the values as JSON")] = False,
+    over: Annotated[
+        str | None,
+        typer.Option(
+            help="a curve: NAME=START:STOP:POINTS, with :log behind, or NAME=VALUE,VALUE,..."
+        ),
+    ] = None,
+    figure: Annotated[
+        str | None, typer.Option(help="the numbers of a published figure, whatever the scenario")
+    ] = None,
+    statements: Annotated[
+        bool, typer.Option("--statements", help="the papers' statements beside exact values")
+    ] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Print what theory says of a link: gain, CHSH value, QBER and asymptotic key rate."""
-    from emulator.prediction import predict
-    from emulator.protocols.registry import build_model
-    from emulator.tables import print_prediction
+    from emulator.prediction import predict, prediction_curve
+    from emulator.tables import print_frame, print_prediction
 
-    prediction = predict(build_model(scenario))
-    if as_json:
-        typer.echo(json.dumps(prediction.to_dict(), indent=2, allow_nan=False))
+    if sum([over is not None, figure is not None, statements]) > 1:
+        given = {"over": over, "figure": figure, "statements": statements}
+        raise InvalidArgumentError("options", given, "one of over, figure and statements")
+    if as_json and as_csv:
+        raise InvalidArgumentError("options", "--json --csv", "one of the two")
+    if figure is not None:
+        from emulator.figures import figure_data
+
+        print_frame(figure_data(figure).to_frame(), as_json=as_json, as_csv=as_csv)
+    elif statements:
+        from emulator.figures.statements import statements as statements_of_papers
+
+        print_frame(statements_of_papers(), as_json=as_json, as_csv=as_csv)
+    elif over is not None:
+        name, values = parse_axis("over", over)
+        curve = prediction_curve(scenario, name, values)
+        print_frame(curve, as_json=as_json, as_csv=as_csv)
+    elif as_csv:
+        print_frame(predict(scenario.build_model()).to_frame(), as_json=False, as_csv=True)
+    elif as_json:
+        values_by_name = predict(scenario.build_model()).to_dict()
+        typer.echo(json.dumps(values_by_name, indent=2, allow_nan=False))
     else:
-        print_prediction(prediction, Console())
+        print_prediction(predict(scenario.build_model()), Console())
+
+
+@app.command("plot")
+def plot_command(
+    name: Annotated[str, typer.Argument(help="a published figure")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="PNG, SVG or PDF file [default: NAME.png]")
+    ] = None,
+) -> None:
+    """Draw a published figure from the models of this package."""
+
+    def draw() -> None:
+        from emulator.figures import figure_data
+        from emulator.plots import save_figure
+
+        path = out or Path(f"{name}.png")
+        save_figure(figure_data(name), path)
+        typer.echo(str(path))
+
+    run_or_explain(draw)
 
 
 def _files(report: RunReport, text: str) -> dict[str, bytes]:

@@ -44,6 +44,19 @@ def check_number(
         raise InvalidArgumentError(argument, value, allowed)
 
 
+def check_repetition_rate(repetition_rate_hz: float | None) -> None:
+    """Refuse a repetition rate that is given and not a finite number above 0.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is out of range.
+    """
+    if repetition_rate_hz is not None:
+        within = (math.ulp(0.0), math.inf)
+        check_number("repetition_rate_hz", repetition_rate_hz, "finite and above 0", within=within)
+
+
 @dataclass(frozen=True)
 class Link:
     """The fibre between Alice and Bob with the untrusted Charlie midway, and Charlie's detectors.

@@ -181,6 +181,15 @@ class RunReport:
             "achieved": self.key_length / self.pulses if self.pulses else 0.0,
         }
 
+    @property
+    def rates_per_second(self) -> dict[str, float | None]:
+        """The same rates in secret bits per second; None without a repetition rate."""
+        pace = self.prediction.repetition_rate_hz
+        return {
+            name: None if rate is None or pace is None else rate * pace
+            for name, rate in self.rates_per_pulse.items()
+        }
+
     def to_dict(self) -> dict[str, object]:
         """Return everything but the keys as JSON values; null where undefined."""
         tally = self.distillation.tally
@@ -213,6 +222,7 @@ class RunReport:
             "keys_match": self.keys_match,
             "key_sha256": fingerprint,
             "rates_per_pulse": self.rates_per_pulse,
+            "rates_per_second": self.rates_per_second,
             "prediction": self.prediction.to_dict(),
             "transcript": self.distillation.transcript.to_list(),
             "timings_s": self.timings_s,

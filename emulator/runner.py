@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Callable
 
+from emulator.emulation import EmulatedRounds, check_stopping_rule, emulate
 from emulator.prediction import Prediction, predict
 from emulator.protocols.base import NoPositiveKeyRateError, ProtocolModel
+from emulator.protocols.drifting import distributions_of
 from emulator.report import RunReport
-from emulator.sampling import (
-    EmulatedRounds,
-    Sampler,
-    Stream,
-    byte_source,
-    check_stopping_rule,
-    emulate,
-)
+from emulator.sampling import Sampler, Stream, byte_source
+from postprocessing.checks import thread_count
 from postprocessing.design import RARE_SHARE, Design, Security
 from postprocessing.parties import NO_KEY_LENGTH
 from postprocessing.pipeline import TOO_FEW_ROUNDS, DistillationReport, distill
@@ -35,6 +30,7 @@ def run(
     security: Security | None = None,
     seed: int | None = None,
     on_progress: ProgressCallback | None = None,
+    threads: int | None = None,
 ) -> RunReport:
     """Emulate a link and distil its rounds into keys.
 
@@ -52,6 +48,9 @@ def run(
         Seed of everything random in the run; drawn afresh by default.
     on_progress : callable, optional
         Called with the stage and its finished fraction, None where unknown.
+    threads : int, optional
+        Threads to work on, in [1, 1000]; by default one a processor. The results do not depend on
+        it.
 
     Returns
     -------
@@ -61,9 +60,11 @@ def run(
     Raises
     ------
     InvalidArgumentError
-        If the stopping rule is impossible, see `emulator.sampling.check_stopping_rule`.
+        If the stopping rule is impossible, see `emulator.emulation.check_stopping_rule`, or
+        `threads` is out of range.
     """
     check_stopping_rule(heralded_rounds, pulses)
+    threads = thread_count(threads)
     seed = secrets.randbits(63) if seed is None else seed
     security = security or Security()
     progress = on_progress or (lambda stage, fraction: None)
@@ -86,14 +87,14 @@ def run(
         return _stopped(prediction, seed, design, NO_KEY_LENGTH, started)
     started_emulation = time.perf_counter()
     emulated = emulate(
-        Sampler(joint, design.local_settings, seed),
+        [Sampler(part, design.local_settings, seed) for part in distributions_of(model)],
         heralded_rounds=heralded_rounds,
         pulses=pulses,
-        threads=os.cpu_count() or 1,
+        threads=threads,
         on_rounds=lambda drawn: progress("emulation", min(1.0, drawn / rounds)),
     )
     timings["emulation"] = time.perf_counter() - started_emulation
-    distillation = distill_emulated(emulated, design, seed, progress)
+    distillation = distill_emulated(emulated, design, seed, progress, threads)
     timings |= distillation.timings_s | {"total": time.perf_counter() - started}
     counts = (emulated.pulses, len(emulated))
     return RunReport(prediction, seed, design, distillation, *counts, timings)
@@ -104,6 +105,7 @@ def distill_emulated(
     design: Design,
     seed: int,
     on_progress: ProgressCallback | None = None,
+    threads: int | None = None,
 ) -> DistillationReport:
     """Distil emulated rounds, with the parties' randomness taken from the run's own streams.
 
@@ -117,6 +119,8 @@ def distill_emulated(
         Seed of the run.
     on_progress : callable, optional
         Called with the stage and None.
+    threads : int, optional
+        Threads to work on, as in `run`.
 
     Returns
     -------
@@ -137,6 +141,7 @@ def distill_emulated(
             hash_seeds=byte_source(seed, Stream.BOB_HASH_SEEDS),
         ),
         on_stage=lambda stage: progress(stage, None),
+        threads=threads,
     )
 
 

@@ -2,8 +2,8 @@
 
 Unheralded pulses are never drawn one by one: the herald probability does not depend on the
 settings, so the gap to the next heralded pulse is geometric. Every word of randomness has a fixed
-place in a counter-based stream (Philox, Salmon et al., SC 2011), so that a seed gives the same
-rounds for any block size and any number of threads.
+place in a counter-based stream (Philox4x32-10, Salmon et al., SC 2011), so that a seed gives the
+same rounds for any block size, any number of threads and any round to start from.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import IntEnum
@@ -20,21 +20,21 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from emulator._sampling_kernels import draw_rounds, geometric_gaps
+from emulator._sampling_kernels import count_categories, draw_categories, draw_gaps, split
 from emulator.distribution import JointDistribution
 from postprocessing.checks import whole_number
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.randomness import ByteSource
-from postprocessing.rounds import LocalSettings, PartyRecord
+from postprocessing.rounds import LocalSettings, record_codes
 
-_Drawn = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64]]
+Words = npt.NDArray[np.uint64]
+Codes = npt.NDArray[np.uint8]
+Categories = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
-_WORDS_PER_COUNT = 4
-# The parties keep some 20 bytes a round until all heralds are public.
-_MOST_ROUNDS = 10**9
-# Beyond, double precision no longer counts them one by one.
-_MOST_PULSES = 2**53
 _LEAST_HERALD_PROBABILITY = 1e-12
+_MOST_STREAMS = 2**56
+_LAST_ROUND = 2**62
+_MOST_THREADS = 1024
 DEFAULT_BLOCK_SIZE = 1 << 20
 
 
@@ -42,29 +42,19 @@ class Stream(IntEnum):
     """The independent random streams of a run."""
 
     ROUNDS = 0
-    GAPS = 1
-    ALICE_CHOICES = 2
-    BOB_CHOICES = 3
-    ALICE_HASH_SEEDS = 4
-    BOB_HASH_SEEDS = 5
-
-
-def _philox(seed: int, stream: Stream, count: int = 0) -> np.random.Philox:
-    """Return the generator of a stream, at a given count of its counter."""
-    sequence = np.random.SeedSequence(seed, spawn_key=(stream,))
-    return np.random.Philox(key=sequence.generate_state(2, np.uint64), counter=count)
-
-
-def words(seed: int, stream: Stream, start: int, size: int) -> npt.NDArray[np.uint64]:
-    """Return words `start` to `start + size` of a stream, without drawing those before."""
-    count, skipped = divmod(start, _WORDS_PER_COUNT)
-    drawn = _philox(seed, stream, count).random_raw(skipped + size)
-    return np.asarray(drawn, np.uint64)[skipped:]
+    FURTHER_BITS = 1
+    GAPS = 2
+    ALICE_CHOICES = 3
+    BOB_CHOICES = 4
+    ALICE_HASH_SEEDS = 5
+    BOB_HASH_SEEDS = 6
 
 
 def byte_source(seed: int, stream: Stream) -> ByteSource:
     """Return a stream as a source of bytes, to play a party's trusted generator in emulation."""
-    return np.random.Generator(_philox(seed, stream)).bytes
+    sequence = np.random.SeedSequence(seed, spawn_key=(stream,))
+    key = sequence.generate_state(2, np.uint64)
+    return np.random.Generator(np.random.Philox(key=key)).bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,35 +63,32 @@ class RoundBlock:
 
     Parameters
     ----------
-    columns : ndarray of uint8, shape (5, n)
-        Rows: Alice's setting and outcome bit, Bob's setting and outcome bit, herald.
-    pulse_indices : ndarray of uint64, shape (n,)
-        Number of the pulse at which each round was heralded, counted from 1.
+    categories : ndarray of uint8 or uint16, shape (n,)
+        Each round as an index into ``Sampler.columns``.
+    gaps : ndarray of uint64, shape (n,)
+        Pulses up to and including each heralded one, counted from the one before; empty unless
+        asked for.
+    kinds : int
+        Number of categories that there are.
     """
 
-    columns: npt.NDArray[np.uint8]
-    pulse_indices: npt.NDArray[np.uint64]
-
-
-@dataclass(frozen=True, eq=False)
-class EmulatedRounds:
-    """The quantum phase of a run: each party's half, and how long it took.
-
-    Parameters
-    ----------
-    alice, bob : PartyRecord
-        The halves.
-    pulses : int
-        Number of pulses emitted.
-    """
-
-    alice: PartyRecord
-    bob: PartyRecord
-    pulses: int
+    categories: Categories
+    gaps: Words
+    kinds: int
 
     def __len__(self) -> int:
-        """Return the number of heralded rounds."""
-        return len(self.alice)
+        """Return the number of rounds."""
+        return len(self.categories)
+
+    def pulse_indices(self, last_pulse: int = 0) -> Words:
+        """Return the numbers of the heralded pulses, uint64, counted from 1.
+
+        Parameters
+        ----------
+        last_pulse : int
+            Number of the heralded pulse before the block.
+        """
+        return np.uint64(last_pulse) + np.cumsum(self.gaps, dtype=np.uint64)
 
 
 class Sampler:
@@ -115,37 +102,65 @@ class Sampler:
         Probabilities with which each side, independently, chooses its setting.
     seed : int
         Seed of the run, at least 0.
+    stream : int, optional
+        Which of 2⁵⁶ independent sequences of that seed to draw.
+
+    Attributes
+    ----------
+    herald_probability : float
+        Probability that a pulse is heralded.
+    columns : ndarray of uint8, shape (5, K)
+        Alice's setting and outcome bit, Bob's setting and outcome bit and the herald of each
+        category of rounds.
+    probabilities : ndarray of float64, shape (K,)
+        Probability of each category among heralded rounds.
 
     Raises
     ------
     InvalidArgumentError
-        If the seed is negative or the herald probability is below 1e-12.
+        If the seed or the stream is out of range or the herald probability is below 1e-12.
 
     Notes
     -----
     A round is one draw from the joint law of (x, y, herald, a, b) given a herald, whose settings
-    part is the product of the two sides' own laws. Each probability is exact to 2⁻⁶⁴.
+    part is the product of the two sides' own laws. Each probability is exact to 2⁻⁶⁴: sixteen bits
+    decide most rounds by a table, and 48 more those at a boundary between two categories.
     """
 
     def __init__(
-        self, distribution: JointDistribution, local_settings: LocalSettings, seed: int
+        self,
+        distribution: JointDistribution,
+        local_settings: LocalSettings,
+        seed: int,
+        stream: int = 0,
     ) -> None:
         if seed < 0:
             raise InvalidArgumentError("seed", seed, "at least 0")
-        if distribution.herald_probability < _LEAST_HERALD_PROBABILITY:
-            value, allowed = (
-                distribution.herald_probability,
-                f"at least {_LEAST_HERALD_PROBABILITY}",
-            )
-            raise InvalidArgumentError("herald_probability", value, allowed)
-        self._seed = seed
-        self._cumulative, self._categories = _round_table(distribution, local_settings)
-        self._guide = _guide(self._cumulative)
-        self.herald_probability = herald = distribution.herald_probability
+        if not 0 <= stream < _MOST_STREAMS:
+            raise InvalidArgumentError("stream", stream, "at least 0 and below 2**56")
+        herald = distribution.herald_probability
+        if herald < _LEAST_HERALD_PROBABILITY:
+            allowed = f"at least {_LEAST_HERALD_PROBABILITY}"
+            raise InvalidArgumentError("herald_probability", herald, allowed)
+        self.herald_probability = herald
         self._log_unheralded = math.log1p(-herald) if herald < 1 else -math.inf
+        self.probabilities, self.columns = _categories(distribution, local_settings)
+        self._cumulative = cumulative_words(self.probabilities)
+        self._table = guide_table(self._cumulative)
+        x, a, y, b, heralds = self.columns
+        self.alice_codes, self.bob_codes = record_codes(x, a, heralds), record_codes(y, b, heralds)
+        # Numba would compile small and large Python integers separately.
+        self._key = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]
+        self._streams = {purpose: np.uint64(purpose + (stream << 8)) for purpose in Stream}
 
     def blocks(
-        self, rounds: int | None = None, *, block_size: int = DEFAULT_BLOCK_SIZE, threads: int = 1
+        self,
+        rounds: int | None = None,
+        *,
+        first_round: int = 0,
+        block_size: int = DEFAULT_BLOCK_SIZE,
+        threads: int = 1,
+        gaps: bool = False,
     ) -> Iterator[RoundBlock]:
         """Draw rounds in blocks, in order.
 
@@ -153,130 +168,137 @@ class Sampler:
         ----------
         rounds : int, optional
             Number of heralded rounds; unlimited by default.
+        first_round : int
+            Number of the first round, at least 0; those before it are not drawn.
         block_size : int
             Rounds a block.
         threads : int
             Number of blocks drawn at the same time.
+        gaps : bool
+            Whether to draw the gaps between heralded pulses too.
 
         Yields
         ------
         RoundBlock
             The next block.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a number is out of range.
         """
-        starts = itertools.count(0, block_size) if rounds is None else range(0, rounds, block_size)
-        last_pulse = np.uint64(0)
-        pending: deque[Future[_Drawn]] = deque()
+        whole_number("block_size", block_size, 1, _LAST_ROUND)
+        whole_number("threads", threads, 1, _MOST_THREADS)
+        last = None if rounds is None else first_round + rounds
+        starts = itertools.count(first_round, block_size)
+        pending: deque[Future[RoundBlock]] = deque()
         with ThreadPoolExecutor(threads) as pool:
             for start in starts:
-                size = block_size if rounds is None else min(block_size, rounds - start)
-                pending.append(pool.submit(self._draw, start, size))
-                if len(pending) == threads:
-                    yield (block := _block(pending.popleft().result(), last_pulse))
-                    last_pulse = block.pulse_indices[-1]
+                if last is not None and start >= last:
+                    break
+                size = block_size if last is None else min(block_size, last - start)
+                pending.append(pool.submit(self.draw, start, size, gaps=gaps))
+                if len(pending) > threads:
+                    yield pending.popleft().result()
             while pending:
-                yield (block := _block(pending.popleft().result(), last_pulse))
-                last_pulse = block.pulse_indices[-1]
+                yield pending.popleft().result()
 
-    def _draw(self, start: int, size: int) -> _Drawn:
-        """Draw rounds `start` to `start + size`: their columns and the gaps before them."""
-        columns = np.empty((5, size), np.uint8)
-        table = (self._guide, self._cumulative, self._categories)
-        draw_rounds(words(self._seed, Stream.ROUNDS, start, size), *table, columns)
-        gaps = np.empty(size, np.uint64)
-        geometric_gaps(words(self._seed, Stream.GAPS, start, size), self._log_unheralded, gaps)
-        return columns, gaps
+    def draw(self, first_round: int, rounds: int, *, gaps: bool = False) -> RoundBlock:
+        """Draw the rounds from `first_round` on, on the calling thread."""
+        whole_number("first_round", first_round, 0, _LAST_ROUND)
+        whole_number("rounds", rounds, 0, _LAST_ROUND - first_round)
+        categories = np.empty(rounds, self._table.dtype)
+        streams = (self._streams[Stream.ROUNDS], self._streams[Stream.FURTHER_BITS])
+        draw_categories(first_round, streams, self._key, self._table, self._cumulative, categories)
+        drawn = self.draw_gaps(first_round, rounds if gaps else 0)
+        return RoundBlock(categories, drawn, len(self.probabilities))
+
+    def draw_gaps(self, first_round: int, rounds: int) -> Words:
+        """Draw the gaps of the rounds from `first_round` on, on the calling thread."""
+        drawn = np.empty(rounds, np.uint64)
+        stream = self._streams[Stream.GAPS]
+        draw_gaps(first_round, stream, self._key, self._log_unheralded, drawn)
+        return drawn
+
+    def split(self, block: RoundBlock, to_alice: Codes, to_bob: Codes) -> None:
+        """Write each party's half of a block, see `postprocessing.rounds.PartyRecord`.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a half has another length than the block, or the block another sampler.
+        """
+        self._check_own(block)
+        if not len(to_alice) == len(to_bob) == len(block):
+            lengths = (len(to_alice), len(to_bob))
+            raise InvalidArgumentError("halves", lengths, f"of the block's length {len(block)}")
+        split(block.categories, self.alice_codes, self.bob_codes, to_alice, to_bob)
+
+    def tally(self, block: RoundBlock) -> npt.NDArray[np.int64]:
+        """Count the rounds of each category: a diagnostic, which no party could make.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the block is of a sampler with other categories.
+        """
+        self._check_own(block)
+        counts = np.zeros((4, len(self.probabilities)), np.int64)
+        count_categories(block.categories, counts)
+        total: npt.NDArray[np.int64] = counts.sum(axis=0)
+        return total
+
+    def _check_own(self, block: RoundBlock) -> None:
+        """Check that a block's categories are among this sampler's."""
+        if block.kinds != len(self.probabilities):
+            allowed = f"one of {len(self.probabilities)} categories"
+            raise InvalidArgumentError("block", block.kinds, allowed)
 
 
-def emulate(
-    sampler: Sampler,
-    *,
-    heralded_rounds: int | None = None,
-    pulses: int | None = None,
-    threads: int = 1,
-    on_rounds: Callable[[int], None] | None = None,
-) -> EmulatedRounds:
-    """Play the quantum phase: draw rounds and hand each party its half.
+def cumulative_words(probabilities: npt.NDArray[np.float64]) -> Words:
+    """Return the upper bounds of all categories but the last on the scale of 2⁶⁴.
 
     Parameters
     ----------
-    sampler : Sampler
-        Where the rounds come from.
-    heralded_rounds, pulses : int, optional
-        Stop after this many heralded rounds, or after this many pulses: exactly one is given.
-    threads : int
-        Number of blocks drawn at the same time.
-    on_rounds : callable, optional
-        Called with the number of heralded rounds drawn so far, after each block.
+    probabilities : ndarray of float64, shape (K,)
+        Positive probabilities; their sum is taken for 1.
 
     Returns
     -------
-    EmulatedRounds
-        The two halves and the number of pulses.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If the stopping rule is impossible, see `check_stopping_rule`.
+    ndarray of uint64, shape (K - 1,)
+        Rounded from exact sums.
     """
-    check_stopping_rule(heralded_rounds, pulses, sampler.herald_probability)
-    kept, drawn, last_pulse = [], 0, 0
-    for block in sampler.blocks(heralded_rounds, threads=threads):
-        size = block.columns.shape[1]
-        if pulses is not None:
-            size = int(np.searchsorted(block.pulse_indices, np.uint64(pulses), side="right"))
-        kept.append(block.columns[:, :size])
-        drawn, last_pulse = drawn + size, int(block.pulse_indices[-1])
-        if on_rounds is not None:
-            on_rounds(drawn)
-        if pulses is not None and last_pulse >= pulses:
-            break
-    x, a, y, b, heralds = (np.concatenate([part[row] for part in kept]) for row in range(5))
-    return EmulatedRounds(
-        alice=PartyRecord(x, a, heralds),
-        bob=PartyRecord(y, b, heralds),
-        pulses=last_pulse if pulses is None else pulses,
-    )
+    exact = [Fraction(float(p)) for p in probabilities]
+    total = sum(exact)
+    bounds = [min(2**64 - 1, round(c / total * 2**64)) for c in itertools.accumulate(exact)]
+    return np.array(bounds[:-1], np.uint64)
 
 
-def check_stopping_rule(
-    heralded_rounds: int | None, pulses: int | None, herald_probability: float = 1.0
-) -> None:
-    """Check that one of the two is given, and that the run fits into memory and counters.
+def guide_table(cumulative: Words) -> Categories:
+    """Return the category by the 16 leading bits of a word, or the type's greatest if undecided.
 
     Parameters
     ----------
-    heralded_rounds, pulses : int or None
-        The stopping rule.
-    herald_probability : float
-        Probability that a pulse is heralded, in (0, 1].
+    cumulative : ndarray of uint64, shape (K - 1,)
+        Upper bounds of the categories but the last.
 
-    Raises
-    ------
-    InvalidArgumentError
-        Unless exactly one is given and is a whole number of at least 1, or if the run is expected
-        to have more than 10⁹ heralded rounds or 2⁵³ pulses.
+    Returns
+    -------
+    ndarray of uint8 (up to 255 categories) or uint16, shape (65536,)
+        The table.
     """
-    if heralded_rounds is None and pulses is not None:
-        most = min(_MOST_PULSES, math.floor(_MOST_ROUNDS / herald_probability))
-        whole_number("pulses", pulses, 1, most)
-    elif pulses is None and heralded_rounds is not None:
-        most = min(_MOST_ROUNDS, math.floor(_MOST_PULSES * herald_probability))
-        whole_number("heralded_rounds", heralded_rounds, 1, most)
-    else:
-        given = (heralded_rounds, pulses)
-        raise InvalidArgumentError("heralded_rounds", given, "given, or else pulses")
+    least = np.arange(1 << 16, dtype=np.uint64) << np.uint64(48)
+    first = np.searchsorted(cumulative, least, side="right")
+    last = np.searchsorted(cumulative, least | np.uint64(2**48 - 1), side="right")
+    undecided = 255 if len(cumulative) < 255 else 65535
+    table = np.where(first == last, first, undecided)
+    return table.astype(np.uint8) if undecided == 255 else table.astype(np.uint16)
 
 
-def _block(drawn: _Drawn, last_pulse: np.uint64) -> RoundBlock:
-    """Place a block's gaps after the last heralded pulse."""
-    columns, gaps = drawn
-    return RoundBlock(columns, last_pulse + np.cumsum(gaps, dtype=np.uint64))
-
-
-def _round_table(
+def _categories(
     distribution: JointDistribution, local_settings: LocalSettings
-) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint8]]:
-    """Return the upper bounds of all categories but the last, on 2⁶⁴, and their columns."""
+) -> tuple[npt.NDArray[np.float64], Codes]:
+    """Return the probabilities of all categories that occur, and their columns."""
     settings = distribution.settings
     law = (
         local_settings.choice(settings, "alice")[:, None, None, None, None]
@@ -285,14 +307,5 @@ def _round_table(
     )
     # A category of probability zero must not own even one word.
     x, y, herald, a, b = np.nonzero(law)
-    exact = [Fraction(float(p)) for p in law[x, y, herald, a, b]]
-    total = sum(exact)
-    bounds = [min(2**64 - 1, round(c / total * 2**64)) for c in itertools.accumulate(exact)]
-    return np.array(bounds[:-1], np.uint64), np.array([x, a, y, b, herald], np.uint8)
-
-
-def _guide(cumulative: npt.NDArray[np.uint64]) -> npt.NDArray[np.unsignedinteger]:
-    """Return, by the 16 leading bits of a word, the least category it can fall into."""
-    least_words = np.arange(1 << 16, dtype=np.uint64) << np.uint64(48)
-    categories = np.searchsorted(cumulative, least_words, side="right")
-    return categories.astype(np.min_scalar_type(len(cumulative)))
+    columns = np.array([x, a, y, b, herald], np.uint8)
+    return law[x, y, herald, a, b] / law.sum(), columns

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from importlib import resources
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -18,9 +16,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.errors import InvalidArgumentError
 
-DEFAULT_PRESET = "ecs-100km"
+if TYPE_CHECKING:
+    from emulator.protocols.base import ProtocolModel
 
 
 def _whole_number(value: object) -> object:
@@ -40,31 +39,34 @@ def _number_or_optimal(value: object) -> object:
             return float(value)
         except ValueError:
             message = 'Input should be a number or "optimal"'
-            raise PydanticCustomError("mean_photon_number", message) from None
+            raise PydanticCustomError("number_or_optimal", message) from None
     return value
 
 
-WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
+TakeWholeNumber = BeforeValidator(_whole_number)
+WholeNumber = Annotated[int, TakeWholeNumber]
+NumberOrOptimal = Annotated[float | Literal["optimal"], BeforeValidator(_number_or_optimal)]
 
 
-class Scenario(BaseModel):
-    """The parameters of a run. Ranges are checked by the objects that are built from it."""
+class Scenario(BaseModel, ABC):
+    """The parameters of every run; each scheme adds its own.
+
+    Ranges are checked by the objects that are built from the parameters.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    scheme: Annotated[Literal["ecs"], Field(description="how the entanglement is shared")] = "ecs"
-    distance_km: Annotated[float, Field(description="fibre between the users, Charlie midway")] = (
-        100.0
-    )
-    attenuation_db_per_km: Annotated[float, Field(description="fibre loss")] = 0.2
-    detector_efficiency: Annotated[float, Field(description="of Charlie's detectors")] = 0.8
-    dark_count_probability: Annotated[float, Field(description="per detector and pulse")] = 1e-7
-    misalignment_error: Annotated[float, Field(description="e_d of the phase drift")] = 0.0
-    mean_photon_number: Annotated[
-        float | Literal["optimal"],
-        BeforeValidator(_number_or_optimal),
-        Field(description='of each sender\'s pulse, or "optimal"'),
-    ] = "optimal"
+    # What a run of the scheme starts from when no scenario is named.
+    default_preset: ClassVar[str | None] = None
+    # Parameters that, given on top of a scenario, take the place of others.
+    displaced: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "rounds": ("pulses",),
+        "pulses": ("rounds",),
+    }
+    # Parameters that name files; in a scenario file they are relative to its folder.
+    file_parameters: ClassVar[frozenset[str]] = frozenset()
+
+    scheme: Annotated[str, Field(description="how the entanglement is shared")]
     rounds: Annotated[
         WholeNumber | None,
         Field(description="heralded rounds after which the run stops", ge=1, le=10**9),
@@ -82,6 +84,16 @@ class Scenario(BaseModel):
         WholeNumber | None, Field(description="of everything random; fresh by default", ge=0)
     ] = None
 
+    @abstractmethod
+    def build_model(self) -> ProtocolModel:
+        """Return the model that the scenario describes.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a parameter is outside the range of the model.
+        """
+
     @field_validator("*", mode="before")
     @classmethod
     def _no_booleans(cls, value: object) -> object:
@@ -89,6 +101,38 @@ class Scenario(BaseModel):
         if isinstance(value, bool):
             raise PydanticCustomError("boolean", "Input should be a number or a name")
         return value
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, object]) -> Self:
+        """Check named parameters and make a scenario of them.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a parameter is unknown or has an impossible value.
+        """
+        try:
+            return cls.model_validate(dict(parameters))
+        except ValidationError as error:
+            raise cls._first_problem(error) from None
+
+    def replace(self, **changes: object) -> Self:
+        """Return the scenario with some parameters changed and checked.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a parameter is unknown or has an impossible value.
+        """
+        return self.from_parameters(self.overridden(self.model_dump(exclude_unset=True), changes))
+
+    @classmethod
+    def overridden(
+        cls, parameters: Mapping[str, object], changes: Mapping[str, object]
+    ) -> dict[str, object]:
+        """Return the parameters with changes, which displace what they are alternatives to."""
+        gone = {other for name in changes for other in cls.displaced.get(name, ())}
+        return {**{k: v for k, v in parameters.items() if k not in gone}, **changes}
 
     def stopping_rule(self) -> dict[str, int]:
         """Return the keyword that tells `run` when to stop: ``heralded_rounds`` or ``pulses``.
@@ -105,71 +149,16 @@ class Scenario(BaseModel):
             raise InvalidArgumentError("rounds", value, "given, or else pulses, and not both")
         return given
 
-
-def preset_names() -> list[str]:
-    """Return the names of the scenarios that come with the package."""
-    folder = resources.files("emulator") / "presets"
-    names = (Path(entry.name) for entry in folder.iterdir())
-    return sorted(name.stem for name in names if name.suffix == ".toml")
-
-
-def load_scenario(source: str, overrides: Mapping[str, object] | None = None) -> Scenario:
-    """Read a scenario and override some of its parameters.
-
-    Parameters
-    ----------
-    source : str
-        Name of a preset, or path of a TOML file (ending in .toml).
-    overrides : mapping, optional
-        Parameters by name; `rounds` displaces `pulses` and the reverse.
-
-    Returns
-    -------
-    Scenario
-        The validated scenario.
-
-    Raises
-    ------
-    InputFileError
-        If the file cannot be read or is not TOML.
-    InvalidArgumentError
-        If the preset is unknown, or a parameter is unknown or has an impossible value.
-    """
-    parameters = dict(_read(source))
-    changes = dict(overrides or {})
-    for name, other in (("rounds", "pulses"), ("pulses", "rounds")):
-        if name in changes and other not in changes:
-            parameters.pop(other, None)
-    try:
-        return Scenario.model_validate({**parameters, **changes})
-    except ValidationError as error:
-        raise _first_problem(error) from None
-
-
-def _read(source: str) -> dict[str, object]:
-    """Return the raw parameters of a preset or a file."""
-    if source.endswith(".toml"):
-        try:
-            return tomllib.loads(Path(source).read_text(encoding="utf-8"))
-        except OSError as error:
-            message = f"scenario must be a readable TOML file, got {source!r} ({error.strerror})"
-            raise InputFileError(message) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            message = f"scenario must be valid TOML, {source!r} is not: {error}"
-            raise InputFileError(message) from error
-    if source not in preset_names():
-        allowed = f"a path ending in .toml or one of {', '.join(preset_names())}"
-        raise InvalidArgumentError("scenario", source, allowed)
-    text = (resources.files("emulator") / "presets" / f"{source}.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
-
-
-def _first_problem(error: ValidationError) -> InvalidArgumentError:
-    """Turn pydantic's report into one line that names argument, value and what is allowed."""
-    problem = error.errors()[0]
-    name = str(problem["loc"][0])
-    if problem["type"] == "extra_forbidden":
-        allowed = f"among {', '.join(Scenario.model_fields)}"
-        return InvalidArgumentError("parameter", name, allowed)
-    allowed = problem["msg"].removeprefix("Input should be ")
-    return InvalidArgumentError(name, problem["input"], allowed)
+    @classmethod
+    def _first_problem(cls, error: ValidationError) -> InvalidArgumentError:
+        """Turn pydantic's report into one line that names argument, value and what is allowed."""
+        problem: Any = error.errors()[0]
+        name = str(problem["loc"][0])
+        if problem["type"] == "extra_forbidden":
+            scheme = cls.model_fields["scheme"].default
+            allowed = f"one of the scheme {scheme!r}: {', '.join(cls.model_fields)}"
+            return InvalidArgumentError("parameter", name, allowed)
+        if problem["type"] == "path_type":
+            return InvalidArgumentError(name, problem["input"], "the path of a file")
+        allowed = problem["msg"].removeprefix("Input should be ")
+        return InvalidArgumentError(name, problem["input"], allowed)

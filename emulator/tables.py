@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -11,7 +14,10 @@ from emulator.prediction import Prediction
 from emulator.report import Estimate, RunReport
 from postprocessing.design import Design
 
-_TERM_NAMES = {
+if TYPE_CHECKING:
+    import pandas as pd
+
+TERM_NAMES = {
     "entropy": "entropy at the accepted CHSH value",
     "expected_entropy": "entropy at the expected CHSH value",
     "infimum": "statistical fluctuation",
@@ -41,8 +47,19 @@ def print_prediction(prediction: Prediction, console: Console) -> None:
     """Print the theory of a link."""
     table = Table("quantity", "value", title="theory")
     for name, value in prediction.to_dict().items():
-        table.add_row(name.replace("_", " "), _number(value))
+        table.add_row(name.replace("_", " "), number(value))
     console.print(table)
+
+
+def print_frame(frame: pd.DataFrame, *, as_json: bool, as_csv: bool) -> None:
+    """Print a table in the format asked for, as text by default."""
+    if as_json:
+        records = frame.astype(object).where(frame.notna(), None).to_dict("records")
+        typer.echo(json.dumps(records, indent=2, allow_nan=False))
+    elif as_csv:
+        typer.echo(frame.to_csv(index=False), nl=False)
+    else:
+        typer.echo(frame.astype(object).where(frame.notna(), "-").to_string(index=False))
 
 
 def _summary(report: RunReport) -> Table:
@@ -58,7 +75,7 @@ def _summary(report: RunReport) -> Table:
         "heralded rounds": f"{report.heralded_rounds:,} of {report.pulses:,} pulses",
         "key / test rounds": f"{distillation.key_rounds:,} / {tally.rounds if tally else 0:,}",
         "leaked bits": f"{report.leaked_bits:,}",
-        "reconciliation efficiency f": _number(report.reconciliation_efficiency),
+        "reconciliation efficiency f": number(report.reconciliation_efficiency),
         "frames disclosed": f"{distillation.failed_frames} of {distillation.frames}",
         "seed": report.seed,
         "time": f"{report.timings_s['total']:.1f} s",
@@ -76,20 +93,23 @@ def _comparison(report: RunReport) -> Table:
         "QBER": report.qber,
     }
     for name, value in estimates.items():
-        emulated = f"{_number(value.estimate)} ± {_number(value.standard_error, 2)}"
+        emulated = f"{number(value.estimate)} ± {number(value.standard_error, 2)}"
         deviation = "-" if value.deviation is None else f"{value.deviation:+.2f} σ"
-        table.add_row(name, emulated, _number(value.expected), deviation)
+        table.add_row(name, emulated, number(value.expected), deviation)
     return table
 
 
 def _rates(report: RunReport) -> Table:
-    table = Table("secret bits", "per pulse", "per heralded round", title="rates")
-    gain = report.prediction.gain
+    timed = report.prediction.repetition_rate_hz is not None
+    units = ("per pulse", "per heralded round", *(("per second",) if timed else ()))
+    table = Table("secret bits", *units, title="rates")
+    gain, per_second = report.prediction.gain, report.rates_per_second
     for name, rate in report.rates_per_pulse.items():
         per_round = rate / gain if gain and rate is not None else None
         if name == "achieved" and report.heralded_rounds:
             per_round = report.key_length / report.heralded_rounds
-        table.add_row(name.replace("_", " "), _number(rate), _number(per_round))
+        numbers = (rate, per_round, *((per_second[name],) if timed else ()))
+        table.add_row(name.replace("_", " "), *map(number, numbers))
     return table
 
 
@@ -97,7 +117,7 @@ def _waterfall(design: Design, terms: Mapping[str, float], key_length: int) -> T
     table = Table("term", "bits", "bits per heralded round", title="where the key went")
     rounds = design.heralded_rounds
     for name, bits in terms.items():
-        table.add_row(_TERM_NAMES[name], f"{bits:+,.0f}", f"{bits / rounds:+.5f}")
+        table.add_row(TERM_NAMES[name], f"{bits:+,.0f}", f"{bits / rounds:+.5f}")
     row = ("key, whole bytes", f"{key_length:,}", f"{key_length / rounds:.5f}")
     table.add_row(*row, style="bold")
     return table
@@ -107,7 +127,7 @@ def _same_rounds(bits: int | None) -> str:
     return "-" if bits is None else f"{bits:,} bits for the same rounds"
 
 
-def _number(value: object, digits: int = 6) -> str:
+def number(value: object, digits: int = 6) -> str:
     """Return a number with a few digits, a dash for None, anything else as it is."""
     if value is None:
         return "-"

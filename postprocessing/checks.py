@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from typing import Any
 
 import numpy as np
@@ -43,3 +44,14 @@ def whole_number(argument: str, value: Any, least: int, most: int) -> int:
     if isinstance(value, bool) or not least <= count <= most:
         raise InvalidArgumentError(argument, value, allowed)
     return count
+
+
+def thread_count(threads: int | None) -> int:
+    """Return how many threads to work on: as many as given, or one a processor.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `threads` is not an integer in [1, 1000].
+    """
+    return os.cpu_count() or 1 if threads is None else whole_number("threads", threads, 1, 1000)

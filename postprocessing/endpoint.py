@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from postprocessing.amplification import toeplitz_hash
+from postprocessing.checks import thread_count
 from postprocessing.design import Design
 from postprocessing.errors import InvalidArgumentError, ProtocolError
 from postprocessing.messages import Message, SettingsAnnouncement
 from postprocessing.randomness import PartyRandomness
 from postprocessing.reconciliation import get_code
 from postprocessing.rounds import Bits, Party, PartyRecord
-from postprocessing.sifting import KEY, TEST, RoundKinds, classify, sifted_outcomes, thin
+from postprocessing.sifting import count_surplus, packed_settings, sift
 
 MALFORMED_MESSAGE = "malformed message"
 
 # More would wait for memory.
-_THREADS = min(8, os.cpu_count() or 1)
+_MOST_HASHING_THREADS = 8
 
 Messages = tuple[Message, ...]
 
@@ -53,15 +52,23 @@ class Endpoint(ABC):
         The frozen design, equal on both sides.
     randomness : PartyRandomness
         This party's trusted fresh randomness.
+    threads : int, optional
+        Threads to work on, in [1, 1000]; by default one a processor. No result depends on it.
 
     Raises
     ------
     InvalidArgumentError
         If the record does not have the number of rounds of the design or holds a setting that the
-        scheme does not have, or if the design has no key.
+        scheme does not have, if the design has no key, or `threads` is out of range.
     """
 
-    def __init__(self, record: PartyRecord, design: Design, randomness: PartyRandomness) -> None:
+    def __init__(
+        self,
+        record: PartyRecord,
+        design: Design,
+        randomness: PartyRandomness,
+        threads: int | None = None,
+    ) -> None:
         if len(record) != design.heralded_rounds:
             allowed = f"of the design's {design.heralded_rounds} heralded rounds"
             raise InvalidArgumentError("record", len(record), allowed)
@@ -71,14 +78,18 @@ class Endpoint(ABC):
         record.check(design.settings, self._party_under(design))
         self.result: PartyResult | None = None
         self.leaked_bits = 0
-        self.round_kinds: RoundKinds = np.empty(0, np.uint8)
+        self.key_rounds = 0
         self.key_bits: Bits = np.empty(0, np.uint8)
+        self.test_outcomes: Bits = np.empty(0, np.uint8)
         self._record = record
         self._design = design
         self._plan = design.leakage
         self._code = get_code(design.leakage.code)
         self._randomness = randomness
-        self._outcomes = sifted_outcomes(design.settings, self.party, record)
+        self._threads = thread_count(threads)
+        self._peer_settings: Bits = np.empty(0, np.uint8)
+        self._surplus_rounds = 0
+        self._winning_parities: Bits = np.empty(0, np.uint8)
         self._expected: tuple[type[Message], ...] = ()
         self._started = False
 
@@ -103,7 +114,9 @@ class Endpoint(ABC):
         if self._started:
             raise ProtocolError(f"{self.party} has started already")
         self._started, self._expected = True, (SettingsAnnouncement,)
-        return self._send(SettingsAnnouncement(self._record.settings, self._design.fingerprint()))
+        return self._send(
+            SettingsAnnouncement(packed_settings(self._record), self._design.fingerprint())
+        )
 
     def receive(self, message: Message) -> Messages:
         """Take one message of the peer and return the answers.
@@ -144,31 +157,37 @@ class Endpoint(ABC):
         self.key_bits = np.empty(0, np.uint8)
         self.result = PartyResult(key=None, abort_reason=reason)
 
-    def _classify(self, message: SettingsAnnouncement) -> tuple[RoundKinds, npt.NDArray[np.intp]]:
-        """Classify the rounds, before thinning, from both parties' settings."""
-        own, peer = self._record.settings, message.settings
-        other: Party = "bob" if self.party == "alice" else "alice"
-        known = len(self._design.settings.labels(other))
+    def _take_settings(self, message: SettingsAnnouncement) -> None:
+        """Keep the peer's settings and count the rounds that await a coin."""
+        # A copy: what is counted now and what is sifted later must be the same.
+        settings, rounds = np.array(message.settings, order="C"), len(self._record)
         require(message.design_sha256 == self._design.fingerprint(), "the same design")
-        require(peer.dtype == np.uint8 and peer.shape == own.shape, "one setting a round")
-        require(int(peer.max(initial=0)) < known, "settings of the scheme")
-        x, y = (own, peer) if self.party == "alice" else (peer, own)
-        return classify(self._design.settings, x, y)
+        packed = settings.dtype == np.uint8 and settings.shape == (-(-rounds // 4),)
+        require(packed, "one setting a round")
+        scheme = self._design.settings
+        surplus, unknown = count_surplus(scheme, self.party, self._record, settings)
+        require(unknown == 0, "settings of the scheme")
+        self._peer_settings, self._surplus_rounds = settings, surplus
 
-    def _sift(self, kinds: RoundKinds, surplus: npt.NDArray[np.intp], coins: Bits) -> None:
-        """Settle which rounds are key and test, and take out the key bits."""
-        require_bits(coins, len(surplus), "one coin a surplus round")
-        self.round_kinds = thin(kinds, surplus, coins)
-        self.key_bits = self._outcomes[self.round_kinds == KEY]
+    def _sift(self, coins: Bits) -> None:
+        """Settle which rounds are key and test, and take out their bits."""
+        require_bits(coins, self._surplus_rounds, "one coin a surplus round")
+        scheme, record = self._design.settings, self._record
+        sifted = sift(scheme, self.party, record, self._peer_settings, coins)
+        self.key_rounds = sifted.key_rounds
+        self.key_bits = np.unpackbits(sifted.key_bits, count=sifted.key_rounds)
+        self.test_outcomes = sifted.test_outcomes
+        self._winning_parities = sifted.winning_parities
 
     def _amplify(self, seed: Bits, length: int) -> None:
         """Hash the corrected string into the key."""
-        bits = toeplitz_hash(self.key_bits, seed, length, threads=_THREADS)
+        threads = min(self._threads, _MOST_HASHING_THREADS)
+        bits = toeplitz_hash(self.key_bits, seed, length, threads=threads)
         self.result = PartyResult(key=np.packbits(bits).tobytes(), abort_reason=None)
 
     def _final_length(self) -> int:
-        tests = int(np.count_nonzero(self.round_kinds == TEST))
-        return self._design.final_key_length(len(self.key_bits), tests, self.leaked_bits)
+        tests = len(self.test_outcomes)
+        return self._design.final_key_length(self.key_rounds, tests, self.leaked_bits)
 
 
 def require(condition: bool, expected: str) -> None:

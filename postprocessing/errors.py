@@ -6,7 +6,9 @@
     ├── InvalidArgumentError   (also a ValueError)  an argument outside what is allowed
     ├── InputFileError                              an unreadable file, or one in the way
     ├── ProtocolError                               a public message out of order or malformed
-    └── NoPositiveKeyRateError (emulator.protocols) no intensity gives a key rate
+    └── NoWorkingPointError   (emulator.protocols)  a model finds no intensity to work at
+        ├── NoPositiveKeyRateError                  none gives a key rate
+        └── UnreachableRateError                    none heralds at the wanted rate
 
 An abort of the protocol is a result, not an exception.
 """

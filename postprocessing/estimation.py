@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from postprocessing.rounds import BellSettings, Bits
+from postprocessing.rounds import Bits
 
 
 @dataclass(frozen=True)
@@ -28,25 +28,20 @@ class GameTally:
         return 8 * (1 - self.lost / self.rounds) - 4 if self.rounds else None
 
 
-def tally_tests(settings: BellSettings, x: Bits, y: Bits, a: Bits, b: Bits) -> GameTally:
-    """Score the CHSH game: a round is won when its outcome product has the sign of its pair.
+def tally_tests(own: Bits, peer: Bits, winning_parities: Bits) -> GameTally:
+    """Score the CHSH game: a round is won when the two outcomes have the parity of its inputs.
 
     Parameters
     ----------
-    settings : BellSettings
-        The scheme's settings.
-    x, y : ndarray of uint8, shape (n,)
-        Settings of the test rounds.
-    a, b : ndarray of uint8, shape (n,)
+    own, peer : ndarray of uint8, shape (n,)
         Outcome bits of the test rounds in the common frame (0 for +1, 1 for −1).
+    winning_parities : ndarray of uint8, shape (n,)
+        1 where the pair of settings enters S with a minus sign.
 
     Returns
     -------
     GameTally
         Number of test rounds and of lost ones.
     """
-    winning_parity = np.zeros((len(settings.alice_labels), len(settings.bob_labels)), np.uint8)
-    for sx, sy, sign in settings.chsh_signs:
-        winning_parity[sx, sy] = sign < 0
-    lost = (a ^ b) != winning_parity[x, y]
-    return GameTally(rounds=len(a), lost=int(np.count_nonzero(lost)))
+    lost = (own ^ peer) != winning_parities
+    return GameTally(rounds=len(own), lost=int(np.count_nonzero(lost)))

@@ -37,13 +37,13 @@ class Message:
 
 @dataclass(frozen=True, eq=False)
 class SettingsAnnouncement(Message):
-    """All settings of one party, shape (n,), sent after the quantum phase, and the design's hash.
+    """All settings of one party, four to a byte, after the quantum phase, and the design's hash.
 
     Both parties must work under one design, or their keys would differ in length.
     """
 
     stage: ClassVar[str] = "sifting"
-    settings: Bits
+    settings: npt.NDArray[np.uint8]
     design_sha256: str
 
 

@@ -45,11 +45,11 @@ from postprocessing.reconciliation import (
     decode_frames,
     encode_frames,
     frame_count,
+    in_frames,
     verification_tag,
 )
 from postprocessing.reconciliation.verification import SEED_BYTES
 from postprocessing.rounds import Bits, Party
-from postprocessing.sifting import TEST, RoundKinds
 
 TOO_FEW_TESTS = "too few test rounds"
 TOO_MANY_LOST_TESTS = "too many lost tests"
@@ -61,9 +61,6 @@ NO_KEY_LENGTH = "no key length under this design"
 class Reference(Endpoint):
     """The party whose key bits are the raw key."""
 
-    _kinds: RoundKinds
-    _surplus: npt.NDArray[np.intp]
-
     @staticmethod
     def _party_under(design: Design) -> Party:
         return design.settings.reference
@@ -71,7 +68,7 @@ class Reference(Endpoint):
     def _answer(self, message: Message) -> Messages:
         match message:
             case SettingsAnnouncement():
-                self._kinds, self._surplus = self._classify(message)
+                self._take_settings(message)
                 self._expected = (ThinningCoins,)
                 return ()
             case ThinningCoins():
@@ -85,12 +82,11 @@ class Reference(Endpoint):
         raise ProtocolError(f"{self.party} cannot handle {type(message).__name__}")
 
     def _disclose_tests(self, message: ThinningCoins) -> Messages:
-        self._sift(self._kinds, self._surplus, message.coins)
-        tests = self._outcomes[self.round_kinds == TEST]
-        if len(tests) < self._design.least_test_rounds:
+        self._sift(message.coins)
+        if len(self.test_outcomes) < self._design.least_test_rounds:
             return self._give_up(TOO_FEW_TESTS)
         self._expected = (Acceptance,)
-        return (DisclosedTests(tests),)
+        return (DisclosedTests(self.test_outcomes),)
 
     def _send_syndromes(self, message: Acceptance) -> Messages:
         if not message.accepted:
@@ -106,7 +102,7 @@ class Reference(Endpoint):
 
     def _close_reconciliation(self, message: FrameStatus) -> Messages:
         require_bits(message.failed, frame_count(self._code, self.key_bits), "one flag a frame")
-        disclosed = self.key_bits[_frame_mask(message.failed, self._code.frame_bits, self.key_bits)]
+        disclosed = self.key_bits[in_frames(message.failed == 1, self.key_rounds)]
         to_come = len(disclosed) + self._plan.tag_bits + 1
         if self.leaked_bits + to_come > self._design.leakage_budget_bits:
             return self._give_up(LEAKAGE_BUDGET_EXCEEDED)
@@ -150,7 +146,6 @@ class Corrector(Endpoint):
     corrected_errors: int | None = None
     frames: int = 0
     failed_frames: int = 0
-    _peer_settings: Bits
     _uncorrected: Bits
     _failed: npt.NDArray[np.bool_]
 
@@ -186,23 +181,17 @@ class Corrector(Endpoint):
 
     def _throw_coins(self, message: SettingsAnnouncement) -> Messages:
         """Thin the surplus rounds by coins drawn from fresh private randomness, only now."""
-        self._peer_settings = message.settings
-        kinds, surplus = self._classify(message)
+        self._take_settings(message)
         probability = self._design.local_settings.thinning_probability
-        coins = draw_coins(self._randomness.choices, len(surplus), probability)
-        self._sift(kinds, surplus, coins)
+        coins = draw_coins(self._randomness.choices, self._surplus_rounds, probability)
+        self._sift(coins)
         self._expected = (DisclosedTests, Abort)
         return (ThinningCoins(coins),)
 
     def _score(self, message: DisclosedTests) -> Messages:
-        tests = self.round_kinds == TEST
-        own, own_outcomes = self._record.settings[tests], self._outcomes[tests]
-        require_bits(message.outcomes, len(own), "one outcome a test round")
-        peer = self._peer_settings[tests]
-        x, a, y, b = own, own_outcomes, peer, message.outcomes
-        if self.party == "bob":
-            x, a, y, b = peer, message.outcomes, own, own_outcomes
-        self.tally = tally_tests(self._design.settings, x, y, a, b)
+        own, peer = self.test_outcomes, message.outcomes
+        require_bits(peer, len(own), "one outcome a test round")
+        self.tally = tally_tests(own, peer, self._winning_parities)
         accepted = self.tally.lost <= self._design.tolerated_test_losses
         self._expected = (Syndromes, Abort)
         if not accepted:
@@ -216,11 +205,11 @@ class Corrector(Endpoint):
         require(right, "all syndromes")
         require(message.syndrome_bits == self._code.syndrome_bits, "the design's code")
         qber = self._design.expected_qber
-        decoded = decode_frames(self._code, self.key_bits, message.syndromes, qber)
+        decoded = decode_frames(self._code, self.key_bits, message.syndromes, qber, self._threads)
         self.key_bits = decoded.bits
         failed = decoded.failed.astype(np.uint8)
         self.frames, self.failed_frames = len(failed), int(failed.sum())
-        self._failed = _frame_mask(failed, self._code.frame_bits, self.key_bits)
+        self._failed = in_frames(decoded.failed, self.key_rounds)
         waits_for = DisclosedFrames if self.failed_frames else Verification
         self._expected = (waits_for, Abort)
         return (FrameStatus(failed),)
@@ -236,8 +225,3 @@ class Corrector(Endpoint):
         else:
             self._abort(VERIFICATION_FAILED)
         return (VerificationVerdict(matches),)
-
-
-def _frame_mask(failed: Bits, frame_bits: int, bits: Bits) -> npt.NDArray[np.bool_]:
-    """Mark the positions of the string that lie in failed frames."""
-    return np.repeat(failed.astype(bool), frame_bits)[: len(bits)]

@@ -7,8 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from postprocessing.channel import InProcessChannel, Transcript
 from postprocessing.design import Design
 from postprocessing.endpoint import Endpoint
@@ -17,7 +15,6 @@ from postprocessing.estimation import GameTally
 from postprocessing.parties import NO_KEY_LENGTH, Corrector, Reference
 from postprocessing.randomness import PartyRandomness
 from postprocessing.rounds import PartyRecord
-from postprocessing.sifting import KEY
 
 TOO_FEW_ROUNDS = "too few heralded rounds"
 
@@ -73,6 +70,7 @@ def distill(
     alice_randomness: PartyRandomness | None = None,
     bob_randomness: PartyRandomness | None = None,
     on_stage: StageCallback | None = None,
+    threads: int | None = None,
 ) -> DistillationReport:
     """Distil two records into keys under a design made beforehand.
 
@@ -86,6 +84,8 @@ def distill(
         Trusted randomness; the operating system's by default.
     on_stage : callable, optional
         Called with the name of each stage as it begins.
+    threads : int, optional
+        Threads to work on, in [1, 1000]; by default one a processor. The keys do not depend on it.
 
     Returns
     -------
@@ -95,11 +95,11 @@ def distill(
     Raises
     ------
     InvalidArgumentError
-        If the records differ in length or in their heralds.
+        If the records differ in length or in their heralds, or `threads` is out of range.
     """
     if len(alice) != len(bob):
         raise InvalidArgumentError("bob", len(bob), f"a record of Alice's {len(alice)} rounds")
-    if not np.array_equal(alice.heralds, bob.heralds):
+    if not alice.same_heralds(bob):
         raise InvalidArgumentError("bob", "other heralds", "a record of Alice's rounds")
     if design.key_length == 0:
         return DistillationReport(None, None, NO_KEY_LENGTH)
@@ -114,8 +114,9 @@ def distill(
         "bob": bob_randomness or PartyRandomness(),
     }
     settings = design.settings
-    reference = Reference(records[settings.reference], design, randomness[settings.reference])
-    corrector = Corrector(records[settings.corrector], design, randomness[settings.corrector])
+    sides = (settings.reference, settings.corrector)
+    parts = ((records[side], design, randomness[side], threads) for side in sides)
+    reference, corrector = Reference(*next(parts)), Corrector(*next(parts))
     channel = InProcessChannel()
     timings = _converse(reference, corrector, channel, on_stage or (lambda stage: None))
     return _report(reference, corrector, channel.transcript, timings)
@@ -150,7 +151,7 @@ def _report(
         alice_key=alice.key if alice else None,
         bob_key=bob.key if bob else None,
         abort_reason=(alice and alice.abort_reason) or (bob and bob.abort_reason) or None,
-        key_rounds=int((reference.round_kinds == KEY).sum()),
+        key_rounds=reference.key_rounds,
         tally=corrector.tally,
         errors=corrector.corrected_errors,
         frames=corrector.frames,

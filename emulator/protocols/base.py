@@ -2,19 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Generic, Protocol
 
 from emulator.distribution import JointDistribution
-from emulator.optics import Link
 from postprocessing.errors import DiqkdError
 from postprocessing.rounds import BellSettings
+from postprocessing.security import asymptotic_key_fraction
+from postprocessing.security.entropy import Real
 
 
-class NoPositiveKeyRateError(DiqkdError):
-    """No mean photon number gives a positive asymptotic key rate, so none is optimal."""
+class NoWorkingPointError(DiqkdError):
+    """A model that is to choose its own intensity finds none; the reason is its text."""
+
+
+class NoPositiveKeyRateError(NoWorkingPointError):
+    """No intensity gives a positive asymptotic key rate, so none is optimal."""
 
     def __init__(self) -> None:
         super().__init__("no positive key rate at any mean photon number")
+
+
+@dataclass(frozen=True)
+class Theory(Generic[Real]):
+    """The closed forms of a scheme, at one point or on an array of points.
+
+    Parameters
+    ----------
+    gain : float or ndarray
+        Probability that a pulse is heralded.
+    chsh : float or ndarray
+        S of heralded pulses.
+    qber : float or ndarray
+        Error rate of the raw key.
+    """
+
+    gain: Real
+    chsh: Real
+    qber: Real
+
+    @property
+    def key_rate_per_pulse(self) -> Real:
+        """Asymptotic secret bits per pulse, at least 0 (Xie et al., Eq. (1))."""
+        return self.gain * asymptotic_key_fraction(self.chsh, self.qber)
 
 
 class ProtocolModel(Protocol):
@@ -26,8 +56,13 @@ class ProtocolModel(Protocol):
         ...
 
     @property
-    def link(self) -> Link:
-        """Fibre and detectors."""
+    def plob_bound(self) -> float | None:
+        """Repeaterless bound of its losses in bits per pulse; None where there is no link."""
+        ...
+
+    @property
+    def repetition_rate_hz(self) -> float | None:
+        """Pulses per second; None where not specified."""
         ...
 
     @property
@@ -37,7 +72,12 @@ class ProtocolModel(Protocol):
 
     @property
     def intensity(self) -> float | None:
-        """Mean photon number of each sender's pulse; None where the scheme has none."""
+        """Mean photon number of the light of one pulse and sender; None where not chosen."""
+        ...
+
+    @property
+    def coherent_amplitude(self) -> float | None:
+        """α of the coherent states that the light is made of; None where there are none."""
         ...
 
     def joint_distribution(self) -> JointDistribution:
@@ -45,7 +85,7 @@ class ProtocolModel(Protocol):
 
         Raises
         ------
-        NoPositiveKeyRateError
-            If the model is to choose its own intensity and none gives a positive rate.
+        NoWorkingPointError
+            If the model is to choose its own intensity and there is none to choose.
         """
         ...

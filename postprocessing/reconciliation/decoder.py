@@ -12,7 +12,12 @@ import numpy.typing as npt
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.reconciliation import _bp_kernels
 from postprocessing.reconciliation.codes import QCLDPCCode
-from postprocessing.reconciliation.encoder import frame_count, split_frames
+from postprocessing.reconciliation.encoder import (
+    frame_count,
+    frame_lengths,
+    join_frames,
+    split_frames,
+)
 from postprocessing.rounds import Bits
 
 MAX_ITERATIONS = 60
@@ -83,8 +88,7 @@ def decode_frames(
     if syndromes.shape != shape or syndromes.dtype != np.uint8:
         raise InvalidArgumentError("syndromes", syndromes.shape, f"uint8 of shape {shape}")
     frames = split_frames(code, bits)
-    starts = np.arange(len(frames), dtype=np.int64) * code.frame_bits
-    lengths = np.minimum(len(bits) - starts, code.frame_bits)
+    lengths = frame_lengths(code, bits)
     crossover = min(max(qber, _QBER_RANGE[0]), _QBER_RANGE[1])
     llr = float(np.log1p(-crossover) - np.log(crossover))
 
@@ -95,7 +99,7 @@ def decode_frames(
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         parts = list(pool.map(decode_batch, range(0, len(frames), _BATCH)))
     iterations = np.concatenate([np.empty(0, dtype=np.int64), *parts])
-    return DecodedFrames(frames.ravel()[: len(bits)].copy(), iterations < 0, iterations)
+    return DecodedFrames(join_frames(frames, len(bits)), iterations < 0, iterations)
 
 
 def _decode_in_place(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from postprocessing.checks import check_bits
 from postprocessing.reconciliation import _bp_kernels
@@ -11,12 +12,14 @@ from postprocessing.rounds import Bits
 
 
 def frame_count(code: QCLDPCCode, bits: Bits) -> int:
-    """Return the number of frames that `bits` fill, the last one padded."""
+    """Return the number of frames that `bits` fill."""
     return -(-len(bits) // code.frame_bits)
 
 
 def split_frames(code: QCLDPCCode, bits: Bits) -> Bits:
-    """Return a copy of `bits` as frames, the last one padded with zeros.
+    """Return a copy of `bits` dealt out to frames like cards, which end in zeros.
+
+    Bit i goes to frame i mod F, so that devices that drift give every frame the same error rate.
 
     Parameters
     ----------
@@ -36,9 +39,26 @@ def split_frames(code: QCLDPCCode, bits: Bits) -> Bits:
         If `bits` is not a vector of 0 and 1 in uint8.
     """
     check_bits("bits", bits)
-    frames = np.zeros((frame_count(code, bits), code.frame_bits), dtype=np.uint8)
-    frames.ravel()[: len(bits)] = bits
-    return frames
+    frames = frame_count(code, bits)
+    dealt = np.zeros((code.frame_bits, frames), dtype=np.uint8)
+    dealt.ravel()[: len(bits)] = bits
+    return np.ascontiguousarray(dealt.T)
+
+
+def join_frames(frames: Bits, length: int) -> Bits:
+    """Return the first `length` bits that `split_frames` dealt out, in their order."""
+    return frames.T.ravel()[:length]
+
+
+def frame_lengths(code: QCLDPCCode, bits: Bits) -> npt.NDArray[np.int64]:
+    """Return the number of bits dealt to each frame."""
+    frames = frame_count(code, bits)
+    return (len(bits) + frames - 1 - np.arange(frames, dtype=np.int64)) // max(frames, 1)
+
+
+def in_frames(chosen: npt.NDArray[np.bool_], length: int) -> npt.NDArray[np.bool_]:
+    """Return which of `length` bits lie in the chosen frames."""
+    return np.resize(chosen, length)
 
 
 def encode_frames(code: QCLDPCCode, bits: Bits) -> Bits:
@@ -52,7 +72,7 @@ def encode_frames(code: QCLDPCCode, bits: Bits) -> Bits:
     code : QCLDPCCode
         The code of both parties.
     bits : ndarray of uint8, shape (length,)
-        Key bits, 0 or 1, of any length; the last frame is padded with zeros.
+        Key bits, 0 or 1, of any length.
 
     Returns
     -------

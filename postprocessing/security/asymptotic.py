@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import cast
+
+import numpy as np
 
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.security.entropy import binary_entropy, chsh_entropy, win_probability
+from postprocessing.security.entropy import Real, binary_entropy, chsh_entropy, win_probability
 
 
-def asymptotic_key_fraction(chsh: float, qber: float, *, efficiency: float = 1.0) -> float:
+def asymptotic_key_fraction(chsh: Real, qber: Real, *, efficiency: float = 1.0) -> Real:
     """Return the secret bits per key round of an infinitely long block, never negative.
 
     max(0, 1 − h((1 + √((S/2)² − 1))/2) − f h(Q)), 0 for S ≤ 2: Eq. (1) of Xie et al., "Overcoming
@@ -17,16 +20,16 @@ def asymptotic_key_fraction(chsh: float, qber: float, *, efficiency: float = 1.0
 
     Parameters
     ----------
-    chsh : float
+    chsh : float or ndarray
         CHSH value S in [−2√2, 2√2], beyond it within 1e-12.
-    qber : float
+    qber : float or ndarray
         Error rate Q of the key rounds, in [0, 1].
     efficiency : float, optional
         Reconciliation efficiency f ≥ 1: leaked bits over the Shannon limit h(Q).
 
     Returns
     -------
-    float
+    float or ndarray
         Secret bits per key round, in [0, 1].
 
     Raises
@@ -36,23 +39,24 @@ def asymptotic_key_fraction(chsh: float, qber: float, *, efficiency: float = 1.0
 
     Examples
     --------
-    >>> round(asymptotic_key_fraction(2.7, 0.01), 4)
-    0.6477
+    >>> f"{asymptotic_key_fraction(2.7, 0.01):.4f}"
+    '0.6477'
     """
-    return max(0.0, unclipped_key_fraction(chsh, qber, efficiency=efficiency))
+    unclipped = unclipped_key_fraction(chsh, qber, efficiency=efficiency)
+    return cast(Real, np.maximum(0.0, unclipped))
 
 
-def unclipped_key_fraction(chsh: float, qber: float, *, efficiency: float = 1.0) -> float:
+def unclipped_key_fraction(chsh: Real, qber: Real, *, efficiency: float = 1.0) -> Real:
     """Return `asymptotic_key_fraction` before it is cut off at 0, for searches and plots.
 
     Parameters
     ----------
-    chsh, qber, efficiency : float
+    chsh, qber, efficiency
         As for `asymptotic_key_fraction`.
 
     Returns
     -------
-    float
+    float or ndarray
         Entropy minus leakage in bits per key round; negative where no key is left.
 
     Raises
@@ -60,9 +64,9 @@ def unclipped_key_fraction(chsh: float, qber: float, *, efficiency: float = 1.0)
     InvalidArgumentError
         If an argument is outside its range.
     """
-    if not 0 <= qber <= 1:
+    if not np.all((qber >= 0) & (qber <= 1)):
         raise InvalidArgumentError("qber", qber, "in [0, 1]")
     if not 1 <= efficiency < math.inf:
         raise InvalidArgumentError("efficiency", efficiency, "a finite number of at least 1")
     entropy = chsh_entropy(win_probability(chsh))
-    return float(entropy - efficiency * binary_entropy(qber))
+    return entropy - efficiency * binary_entropy(qber)

@@ -13,10 +13,19 @@ from hypothesis import strategies as st
 
 from emulator.distribution import JointDistribution
 from emulator.optics import Link
-from emulator.protocols import EntangledCoherent, entangled_coherent, optimal_mean_photon_number
+from emulator.protocols import (
+    EntangledCoherent,
+    NoPositiveKeyRateError,
+    entangled_coherent,
+    optimal_mean_photon_number,
+)
+from emulator.protocols.entangled_coherent import entangled_coherent_theory, optimal_intensities
 from postprocessing.errors import InvalidArgumentError
 
 JOINT = pd.read_csv(Path(__file__).parents[1] / "reference" / "ecs_joint.csv")
+RATES = pd.read_csv(Path(__file__).parents[1] / "reference" / "rates_seed0.csv").query(
+    "scheme == 'ecs'"
+)
 PARAMETERS = list(JOINT.columns[:6])
 CELL = ["x", "y", "herald", "a", "b"]
 
@@ -181,3 +190,106 @@ def test_the_optimal_intensity_is_searched_once(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delattr(entangled_coherent, "optimal_mean_photon_number")
     assert model.intensity == pytest.approx(0.07166, rel=1e-4)
     assert EntangledCoherent(Link(100), 0.3).intensity == 0.3
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.floats(1e-6, 5.0),
+    DISTANCES,
+    EFFICIENCIES,
+    st.one_of(st.just(0.0), st.floats(1e-12, 0.5)),
+    st.one_of(st.just(0.0), st.just(1.0), st.floats(0.0, 1.0)),
+)
+def test_theory_is_that_of_the_joint_distribution(
+    mu: float, distance: float, efficiency: float, dark: float, misalignment: float
+) -> None:
+    link = Link(distance, efficiency, dark)
+    model = EntangledCoherent(link, mu, misalignment)
+    joint, theory = model.joint_distribution(), model.theory()
+    assert theory.gain == pytest.approx(joint.gain, rel=1e-9)
+    assert theory.qber == pytest.approx(joint.qber, rel=1e-9)
+    assert theory.chsh == pytest.approx(joint.chsh, rel=1e-9, abs=1e-12)
+
+
+def test_theory_on_arrays_is_that_of_every_point() -> None:
+    etas, errors = [0.8, 0.08, 8e-6], [0.0, 0.02]
+    column = np.array(errors)[:, np.newaxis]
+    theory = entangled_coherent_theory(np.array(etas), 1e-7, 0.05, column)
+    for row, misalignment in enumerate(errors):
+        for index, eta in enumerate(etas):
+            point = entangled_coherent_theory(eta, 1e-7, 0.05, misalignment)
+            for name in ("gain", "chsh", "qber", "key_rate_per_pulse"):
+                value = getattr(point, name)
+                assert isinstance(value, float)
+                assert getattr(theory, name)[row, index] == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize("misalignment", [0.0, 0.3, 1.0])
+def test_theory_where_the_light_is_extreme(misalignment: float) -> None:
+    # Next to no light arrives, no dark counts: all of it is in one detector or the other.
+    faint = entangled_coherent_theory(1e-100, 0.0, 1e-6, misalignment)
+    assert faint.gain == pytest.approx(2e-106, rel=1e-12)
+    assert faint.qber == pytest.approx(misalignment, rel=1e-12)
+    chsh = math.sqrt(2) * (1 - 2 * misalignment + math.exp(-4e-6))
+    assert faint.chsh == pytest.approx(chsh, rel=1e-12, abs=1e-15)
+    # So much arrives that nothing but the brighter detector's dominance is left.
+    bright = entangled_coherent_theory(1.0, 1e-7, 1e6, misalignment)
+    assert bright.qber == (1.0 if misalignment == 1 else pytest.approx(0.0, abs=1e-300))
+    assert bright.chsh == pytest.approx(math.copysign(math.sqrt(2), 0.5 - misalignment), rel=1e-12)
+
+
+def test_theory_at_the_reference_rates() -> None:
+    rows = RATES[RATES["key_rate_per_pulse"] > 0]
+    eta = 0.8 * 10 ** (-rows["distance_km"].to_numpy() / 100)
+    intensity = rows["optimal_mean_photon_number"].to_numpy()
+    theory = entangled_coherent_theory(eta, 1e-7, intensity, rows["misalignment_error"].to_numpy())
+    np.testing.assert_allclose(theory.gain, rows["gain_zz"], rtol=1e-8)
+    for name in ("chsh", "qber", "key_rate_per_pulse"):
+        np.testing.assert_allclose(getattr(theory, name), rows[name], rtol=1e-8)
+
+
+def test_optimal_intensities_at_the_reference_rates() -> None:
+    # At 350 km and 0.07 the table overlooked a narrow window, see test_prediction.py.
+    rows = RATES[(RATES["distance_km"] != 350) | (RATES["misalignment_error"] != 0.07)]
+    eta = 0.8 * 10 ** (-rows["distance_km"].to_numpy() / 100)
+    found = optimal_intensities(eta, 1e-7, rows["misalignment_error"].to_numpy())
+    np.testing.assert_allclose(found, rows["optimal_mean_photon_number"], rtol=1e-8)
+
+
+@settings(deadline=None)
+@given(DISTANCES, EFFICIENCIES, DARK_COUNTS, st.floats(0.0, 0.1), st.floats(1e-6, 0.6))
+def test_no_intensity_beats_the_optimal_one(
+    distance: float, efficiency: float, dark: float, misalignment: float, mu: float
+) -> None:
+    link = Link(distance, efficiency, dark)
+    rate = EntangledCoherent(link, mu, misalignment).theory().key_rate_per_pulse
+    best = optimal_mean_photon_number(link, misalignment)
+    if best is None:
+        assert rate == 0
+    else:
+        optimum = EntangledCoherent(link, best, misalignment).theory().key_rate_per_pulse
+        assert optimum > 0
+        assert rate <= optimum * (1 + 1e-9)
+
+
+def test_the_greatest_tolerable_misalignment_is_found_sharply() -> None:
+    # Windows of positive rate narrow to nothing towards it: no grid alone would meet them.
+    errors = np.linspace(0.070, 0.0702, 2001)
+    link = Link(350)
+    found = optimal_intensities(link.arm_transmittance, link.dark_count_probability, errors)
+    positive = ~np.isnan(found)
+    assert positive.any()
+    assert not positive.all()
+    assert (np.diff(positive.astype(int)) <= 0).all()
+
+
+def test_theory_without_any_key() -> None:
+    model = EntangledCoherent(Link(450), misalignment_error=0.05)
+    with pytest.raises(NoPositiveKeyRateError, match=r"no positive key rate at any mean photon"):
+        model.theory()
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, math.nan, False])
+def test_misalignment_of_the_search_is_checked(value: float) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"^misalignment_error must be in \[0, 1\]"):
+        optimal_mean_photon_number(Link(10), value)

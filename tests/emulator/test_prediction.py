@@ -13,10 +13,11 @@ import pytest
 from emulator.optics import Link
 from emulator.prediction import predict
 from emulator.protocols import EntangledCoherent, NoPositiveKeyRateError
+from emulator.protocols.bell_state import BellState
 
-RATES = pd.read_csv(Path(__file__).parents[1] / "reference" / "rates_seed0.csv").query(
-    "scheme == 'ecs'"
-)
+TABLE = pd.read_csv(Path(__file__).parents[1] / "reference" / "rates_seed0.csv")
+RATES = TABLE.query("scheme == 'ecs'")
+BELL_STATE_RATES = list(TABLE.query("scheme == 'bell_state'").itertuples())
 POSITIVE = [row for row in RATES.itertuples() if row.key_rate_per_pulse > 0]
 # The table's search for the best intensity stepped over a narrow window of positive rates here,
 # see `test_a_narrow_window_of_positive_rates_is_found`.
@@ -31,6 +32,7 @@ NULL = [
 def test_the_reference_holds_both_kinds_of_row() -> None:
     assert len(POSITIVE) + len(NULL) + 1 == len(RATES) == 55
     assert len(NULL) == 9
+    assert len(BELL_STATE_RATES) == 11
 
 
 @pytest.mark.parametrize("row", POSITIVE)
@@ -40,6 +42,18 @@ def test_reference_at_the_tabulated_intensity(row: pd.Series) -> None:
     prediction = predict(model)
     assert prediction.scheme == row.scheme
     assert prediction.mean_photon_number == row.optimal_mean_photon_number
+    assert prediction.gain == pytest.approx(row.gain_zz, rel=1e-8)
+    assert prediction.chsh == pytest.approx(row.chsh, rel=1e-8)
+    assert prediction.qber == pytest.approx(row.qber, rel=1e-8)
+    assert prediction.key_rate_per_pulse == pytest.approx(row.key_rate_per_pulse, rel=1e-8)
+    assert prediction.plob_bound == pytest.approx(row.plob_bound, rel=1e-8)
+
+
+@pytest.mark.parametrize("row", BELL_STATE_RATES)
+def test_reference_of_the_bell_state_scheme(row: pd.Series) -> None:
+    prediction = predict(BellState(Link(row.distance_km)))
+    assert prediction.scheme == row.scheme
+    assert prediction.mean_photon_number is None
     assert prediction.gain == pytest.approx(row.gain_zz, rel=1e-8)
     assert prediction.chsh == pytest.approx(row.chsh, rel=1e-8)
     assert prediction.qber == pytest.approx(row.qber, rel=1e-8)

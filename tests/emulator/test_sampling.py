@@ -1,15 +1,18 @@
-"""The sampler against the joint distribution, a literal sampler, and itself."""
+"""Sampled rounds against the joint distribution, a literal sampler, and themselves."""
+
+import tracemalloc
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from emulator.distribution import JointDistribution
+from emulator.emulation import emulate
 from emulator.optics import Link
 from emulator.protocols.entangled_coherent import SETTINGS, EntangledCoherent
-from emulator.sampling import Sampler, _round_table, emulate
+from emulator.sampling import DEFAULT_BLOCK_SIZE, Sampler, Stream, byte_source
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.rounds import LocalSettings
+from postprocessing.rounds import LocalSettings, PartyRecord
 
 LOCAL = LocalSettings(0.2, 0.3)
 # Each statistical test is two-sided at 1e-6; seeds are fixed.
@@ -82,8 +85,8 @@ def test_agrees_with_a_literal_pulse_by_pulse_sampler():
     assert stats.chi2_contingency(table).pvalue > FALSE_ALARM
 
     gaps = np.diff(kept)
-    block = next(Sampler(joint, LOCAL, seed=6).blocks(len(gaps)))
-    fast_gaps = np.diff(block.pulse_indices).astype(np.int64)
+    block = next(Sampler(joint, LOCAL, seed=6).blocks(len(gaps), gaps=True))
+    fast_gaps = np.diff(block.pulse_indices()).astype(np.int64)
     edges = np.arange(1, 30)
     table = np.array(
         [[np.sum(g == e) for e in edges] + [np.sum(g >= 30)] for g in (gaps, fast_gaps)]
@@ -91,18 +94,72 @@ def test_agrees_with_a_literal_pulse_by_pulse_sampler():
     assert stats.chi2_contingency(table[:, table.sum(axis=0) >= 10]).pvalue > FALSE_ALARM
 
 
-def _columns(joint, block_size, threads):
-    sampler = Sampler(joint, LOCAL, seed=7)
-    blocks = list(sampler.blocks(100_003, block_size=block_size, threads=threads))
-    columns = np.concatenate([b.columns for b in blocks], axis=1)
-    return columns.tobytes(), np.concatenate([b.pulse_indices for b in blocks]).tobytes()
+def _drawn(sampler, rounds, first_round=0, **options):
+    blocks = list(sampler.blocks(rounds, first_round=first_round, gaps=True, **options))
+    return tuple(np.concatenate([getattr(b, n) for b in blocks]) for n in ("categories", "gaps"))
 
 
-def test_same_rounds_for_any_block_size_and_threads(honest):
-    first = _columns(honest, 1 << 20, 1)
-    for block_size in (1 << 10, 4093, 1 << 20):
-        for threads in (1, 2):
-            assert _columns(honest, block_size, threads) == first
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("block_size", [1 << 10, 4093, 100_003, 1 << 20])
+def test_same_rounds_for_any_block_size_and_threads(honest, block_size, threads):
+    sampler = Sampler(honest, LOCAL, seed=7)
+    whole = sampler.draw(0, 100_003, gaps=True)
+    categories, gaps = _drawn(sampler, 100_003, block_size=block_size, threads=threads)
+    np.testing.assert_array_equal(categories, whole.categories)
+    np.testing.assert_array_equal(gaps, whole.gaps)
+
+
+@pytest.mark.parametrize("first_round", [1, 2, 3, 4095, 4097, 16_383, 16_384, 16_385, 50_001])
+def test_rounds_can_start_anywhere(honest, first_round):
+    """Also inside a word and inside a stretch of words, of rounds as of gaps."""
+    sampler = Sampler(honest, LOCAL, seed=7)
+    whole = sampler.draw(0, 100_003, gaps=True)
+    options = {"first_round": first_round, "block_size": 30_011, "threads": 2}
+    categories, gaps = _drawn(sampler, 100_003 - first_round, **options)
+    np.testing.assert_array_equal(categories, whole.categories[first_round:])
+    np.testing.assert_array_equal(gaps, whole.gaps[first_round:])
+    np.testing.assert_array_equal(sampler.draw_gaps(first_round, 100), gaps[:100])
+
+
+def test_gaps_are_drawn_on_request_and_change_no_round(honest):
+    sampler = Sampler(honest, LOCAL, seed=7)
+    block = next(sampler.blocks(1000))
+    assert (len(block), len(block.gaps)) == (1000, 0)
+    np.testing.assert_array_equal(block.categories, sampler.draw(0, 1000, gaps=True).categories)
+
+
+def test_blocks_are_unlimited_by_default(honest):
+    blocks = Sampler(honest, LOCAL, seed=7).blocks(block_size=1000, threads=2)
+    assert [len(next(blocks)) for _ in range(20)] == [1000] * 20
+    blocks.close()
+
+
+def _pairs(one, other):
+    """Return how often each pair of values occurs, of values that occur in 1 % of the places."""
+    pairs = np.bincount(one.astype(np.int64) * 256 + other, minlength=1 << 16).reshape(256, 256)
+    least = len(one) / 100
+    return pairs[np.ix_(pairs.sum(axis=1) > least, pairs.sum(axis=0) > least)]
+
+
+def test_sequences_of_other_seeds_and_streams_are_others(honest):
+    """Each pair of sequences differs, and pairs of their categories occur as if independent."""
+    keys = [(1, 0), (2, 0), (2**70, 0), (1, 1), (1, 2**56 - 1)]
+    blocks = [Sampler(honest, LOCAL, *key).draw(0, 200_000, gaps=True) for key in keys]
+    pairs = [(one, other) for i, one in enumerate(blocks) for other in blocks[:i]]
+    share = FALSE_ALARM / len(pairs)
+    for one, other in pairs:
+        assert stats.chi2_contingency(_pairs(one.categories, other.categories)).pvalue > share
+        logs = np.log([one.gaps, other.gaps])
+        correlation = np.corrcoef(logs)[0, 1] * np.sqrt(len(one))
+        assert abs(correlation) < stats.norm.isf(share / 2)
+
+
+def test_rounds_and_gaps_are_independent(honest):
+    block = Sampler(honest, LOCAL, seed=4).draw(0, 500_000, gaps=True)
+    lengths = np.searchsorted(np.quantile(block.gaps, [0.25, 0.5, 0.75]), block.gaps)
+    for shift in range(8):
+        table = _pairs(block.categories, np.roll(lengths, shift))
+        assert stats.chi2_contingency(table).pvalue > FALSE_ALARM / 8
 
 
 def test_another_seed_gives_other_rounds(honest):
@@ -111,20 +168,36 @@ def test_another_seed_gives_other_rounds(honest):
     assert one.pulses != other.pulses
 
 
-def test_probabilities_are_exact_to_the_last_bit(honest):
-    bounds, categories = _round_table(honest, LOCAL)
-    x, a, y, b, herald = categories
-    words = np.diff([0, *[int(bound) for bound in bounds], 2**64])
-    law = _law(honest)
-    exact = law[x, y, herald, a, b] / law.sum()
-    deviation = np.array([int(w) / 2**64 for w in words]) - exact
-    assert np.abs(deviation).max() <= 2.0**-53
-
-
 def test_impossible_cells_are_never_drawn(classical):
     rounds = emulate(Sampler(classical, LOCAL, seed=8), heralded_rounds=200_000)
     assert not rounds.alice.outcomes.any()
     assert not rounds.bob.outcomes.any()
+    assert not rounds.bob.heralds.any()
+
+
+def test_block_goes_to_the_parties_and_into_the_tally(honest):
+    sampler = Sampler(honest, LOCAL, seed=2)
+    for rounds in (0, 1, 3, 4, 10_007):
+        block = sampler.draw(0, rounds)
+        halves = np.empty((2, rounds), np.uint8)
+        sampler.split(block, *halves)
+        x, a, y, b, herald = sampler.columns[:, block.categories]
+        for half, setting, outcome in ((halves[0], x, a), (halves[1], y, b)):
+            record = PartyRecord(half)
+            np.testing.assert_array_equal(record.settings, setting)
+            np.testing.assert_array_equal(record.outcomes, outcome)
+            np.testing.assert_array_equal(record.heralds, herald)
+        literal = np.bincount(block.categories, minlength=len(sampler.probabilities))
+        np.testing.assert_array_equal(sampler.tally(block), literal)
+
+
+def test_pulses_are_numbered_from_1(honest):
+    block = Sampler(honest, LOCAL, seed=2).draw(0, 1000, gaps=True)
+    numbers = block.pulse_indices()
+    assert (numbers.dtype, int(numbers[0])) == (np.uint64, int(block.gaps[0]))
+    assert block.gaps.min() >= 1
+    np.testing.assert_array_equal(np.diff(numbers), block.gaps[1:])
+    np.testing.assert_array_equal(block.pulse_indices(2**52), numbers + np.uint64(2**52))
 
 
 def test_settings_are_chosen_independently(honest):
@@ -140,6 +213,93 @@ def test_pulse_limited_run_has_binomially_many_rounds(honest):
     assert rounds.pulses == pulses
     test = stats.binomtest(len(rounds), pulses, honest.herald_probability)
     assert test.pvalue > FALSE_ALARM
+
+
+def test_pulse_limited_run_is_the_start_of_a_longer_one(honest):
+    """The rounds whose pulses lie within the limit, a limit on a heralded pulse included."""
+    sampler = Sampler(honest, LOCAL, seed=10)
+    numbers = sampler.draw(0, 3000, gaps=True).pulse_indices()
+    longer = emulate(sampler, heralded_rounds=3000)
+    assert longer.pulses == numbers[-1]
+    for count in (1, 1234, 2999):
+        at = int(numbers[count - 1])
+        for pulses, rounds in ((at, count), (at - 1, count - 1)):
+            run = emulate(sampler, pulses=max(pulses, 1))
+            kept = rounds if pulses else int(numbers[0] == 1)
+            assert len(run) == kept
+            for party in ("alice", "bob"):
+                head = getattr(longer, party).first(kept)
+                np.testing.assert_array_equal(getattr(run, party).codes, head.codes)
+
+
+def test_parts_of_a_schedule_follow_one_another(honest, classical):
+    """With equal heralds each device has an equal part of the rounds, as its own sampler draws."""
+    other = JointDistribution(
+        classical.settings, classical.outcomes, _mixed(classical, honest.herald_probability)
+    )
+    schedule = [Sampler(honest, LOCAL, 3, 0), Sampler(other, LOCAL, 3, 1)]
+    schedule.append(Sampler(honest, LOCAL, 3, 2))
+    run = emulate(schedule, heralded_rounds=9000)
+    pulses = 0
+    for sampler, start in zip(schedule, (0, 3000, 6000), strict=True):
+        block = sampler.draw(start, 3000, gaps=True)
+        halves = np.empty((2, 3000), np.uint8)
+        sampler.split(block, *halves)
+        np.testing.assert_array_equal(run.alice.codes[start : start + 3000], halves[0])
+        np.testing.assert_array_equal(run.bob.codes[start : start + 3000], halves[1])
+        pulses += int(block.gaps.sum())
+    assert run.pulses == pulses
+    assert run.alice.outcomes[:3000].any()
+    assert not run.alice.outcomes[3000:6000].any()
+
+
+def _mixed(joint, herald_probability):
+    """Return the table of devices that herald with another probability."""
+    table = joint.probabilities.copy()
+    table[:, :, 1:] *= herald_probability / joint.herald_probability
+    table[:, :, 0, 0, 0] = 1 - herald_probability
+    return table
+
+
+@pytest.mark.parametrize(
+    "limit", [{"heralded_rounds": 2 * DEFAULT_BLOCK_SIZE + 77}, {"pulses": 30_000_000}]
+)
+def test_run_is_the_same_on_any_number_of_threads(honest, strong, limit):
+    schedule = [Sampler(joint, LOCAL, 3, part) for part, joint in enumerate((honest, strong))]
+    first = emulate(schedule, threads=1, **limit)
+    assert len(first) > 100_000
+    for threads in (2, 3):
+        run = emulate(schedule, threads=threads, **limit)
+        assert run.pulses == first.pulses
+        np.testing.assert_array_equal(run.alice.codes, first.alice.codes)
+        np.testing.assert_array_equal(run.bob.codes, first.bob.codes)
+
+
+def test_pulse_limited_schedule_gives_each_device_its_pulses(honest, classical):
+    """Two devices in turn: each one's rounds are binomial in its own half of the pulses."""
+    parts = 3_000_000
+    schedule = [Sampler(joint, LOCAL, 5, n) for n, joint in enumerate((classical, honest))]
+    run = emulate(schedule, pulses=2 * parts)
+    alone = emulate(schedule[0], pulses=parts)
+    head = len(alone)
+    np.testing.assert_array_equal(run.alice.codes[:head], alone.alice.codes)
+    assert run.alice.outcomes[head : head + 100].any()
+    test = stats.binomtest(len(run) - head, parts, honest.herald_probability)
+    assert test.pvalue > FALSE_ALARM
+
+
+def test_progress_counts_the_rounds(honest):
+    for limit in ({"heralded_rounds": 2_500_000}, {"pulses": 100_000_000}):
+        drawn = []
+        run = emulate(Sampler(honest, LOCAL, 3), threads=2, on_rounds=drawn.append, **limit)
+        assert drawn == sorted(drawn)
+        assert drawn[-1] == len(run)
+
+
+def test_bytes_of_streams_are_reproducible_and_distinct():
+    drawn = {byte_source(seed, stream)(16) for seed in (1, 2) for stream in Stream}
+    assert len(drawn) == 2 * len(Stream)
+    assert byte_source(1, Stream.GAPS)(16) in drawn
 
 
 def test_pulses_follow_the_herald_probability(honest):
@@ -168,6 +328,12 @@ def test_negative_seed_is_refused(honest):
         Sampler(honest, LOCAL, seed=-1)
 
 
+@pytest.mark.parametrize("stream", [-1, 2**56])
+def test_streams_out_of_range_are_refused(honest, stream):
+    with pytest.raises(InvalidArgumentError, match="stream must be at least 0 and below"):
+        Sampler(honest, LOCAL, seed=1, stream=stream)
+
+
 def test_heralds_too_rare_to_number_their_pulses_are_refused():
     rare = EntangledCoherent(Link(distance_km=1400, dark_count_probability=0.0))
     with pytest.raises(InvalidArgumentError, match="herald_probability must be at least 1e-12"):
@@ -177,3 +343,40 @@ def test_heralds_too_rare_to_number_their_pulses_are_refused():
     with pytest.raises(InvalidArgumentError, match="heralded_rounds must be a whole number"):
         emulate(sampler, heralded_rounds=10**8)
     assert emulate(sampler, heralded_rounds=10).pulses > 10**10
+
+
+def test_halves_and_tallies_are_checked(honest, classical):
+    sampler, other = Sampler(honest, LOCAL, seed=1), Sampler(classical, LOCAL, seed=1)
+    block = sampler.draw(0, 1000)
+    halves = np.empty((2, 999), np.uint8)
+    with pytest.raises(InvalidArgumentError, match=r"halves must be of the block's length 1000"):
+        sampler.split(block, *halves)
+    with pytest.raises(InvalidArgumentError, match=r"block must be one of \d+ categories, got"):
+        other.tally(block)
+    with pytest.raises(InvalidArgumentError, match=r"block must be one of \d+ categories, got"):
+        other.split(block, *np.empty((2, 1000), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"block_size": 0}, r"block_size must be a whole number"),
+        ({"threads": 0}, r"threads must be a whole number"),
+        ({"first_round": -5}, r"first_round must be a whole number"),
+        ({"first_round": 2**63}, r"first_round must be a whole number"),
+    ],
+)
+def test_blocks_are_checked(honest, arguments, match):
+    with pytest.raises(InvalidArgumentError, match=match):
+        list(Sampler(honest, LOCAL, seed=1).blocks(10, **arguments))
+
+
+def test_memory_does_not_grow_with_the_parts_of_a_drift(honest):
+    """Four thousand rounds in 200 parts take far less than a block of the usual size each."""
+    sampler = Sampler(honest, LOCAL, seed=1)
+    emulate([sampler] * 2, pulses=1000)
+    tracemalloc.start()
+    emulate([sampler] * 200, pulses=round(4000 / sampler.herald_probability))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 << 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import signal
@@ -12,11 +13,13 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from emulator.cli import app
-from emulator.scenario import Scenario, preset_names
+from emulator.flags import parameters_by_scheme
+from emulator.loading import load_scenario, preset_names
 
 SHORT = ["--security", "asymptotic", "--rounds", "2e5", "--seed", "7"]
 REPORT_KEYS = {
@@ -107,11 +110,59 @@ def test_aborts_are_results(tmp_path, arguments, reason):
         (["run", "--seed", "-3"], "seed must be greater than or equal to 0, got '?-3'?"),
         (["run", "--soundness", "2"], r"soundness must be a probability in \[1e-20, 1\), got 2"),
         (["run", "--rounds", "1e16"], "rounds must be less than or equal to .*, got '?1e16'?"),
-        (["run", "--scheme", "bb84"], "scheme must be 'ecs', got 'bb84'"),
+        (["run", "--scheme", "bb84"], "scheme must be one of ecs, bell_state, .*, got 'bb84'"),
         (["run", "--security", "magic"], "security must be 'tan22' or 'asymptotic', got 'magic'"),
-        (["run", "ecs-1000km"], "scenario must be a path ending in .toml or one of ecs-100km"),
+        (
+            ["run", "ecs-1000km"],
+            "scenario must be a path ending in .toml or one of bell-state-50km, .*ecs-100km",
+        ),
         (["run", "missing.toml"], "scenario must be a readable TOML file, got 'missing.toml'"),
         (["predict", "--distance-km", "inf"], "distance_km must be .*, got 'inf'"),
+        (["predict", "--over", "distance_km=0:1"], "over must be NAME=START:STOP:POINTS"),
+        (["predict", "--over", "distance_km=0:1:5:log"], "over must be NAME=START:STOP:POINTS"),
+        (
+            ["predict", "--over", "alpha=0:1:5"],
+            "parameter must be one of the scheme 'ecs': .*got 'alpha'",
+        ),
+        (["predict", "--over", "distance_km=-5:1:5"], "distance_km must be .*, got -5"),
+        (
+            ["predict", "--over", "distance_km=0:9:3", "--figure", "xie-fig2"],
+            "options must be one of over, figure and statements",
+        ),
+        (["predict", "--figure", "xie-fig9"], "figure must be one of xie-fig2, .*, got 'xie-fig9'"),
+        (
+            ["predict", "--over", "seed=0:9:3"],
+            "parameter must be one of the scheme, not of the run",
+        ),
+        (["predict", "--json", "--csv"], "options must be one of the two, got '--json --csv'"),
+        (
+            ["run", "ecs-100km", "--scheme", "cavity_cat"],
+            "scheme must be that of the scenario 'ecs-100km', 'ecs', got 'cavity_cat'",
+        ),
+        (
+            ["predict", "--scheme", "cavity_cat", "--entanglement-rate-hz", "1e6"],
+            "entanglement_rate_hz must be in reach of the link, at most 20000 Hz",
+        ),
+        (["predict", "--scheme", "cavity_cat", "--amplitude", "1e200"], "amplitude must be in"),
+        (["plot", "fig"], "figure must be one of xie-fig2, .*, got 'fig'"),
+        (["plot", "xie-fig2", "--out", "figure.txt"], "path must be .*, got 'figure.txt'"),
+        (
+            ["run", "--scheme", "bell_state", "--misalignment-error", "0"],
+            "parameter must be one of the scheme 'bell_state'",
+        ),
+        (
+            ["run", "--scheme", "behaviour", "--table", "no.csv"],
+            "table must be a readable CSV file, got 'no.csv'",
+        ),
+        (
+            ["run", "--scheme", "behaviour", "--table", "no.csv", "--chsh", "2.5"],
+            "table must be given, or else chsh",
+        ),
+        (
+            ["run", "--scheme", "behaviour", "--table", "no.csv", "--qber", "0.1"],
+            "qber must be given with chsh only, got 0.1",
+        ),
+        (["run", "--scheme", "cavity_cat", "--loss-order", "2"], "loss_order must be 0, 1 or 3"),
     ],
 )
 def test_bad_input_gets_one_clear_line(arguments, line):
@@ -125,7 +176,10 @@ def test_bad_input_gets_one_clear_line(arguments, line):
     ("text", "line"),
     [
         ("distance_km = ", "scenario must be valid TOML"),
-        ("distance = 3\nrounds = 1e6", "parameter must be among scheme, .* got 'distance'"),
+        (
+            "distance = 3\nrounds = 1e6",
+            "parameter must be one of the scheme 'ecs': .* got 'distance'",
+        ),
         ("distance_km = 3", "rounds must be given, or else pulses"),
         ("distance_km = [3]\nrounds = 5", "distance_km must be a valid number, got"),
         ("distance_km = true\nrounds = 5", "distance_km must be a number or a name, got True"),
@@ -150,7 +204,7 @@ def test_output_folder_with_keys_is_refused_before_the_run(tmp_path):
 def test_every_parameter_is_a_flag_of_both_verbs():
     for verb in ("run", "predict"):
         usage = _call(verb, "--help").stdout
-        for name in Scenario.model_fields:
+        for name in parameters_by_scheme():
             assert f"--{name.replace('_', '-')}" in usage
 
 
@@ -162,6 +216,88 @@ def test_presets_are_valid_and_predict_a_key(preset):
         "gain", "chsh", "qber", "key_rate_per_pulse", "plob_bound", "mean_photon_number",
     }  # fmt: skip
     assert values["key_rate_per_pulse"] > 0
+
+
+def test_a_curve_is_its_points():
+    arguments = ("predict", "--misalignment-error", "0.01", "--over", "distance-km=0:400:5")
+    curve = json.loads(_call(*arguments, "--json").stdout)
+    assert [row["distance_km"] for row in curve] == [0, 100, 200, 300, 400]
+    point = json.loads(
+        _call("predict", "--misalignment-error", "0.01", "--distance-km", "300", "--json").stdout
+    )
+    assert curve[3] == {"distance_km": 300, **point}
+    table = pd.read_csv(io.StringIO(_call(*arguments, "--csv").stdout))
+    assert table["key_rate_per_pulse"].tolist() == [row["key_rate_per_pulse"] for row in curve]
+    logarithmic = _call("predict", "--over", "mean_photon_number=1e-4:1e-2:3:log", "--json")
+    values = [row["mean_photon_number"] for row in json.loads(logarithmic.stdout)]
+    assert values == pytest.approx([1e-4, 1e-3, 1e-2])
+
+
+def test_one_point_as_csv_and_json_agree():
+    row = pd.read_csv(io.StringIO(_call("predict", "--csv").stdout)).iloc[0]
+    values = json.loads(_call("predict", "--json").stdout)
+    assert list(row.index) == list(values)
+    assert row["key_rate_per_pulse"] == values["key_rate_per_pulse"]
+
+
+def test_numbers_and_picture_of_a_figure(tmp_path):
+    rows = json.loads(_call("predict", "--figure", "xie-fig2", "--json").stdout)
+    assert {row["figure"] for row in rows} == {"xie-fig2"}
+    path = tmp_path / "figure.svg"
+    result = _call("plot", "xie-fig2", "--out", str(path))
+    assert (result.exit_code, result.stdout) == (0, f"{path}\n")
+    assert path.read_text().startswith("<?xml")
+
+
+def test_the_statements_of_both_papers():
+    table = pd.read_csv(io.StringIO(_call("predict", "--statements", "--csv").stdout))
+    assert table.groupby("paper").size().to_dict() == {"Li et al.": 12, "Xie et al.": 4}
+
+
+def test_a_table_of_ones_own_beside_its_scenario(tmp_path):
+    """A scenario file names its table relative to its own folder."""
+    joint = load_scenario("ecs-100km").build_model().joint_distribution()
+    cells = [(x, y, a, b) for x in range(3) for y in range(2) for a in (1, -1) for b in (1, -1)]
+    signs = {(x, y): joint.correlators[x, y] for x in range(3) for y in range(2)}
+    rows = [f"A{x},B{y + 1},{a},{b},{(1 + a * b * signs[x, y]) / 4:.9f}" for x, y, a, b in cells]
+    (tmp_path / "table.csv").write_text("x,y,a,b,probability\n" + "\n".join(rows))
+    (tmp_path / "scenario.toml").write_text('scheme = "behaviour"\ntable = "table.csv"\n')
+    values = json.loads(_call("predict", str(tmp_path / "scenario.toml"), "--json").stdout)
+    assert values["chsh"] == pytest.approx(joint.chsh, abs=1e-7)
+    assert values["plob_bound"] is values["mean_photon_number"] is None
+
+
+def _predicted(*arguments: str) -> dict[str, float | None]:
+    return json.loads(_call("predict", *arguments, "--json").stdout)
+
+
+def test_a_chsh_value_alone_is_a_werner_state():
+    """Nothing of the preset's state is left behind."""
+    werner = (1 - 2.6 / 8**0.5) / 2
+    assert _predicted("--scheme", "behaviour", "--chsh", "2.6")["qber"] == pytest.approx(werner)
+    given = _predicted("trapped-ions-2022", "--chsh", "2.6", "--qber", "0.05")
+    assert given["qber"] == pytest.approx(0.05)
+
+
+def test_rates_in_time():
+    values = _predicted("--repetition-rate-hz", "1e6")
+    assert values["herald_rate_hz"] == pytest.approx(1e6 * values["gain"])
+    assert values["key_rate_per_second"] == pytest.approx(1e6 * values["key_rate_per_pulse"])
+    assert _predicted()["key_rate_per_second"] is None
+
+
+def test_points_of_a_curve_out_of_reach_are_null():
+    arguments = ("--scheme", "cavity_cat", "--entanglement-rate-hz", "3e3")
+    rows = _predicted(*arguments, "--over", "distance_km=20:100:2")
+    assert rows[0]["amplitude"] > 0
+    assert rows[1]["gain"] is rows[1]["amplitude"] is rows[1]["key_rate_per_pulse"] is None
+
+
+def test_an_unlimited_memory():
+    preset = "cavity-devices-of-today-10km"
+    unlimited = _predicted(preset, "--coherence-time-s", "unlimited")
+    assert unlimited == _predicted(preset, "--coherence-time-s", "inf")
+    assert unlimited["chsh"] > _predicted(preset)["chsh"]
 
 
 def test_prediction_without_a_rate_is_null_not_nan():

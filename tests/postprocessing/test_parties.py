@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from emulator.distribution import JointDistribution
+from emulator.emulation import EmulatedRounds, emulate
 from emulator.runner import distill_emulated
-from emulator.sampling import Sampler, Stream, byte_source, emulate
+from emulator.sampling import Sampler, Stream, byte_source
 from postprocessing.channel import Transcript
 from postprocessing.design import Design, Security
 from postprocessing.errors import InvalidArgumentError, ProtocolError
@@ -29,7 +30,8 @@ from postprocessing.messages import (
 from postprocessing.parties import Corrector, Reference
 from postprocessing.pipeline import distill
 from postprocessing.randomness import PartyRandomness
-from postprocessing.rounds import PartyRecord
+from postprocessing.rounds import Bits, PartyRecord
+from postprocessing.sifting import packed_settings
 
 ROUNDS = 300_000
 
@@ -56,9 +58,23 @@ def _kinds(transcript: Transcript) -> list[tuple[str, type]]:
     return [(entry.sender, type(entry.message)) for entry in transcript.entries]
 
 
+def _with_outcomes(record: PartyRecord, outcomes: Bits) -> PartyRecord:
+    return PartyRecord.of(record.settings, outcomes, record.heralds)
+
+
 def _with_noise(record: PartyRecord, rate: float, seed: int = 3) -> PartyRecord:
     noise = np.random.default_rng(seed).random(len(record)) < rate
-    return dataclasses.replace(record, outcomes=record.outcomes ^ noise.astype(np.uint8))
+    return _with_outcomes(record, record.outcomes ^ noise.astype(np.uint8))
+
+
+def _with_one_spoiled_frame(emulated: EmulatedRounds, frames: int) -> EmulatedRounds:
+    """Replace Alice's first bits of the first frame by noise: key bits are dealt out like cards."""
+    alice, bob = emulated.alice, emulated.bob
+    key_rounds = np.flatnonzero((alice.settings == 0) & (bob.settings == 0))
+    spoiled = key_rounds[::frames][:3500]
+    outcomes = alice.outcomes
+    outcomes[spoiled] ^= np.random.default_rng(5).integers(0, 2, len(spoiled), np.uint8)
+    return dataclasses.replace(emulated, alice=_with_outcomes(alice, outcomes))
 
 
 def test_equal_keys_of_the_designed_length(finished, design):
@@ -139,9 +155,7 @@ def test_messages_do_not_depend_on_the_others_outcomes(
     """Replace one side's outcomes: up to accept/abort the other says the very same bytes."""
     record = getattr(emulated, replaced)
     others = np.random.default_rng(4).integers(0, 2, len(record), np.uint8)
-    changed = dataclasses.replace(
-        emulated, **{replaced: dataclasses.replace(record, outcomes=others)}
-    )
+    changed = dataclasses.replace(emulated, **{replaced: _with_outcomes(record, others)})
     report = distill_emulated(changed, design, seed=1)
     assert report.abort_reason == "too many lost tests"
     said = _messages_until_acceptance(finished, speaker, payload)
@@ -176,19 +190,16 @@ def test_undecodable_frames_are_disclosed_and_charged(emulated, design):
     assert report.abort_reason == "no key length under this design"
 
 
-def test_single_failed_frame_is_disclosed_and_the_rest_decoded(emulated, design):
-    """Noise on the first rounds alone spoils one frame; the keys agree, the errors are known."""
-    noise = np.zeros(ROUNDS, np.uint8)
-    noise[:5000] = np.random.default_rng(5).integers(0, 2, 5000)
-    alice = dataclasses.replace(emulated.alice, outcomes=emulated.alice.outcomes ^ noise)
-    noisy = dataclasses.replace(emulated, alice=alice)
+def test_single_failed_frame_is_disclosed_and_the_rest_decoded(emulated, design, finished):
+    """Noise in one frame alone spoils no other; the keys agree, the errors are known."""
+    noisy = _with_one_spoiled_frame(emulated, finished.frames)
     lenient = dataclasses.replace(design, tolerated_test_losses=ROUNDS, entropy_per_key_round=0.9)
     report = distill_emulated(noisy, lenient, seed=1)
     assert (report.failed_frames, report.abort_reason) == (1, None)
     assert report.alice_key == report.bob_key
     key = (emulated.alice.settings == 0) & (emulated.bob.settings == 0)
     flipped = emulated.bob.outcomes ^ (emulated.bob.heralds == 1)
-    assert report.errors == np.count_nonzero(alice.outcomes[key] != flipped[key])
+    assert report.errors == np.count_nonzero(noisy.alice.outcomes[key] != flipped[key])
 
 
 @pytest.fixture(scope="module")
@@ -217,10 +228,8 @@ def test_leakage_beyond_the_budget_aborts_before_the_syndromes(fixed):
 def test_disclosed_frames_count_against_the_budget(fixed):
     """One spoiled frame: a budget that covers it gives keys, one bit less aborts undisclosed."""
     design, rounds = fixed
-    noise = np.zeros(len(rounds), np.uint8)
-    noise[:5000] = np.random.default_rng(5).integers(0, 2, 5000)
-    alice = dataclasses.replace(rounds.alice, outcomes=rounds.alice.outcomes ^ noise)
-    noisy = dataclasses.replace(rounds, alice=alice)
+    frames = distill_emulated(rounds, _with_budget(design, 300_000), seed=1).frames
+    noisy = _with_one_spoiled_frame(rounds, frames)
     paid = distill_emulated(noisy, _with_budget(design, 300_000), seed=1)
     assert (paid.failed_frames, paid.abort_reason) == (1, None)
     assert paid.alice_key == paid.bob_key
@@ -235,7 +244,7 @@ def test_records_without_tests_give_no_key(fixed):
     """Settings that were not drawn as designed cannot pass for lack of tests to lose."""
     design, rounds = fixed
     zeros = np.zeros(len(rounds), np.uint8)
-    record = PartyRecord(zeros, zeros, zeros)
+    record = PartyRecord.of(zeros, zeros, zeros)
     report = distill(record, record, design)
     assert report.abort_reason == "too few test rounds"
     assert (report.alice_key, report.bob_key) == (None, None)
@@ -260,7 +269,7 @@ def test_wrong_tag_aborts(emulated, design, monkeypatch):
 
 def test_messages_out_of_order_are_refused(emulated, design):
     reference = Reference(emulated.bob, design, PartyRandomness())
-    announcement = SettingsAnnouncement(emulated.alice.settings, design.fingerprint())
+    announcement = SettingsAnnouncement(packed_settings(emulated.alice), design.fingerprint())
     with pytest.raises(ProtocolError, match="bob did not expect SettingsAnnouncement now"):
         reference.receive(announcement)
     reference.start()
@@ -272,11 +281,14 @@ def test_messages_out_of_order_are_refused(emulated, design):
 
 def test_malformed_settings_are_refused(emulated, design):
     """Too few settings, settings the scheme does not have, and another design."""
-    settings, fingerprint = emulated.alice.settings, design.fingerprint()
+    settings, fingerprint = packed_settings(emulated.alice), design.fingerprint()
+    unknown = settings.copy()
+    unknown[-1] |= 3 << 6
     for message, expected in (
         (SettingsAnnouncement(settings[:10], fingerprint), "one setting a round"),
         (SettingsAnnouncement(settings.astype(int), fingerprint), "one setting a round"),
-        (SettingsAnnouncement(settings + np.uint8(1), fingerprint), "settings of the scheme"),
+        (SettingsAnnouncement(emulated.alice.settings, fingerprint), "one setting a round"),
+        (SettingsAnnouncement(unknown, fingerprint), "settings of the scheme"),
         (SettingsAnnouncement(settings, "0" * 64), "the same design"),
     ):
         reference = Reference(emulated.bob, design, PartyRandomness())
@@ -370,7 +382,8 @@ def test_too_few_rounds_abort(emulated, honest):
 def test_records_of_other_rounds_are_refused(emulated, design):
     with pytest.raises(InvalidArgumentError, match="bob must be a record of Alice's"):
         distill(emulated.alice, emulated.bob.first(10), design)
-    others = dataclasses.replace(emulated.bob, heralds=1 - emulated.bob.heralds)
+    bob = emulated.bob
+    others = PartyRecord.of(bob.settings, bob.outcomes, np.uint8(1) - bob.heralds)
     with pytest.raises(InvalidArgumentError, match="bob must be a record of Alice's rounds"):
         distill(emulated.alice, others, design)
 

@@ -1,5 +1,7 @@
 """Settings of a scheme, the reference party, and the probabilities of the kinds of round."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,14 @@ from hypothesis import strategies as st
 
 from emulator.protocols.entangled_coherent import SETTINGS
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.rounds import BellSettings, LocalSettings, PartyRecord, RoundProbabilities
+from postprocessing.rounds import (
+    MOST_HERALDS,
+    MOST_SETTINGS,
+    BellSettings,
+    LocalSettings,
+    PartyRecord,
+    RoundProbabilities,
+)
 
 
 def test_reference_is_the_party_whose_key_setting_is_tested(alice_refers):
@@ -63,12 +72,79 @@ def test_impossible_probabilities_are_refused(make, match):
 def test_records_are_checked():
     bits = np.zeros(3, np.uint8)
     with pytest.raises(InvalidArgumentError, match="three arrays of equal length"):
-        PartyRecord(bits, bits[:2], bits)
-    with pytest.raises(InvalidArgumentError, match="outcomes must be bits 0 or 1, got 2"):
-        PartyRecord(bits, bits + np.uint8(2), bits)
+        PartyRecord.of(bits, bits[:2], bits)
+    with pytest.raises(InvalidArgumentError, match="outcomes must be whole numbers below 2, got 2"):
+        PartyRecord.of(bits, bits + np.uint8(2), bits)
+    with pytest.raises(InvalidArgumentError, match="settings must be whole numbers below 4, got 4"):
+        PartyRecord.of(bits + np.uint8(4), bits, bits)
+    with pytest.raises(
+        InvalidArgumentError, match="heralds must be whole numbers below 32, got 32"
+    ):
+        PartyRecord.of(bits, bits, bits + np.uint8(32))
     with pytest.raises(InvalidArgumentError, match="outcomes must be a flat array of uint8"):
-        PartyRecord(bits, np.array([1, -1, 1]), bits)
+        PartyRecord.of(bits, np.array([1, -1, 1]), bits)
+    with pytest.raises(InvalidArgumentError, match="codes must be a flat array of uint8"):
+        PartyRecord(np.zeros((2, 3), np.uint8))
+    with pytest.raises(InvalidArgumentError, match="codes must be a flat array of uint8"):
+        PartyRecord(np.zeros(3))
     with pytest.raises(InvalidArgumentError, match=r"settings must be an index into \('B1'"):
-        PartyRecord(bits + np.uint8(2), bits, bits).check(SETTINGS, "bob")
+        PartyRecord.of(bits + np.uint8(2), bits, bits).check(SETTINGS, "bob")
     with pytest.raises(InvalidArgumentError, match=r"heralds must be an index into \('D1'"):
-        PartyRecord(bits, bits, bits + np.uint8(3)).check(SETTINGS, "alice")
+        PartyRecord.of(bits, bits, bits + np.uint8(3)).check(SETTINGS, "alice")
+    PartyRecord.of(bits + np.uint8(2), bits, bits + np.uint8(1)).check(SETTINGS, "alice")
+    PartyRecord.of(bits[:0], bits[:0], bits[:0]).check(SETTINGS, "alice")
+
+
+def test_every_round_fits_into_a_byte_and_comes_back():
+    """A record of all 4 settings, 2 outcomes and 32 heralds has 256 different bytes."""
+    cells = np.indices((MOST_SETTINGS, 2, MOST_HERALDS), np.uint8).reshape(3, -1)
+    record = PartyRecord.of(*cells)
+    assert sorted(record.codes) == list(range(256))
+    np.testing.assert_array_equal([record.settings, record.outcomes, record.heralds], cells)
+
+
+def test_records_with_too_many_settings_or_heralds_are_refused():
+    values = {name: getattr(SETTINGS, name) for name in SETTINGS.__dataclass_fields__}
+    heralds = tuple(str(herald) for herald in range(MOST_HERALDS + 1))
+    flip = ((False, False),) * len(heralds)
+    with pytest.raises(InvalidArgumentError, match="heralds must be at most 32 names, got 33"):
+        BellSettings(**{**values, "heralds": heralds, "flip": flip})
+    assert BellSettings(**{**values, "heralds": heralds[1:], "flip": flip[1:]}).heralds
+    with pytest.raises(InvalidArgumentError, match="alice_labels must be at most 4 names, got 5"):
+        BellSettings(**{**values, "alice_labels": ("A0", "A1", "A2", "A3", "A4")})
+    bob = {"bob_labels": ("B1", "B2", "B3", "B4", "B5"), "flip": ((False,) * 5,) * 2}
+    with pytest.raises(InvalidArgumentError, match="bob_labels must be at most 4 names, got 5"):
+        BellSettings(**{**values, **bob})
+
+
+def test_same_heralds_compares_every_round():
+    """Also the last one of a record that is compared piece by piece."""
+    rng = np.random.default_rng(1)
+    heralds = rng.integers(0, 32, 2**20 + 5, np.uint8)
+    bits = rng.integers(0, 2, len(heralds), np.uint8)
+    record = PartyRecord.of(bits, bits, heralds)
+    other = PartyRecord.of(bits ^ np.uint8(1), bits ^ np.uint8(1), heralds)
+    assert record.same_heralds(other)
+    assert not record.same_heralds(other.first(len(other) - 1))
+    for place in (0, 2**20 - 1, 2**20, -1):
+        changed = heralds.copy()
+        changed[place] ^= 1
+        assert not record.same_heralds(PartyRecord.of(bits, bits, changed))
+
+
+def test_first_rounds_are_not_copied():
+    record = PartyRecord.of(*np.indices((2, 2, 2), np.uint8).reshape(3, -1))
+    head = record.first(5)
+    assert len(head) == 5
+    assert np.shares_memory(head.codes, record.codes)
+    np.testing.assert_array_equal(head.heralds, record.heralds[:5])
+
+
+def test_a_check_takes_no_memory_by_the_round():
+    record = PartyRecord(np.zeros(1 << 23, np.uint8))
+    tracemalloc.start()
+    record.check(SETTINGS, "alice")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Numpy widens one piece of a million rounds to eight bytes each.
+    assert peak < 10 << 20

@@ -78,14 +78,14 @@ def test_weights_are_balanced(code: QCLDPCCode) -> None:
 def test_syndrome_of_every_base_matrix_is_h_times_x(code: QCLDPCCode) -> None:
     small = lifted(code, 3)
     bits = np.random.default_rng(5).integers(0, 2, 3 * small.frame_bits, dtype=np.uint8)
-    expected = GF2(parity_check(small).toarray() % 2) @ GF2(bits.reshape(3, -1).T)
+    expected = GF2(parity_check(small).toarray() % 2) @ GF2(bits.reshape(-1, 3))
     np.testing.assert_array_equal(unpacked(small, encode_frames(small, bits)), expected.T)
 
 
 def test_syndrome_at_full_lifting_is_h_times_x() -> None:
     code = get_code("qc352-92x352")
     bits = np.random.default_rng(6).integers(0, 2, 2 * code.frame_bits, dtype=np.uint8)
-    expected = (parity_check(code) @ bits.reshape(2, -1).T.astype(np.int64)) % 2
+    expected = (parity_check(code) @ bits.reshape(-1, 2).astype(np.int64)) % 2
     np.testing.assert_array_equal(unpacked(code, encode_frames(code, bits)), expected.T)
 
 

@@ -14,6 +14,7 @@ from postprocessing.reconciliation import (
     encode_frames,
     frame_count,
     get_code,
+    in_frames,
 )
 from postprocessing.reconciliation.rating import count_failures
 
@@ -88,11 +89,26 @@ def test_equal_bits_need_no_iterations() -> None:
 def test_failed_frame_is_flagged_and_spares_the_others() -> None:
     bits = random_bits(2 * CODE.frame_bits, seed=10)
     received = bits.copy()
-    received[: CODE.frame_bits] = noisy(bits[: CODE.frame_bits], CODE.frame_bits // 8, seed=11)
+    received[::2] = noisy(bits[::2], CODE.frame_bits // 8, seed=11)
     decoded = decode_frames(CODE, received, encode_frames(CODE, bits), 0.02)
     assert decoded.failed.tolist() == [True, False]
     assert decoded.iterations.tolist() == [-1, 0]
-    np.testing.assert_array_equal(decoded.bits[CODE.frame_bits :], bits[CODE.frame_bits :])
+    np.testing.assert_array_equal(decoded.bits[1::2], bits[1::2])
+
+
+def test_a_drift_of_the_error_rate_is_shared_by_all_frames() -> None:
+    """Twice the rated errors at the end of the string, none at its start: no frame is above."""
+    bits = random_bits(4 * CODE.frame_bits - 7, seed=12)
+    received, half = bits.copy(), len(bits) // 2
+    received[half:] = noisy(bits[half:], 3 * CODE.rated_errors, seed=13)
+    decoded = decode_frames(CODE, received, encode_frames(CODE, bits), CODE.rated_qber)
+    assert not decoded.failed.any()
+    np.testing.assert_array_equal(decoded.bits, bits)
+
+
+def test_bits_of_a_frame_are_those_dealt_to_it() -> None:
+    marks = in_frames(np.array([False, True, False]), 8)
+    assert np.flatnonzero(marks).tolist() == [1, 4, 7]
 
 
 def test_second_attempt_frees_a_trapping_set() -> None:
