@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from emulator.runner import run
     from emulator.sampling import Sampler
     from emulator.scenario import Scenario
+    from emulator.sweep_plan import SweepPlan, load_plan
+    from emulator.sweeper import sweep
 
 __all__ = [
     "Behaviour",
@@ -34,10 +36,13 @@ __all__ = [
     "RunReport",
     "Sampler",
     "Scenario",
+    "SweepPlan",
     "emulate",
+    "load_plan",
     "load_scenario",
     "predict",
     "run",
+    "sweep",
 ]
 
 _HOMES = {
@@ -53,10 +58,13 @@ _HOMES = {
     "RunReport": "emulator.report",
     "Sampler": "emulator.sampling",
     "Scenario": "emulator.scenario",
+    "SweepPlan": "emulator.sweep_plan",
     "emulate": "emulator.emulation",
+    "load_plan": "emulator.sweep_plan",
     "load_scenario": "emulator.loading",
     "predict": "emulator.prediction",
     "run": "emulator.runner",
+    "sweep": "emulator.sweeper",
 }
 
 

@@ -13,10 +13,11 @@ import typer
 from rich.console import Console
 
 from emulator.axes import parse_axis
+from emulator.cli_results import plot_command, report_command, results_command
+from emulator.cli_sweep import sweep_command
 from emulator.flags import (
     EXIT_ABORTED,
     EXIT_FAILURE,
-    run_or_explain,
     scenario_flags,
 )
 from emulator.scenario import Scenario
@@ -134,24 +135,10 @@ def predict_command(
         print_prediction(predict(scenario.build_model()), Console())
 
 
-@app.command("plot")
-def plot_command(
-    name: Annotated[str, typer.Argument(help="a published figure")],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="PNG, SVG or PDF file [default: NAME.png]")
-    ] = None,
-) -> None:
-    """Draw a published figure from the models of this package."""
-
-    def draw() -> None:
-        from emulator.figures import figure_data
-        from emulator.plots import save_figure
-
-        path = out or Path(f"{name}.png")
-        save_figure(figure_data(name), path)
-        typer.echo(str(path))
-
-    run_or_explain(draw)
+app.command("sweep")(sweep_command)
+app.command("results")(results_command)
+app.command("plot")(plot_command)
+app.command("report")(report_command)
 
 
 def _files(report: RunReport, text: str) -> dict[str, bytes]:

@@ -1,0 +1,148 @@
+"""`diqkd sweep`: many runs into one store, with progress, on processes or on Dask."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emulator.flags import EXIT_FAILURE, run_or_explain
+from postprocessing.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from emulator.store import Row
+    from emulator.sweeper import SweepRun, SweepSummary
+
+EXIT_INTERRUPTED = 130
+
+
+def sweep_command(
+    plan: Annotated[Path, typer.Argument(metavar="SWEEP", help="a TOML file: axes and seeds")],
+    store: Annotated[Path, typer.Option(help="CSV file that the rows are added to")],
+    workers: Annotated[
+        int | None, typer.Option(help="processes [default: one a processor]")
+    ] = None,
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="run in this process instead")
+    ] = False,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="run on Dask instead: tcp://host:port")
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="run failed tasks again")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print each row as a JSON line")] = False,
+) -> None:
+    """Run the scenarios of a sweep file that the store lacks, and keep a row of each."""
+
+    def run() -> None:
+        from emulator.sweep_plan import load_plan
+        from emulator.sweeper import SweepRun
+
+        if sum([workers is not None, in_process, dask is not None]) > 1:
+            given = {"workers": workers, "in_process": in_process, "dask": dask}
+            raise InvalidArgumentError("options", given, "one of workers, in-process and dask")
+        sweep_run = SweepRun(load_plan(plan), store, retry_failed=retry_failed)
+        summary = sweep_run.summary()
+        if dask is not None or sweep_run.to_run:
+            with _executor(workers, in_process=in_process, dask=dask) as executor:
+                summary = _run(sweep_run, executor, as_json=as_json)
+        _conclude(summary, store, as_json=as_json)
+
+    run_or_explain(run)
+
+
+def _run(sweep_run: SweepRun, executor: Executor, *, as_json: bool) -> SweepSummary:
+    """Run a sweep under a progress line."""
+    try:
+        with _progress(len(sweep_run.to_run)) as show:
+
+            def on_row(row: Row, summary: SweepSummary) -> None:
+                show(summary)
+                if as_json:
+                    typer.echo(json.dumps(row, allow_nan=False))
+
+            return sweep_run.run(executor, on_row, _announce_interrupt)
+    except KeyboardInterrupt:
+        # Leaving in order would wait for the tasks that run.
+        sys.stdout.flush()
+        os._exit(EXIT_INTERRUPTED)
+
+
+def _announce_interrupt() -> None:
+    typer.echo("interrupted: waiting for tasks that run; a second Ctrl-C drops them", err=True)
+
+
+def _conclude(summary: SweepSummary, store: Path, *, as_json: bool) -> None:
+    """Say what there is of the sweep and choose the exit code."""
+    if not as_json:
+        done = summary.key + summary.aborted + summary.failed
+        typer.echo(f"{store}: {done} of {summary.tasks} tasks, {summary.finished} of them new")
+        typer.echo(f"{summary.key} with a key, {summary.aborted} aborted, {summary.failed} failed")
+        if summary.finished:
+            typer.echo(f"{summary.seconds:.1f} s")
+    if summary.interrupted:
+        typer.echo(
+            f"interrupted: {summary.remaining} tasks remain, run again to continue", err=True
+        )
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if summary.failed:
+        message = (
+            f"{summary.failed} tasks failed, see their reasons; --retry-failed runs them again"
+        )
+        typer.echo(f"error: {message}", err=True)
+        raise typer.Exit(EXIT_FAILURE)
+
+
+def _executor(
+    workers: int | None, *, in_process: bool, dask: str | None
+) -> AbstractContextManager[Executor]:
+    """Return the executor that the options ask for."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from emulator.executors import dask_executor, local_processes
+
+    if dask is not None:
+        return dask_executor(dask)
+    return ThreadPoolExecutor(1) if in_process else local_processes(workers)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[SweepSummary], None]]:
+    """Show how far the sweep is, and the time left, on standard error if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
+        line = progress.add_task("sweep", total=total)
+
+        def show(summary: SweepSummary) -> None:
+            failures = f", {summary.failed} failed" if summary.failed else ""
+            progress.update(line, completed=summary.finished, description=f"sweep{failures}")
+
+        yield show

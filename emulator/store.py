@@ -1,0 +1,180 @@
+"""The store of a sweep: a CSV file that only grows, by whole rows, under a lock."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from filelock import FileLock
+
+from emulator.flags import parameters_by_scheme
+from postprocessing.errors import InputFileError
+
+STORE_VERSION = 1
+
+Cell = str | int | float | None
+Row = dict[str, Cell]
+
+IDENTITY = ("store_version", "task", "status", "reason")
+RESULTS = (
+    "pulses", "heralded_rounds", "key_rounds", "test_rounds", "lost_tests", "gain",
+    "gain_expected", "chsh", "chsh_expected", "qber", "qber_expected", "key_length",
+    "asymptotic_key_length", "designed_key_length", "leaked_bits", "reconciliation_efficiency",
+    "predicted_abort_probability", "rate_asymptotic", "rate_finite_size", "rate_achieved",
+    "plob_bound", "key_sha256",
+)  # fmt: skip
+TIMINGS = ("seconds", "finished_at")
+# A parameter that shares its name with a result is told apart by a prefix.
+PARAMETERS = {
+    name: f"scenario_{name}" if name in RESULTS else name for name in parameters_by_scheme()
+}
+COLUMNS = (*IDENTITY, *PARAMETERS.values(), *RESULTS, "diqkd_version", *TIMINGS)
+
+_HEADER = (",".join(COLUMNS) + "\n").encode()
+# A row takes milliseconds; beyond, the lock cannot be had at all.
+_LOCK_TIMEOUT_S = 20.0
+
+
+class Store:
+    """Rows of finished tasks in a CSV file, shared by any number of processes.
+
+    A row reaches the file as one write of a whole line, under the lock of a second file,
+    ``<path>.lock``. A line without its end is what a killed writer left: it counts for nothing, and
+    the next row takes its place. Until the first row there is no file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    InputFileError
+        By every method: if the file is not a store of this version, or cannot be read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # The lock is held for well under a millisecond.
+        self._lock = FileLock(f"{path}.lock", timeout=_LOCK_TIMEOUT_S, poll_interval=0.001)
+        self._end = 0
+        self._statuses: dict[str, str] = {}
+
+    def statuses(self) -> Mapping[str, str]:
+        """Read what is new in the file; return the status of each task in it, the newest.
+
+        Raises
+        ------
+        InputFileError
+            If the file is no store or cannot be read.
+        """
+        try:
+            self._read_on()
+        except OSError as error:
+            raise self._unusable(error) from error
+        return self._statuses
+
+    def check_lock(self) -> None:
+        """Take the lock once: better now than after the first task.
+
+        Raises
+        ------
+        InputFileError
+            If the lock cannot be had.
+        """
+        try:
+            with self._lock:
+                pass
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def append(self, row: Row, *, replace_failed: bool = False) -> bool:
+        """Add the row of a task unless the store has one.
+
+        Parameters
+        ----------
+        row : dict
+            A value for each of `COLUMNS`; None for null.
+        replace_failed : bool
+            Add the row also if that in the store is of a failure.
+
+        Returns
+        -------
+        bool
+            Whether the row was added.
+        """
+        try:
+            with self._lock:
+                self._read_on()
+                present = self._statuses.get(str(row["task"]))
+                if present is not None and not (replace_failed and present == "failed"):
+                    return False
+                self._write(_line(row))
+        except OSError as error:
+            raise self._unusable(error) from error
+        return True
+
+    def _write(self, line: bytes) -> None:
+        """Write a line behind the last whole one."""
+        # The seed in a row makes its key again.
+        self.path.touch(mode=0o600)
+        with self.path.open("ab", buffering=0) as file:
+            if file.tell() != self._end:
+                file.truncate(self._end)
+            data = line if self._end else _HEADER + line
+            if file.write(data) != len(data):
+                raise OSError(0, "no space left for a row")
+        self._take(line)
+        self._end += len(data)
+
+    def _read_on(self) -> None:
+        """Take in the whole lines that were added since the last call."""
+        try:
+            with self.path.open("rb") as file:
+                if file.seek(0, io.SEEK_END) < self._end:
+                    self._end, self._statuses = 0, {}
+                file.seek(self._end)
+                data = file.read()
+        except FileNotFoundError:
+            if not self.path.parent.is_dir():
+                raise
+            self._end, self._statuses = 0, {}
+            return
+        whole = data[: data.rfind(b"\n") + 1]
+        rows = whole
+        if self._end == 0:
+            if not data.startswith(_HEADER[: len(data)]):
+                raise self._foreign()
+            rows = whole[len(_HEADER) :]
+        self._take(rows)
+        self._end += len(whole)
+
+    def _take(self, rows: bytes) -> None:
+        """Note the tasks of whole lines."""
+        for line in rows.splitlines():
+            cells = line.split(b",", 3)
+            if len(cells) != 4 or cells[0] != str(STORE_VERSION).encode():
+                raise self._foreign()
+            self._statuses[cells[1].decode()] = cells[2].decode()
+
+    def _foreign(self) -> InputFileError:
+        message = f"store must be a new file or a store of version {STORE_VERSION} with its columns"
+        return InputFileError(f"{message}, got {str(self.path)!r}")
+
+    def _unusable(self, error: OSError) -> InputFileError:
+        problem = error.strerror or str(error)
+        message = f"store must be a file to read and append to, got {str(self.path)!r} ({problem})"
+        return InputFileError(message)
+
+
+def _line(row: Row) -> bytes:
+    """Return a row as one line of the file; floats round-trip exactly."""
+    cells = [row[column] for column in COLUMNS]
+    text = io.StringIO()
+    # Readers, and the repair of a broken line, rely on one line a row.
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([re.sub(r"[\r\n]+", " ", c) if isinstance(c, str) else c for c in cells])
+    return text.getvalue().encode(errors="backslashreplace")

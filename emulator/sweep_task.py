@@ -1,0 +1,195 @@
+"""One task of a sweep: a scenario with its seed, its identity, and the row that its run makes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emulator.scenario import Scenario
+from emulator.store import COLUMNS, PARAMETERS, STORE_VERSION, Cell, Row
+from postprocessing.errors import DiqkdError, InputFileError
+
+if TYPE_CHECKING:
+    from emulator.report import RunReport
+
+# Bits that a number keeps in every reader of CSV and JSON.
+_SEED_BITS = 53
+
+
+@dataclass(frozen=True)
+class SweepTask:
+    """One run of a sweep.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Everything about the run, its seed included.
+    identity : str
+        Digest of everything that affects the result, see `task_identity`.
+    """
+
+    scenario: Scenario
+    identity: str
+
+    @classmethod
+    def of(cls, scenario: Scenario) -> SweepTask:
+        """Return the task of a scenario that has a seed."""
+        return cls(scenario, task_identity(scenario))
+
+
+def task_identity(scenario: Scenario) -> str:
+    """Return the SHA-256 digest, in hexadecimal, of everything that affects the result of a run.
+
+    It is taken of canonical JSON (sorted keys) of every parameter, defaults and seed included; of
+    the contents of the files that it names, in place of their paths; and of the version of diqkd,
+    the version of the store, and the feature releases of numpy, scipy and numba.
+
+    Raises
+    ------
+    InputFileError
+        If a file that the scenario names cannot be read.
+    """
+    return _digest({"scenario": _substance(scenario), "versions": _versions()})
+
+
+def repeat_seed(scenario: Scenario, repeat: int) -> int:
+    """Return the seed of a repeat of a point: below 2**53, and different for each.
+
+    It follows from the parameters of the scenario but its seed, and from the number of the repeat;
+    not from the rest of the sweep, nor from versions.
+
+    Raises
+    ------
+    InputFileError
+        If a file that the scenario names cannot be read.
+    """
+    parameters = _substance(scenario)
+    del parameters["seed"]
+    digest = _digest({"scenario": parameters, "repeat": repeat})
+    return int(digest, 16) >> (256 - _SEED_BITS)
+
+
+def run_task(task: SweepTask) -> Row:
+    """Run a task on one thread and return its row of the store, whatever happens.
+
+    A task whose identity is another one here, because this machine has other versions or files
+    than the one that planned it, fails.
+    """
+    from emulator.runner import run
+    from postprocessing.design import Security
+
+    started = time.perf_counter()
+    scenario = task.scenario
+    outcome: dict[str, Cell]
+    try:
+        if task_identity(scenario) != task.identity:
+            raise DiqkdError("the versions or files of this worker differ from those of the plan")
+        security = Security(scenario.soundness, scenario.completeness, scenario.security)
+        report = run(
+            scenario.build_model(),
+            heralded_rounds=scenario.rounds,
+            pulses=scenario.pulses,
+            security=security,
+            seed=scenario.seed,
+            threads=1,
+        )
+        outcome = _results(report)
+    except Exception as error:
+        outcome = _failure(error)
+    return _row(task, outcome, time.perf_counter() - started)
+
+
+def failed_row(task: SweepTask, error: BaseException) -> Row:
+    """Return the row of a task that came to nothing outside of `run_task`."""
+    return _row(task, _failure(error), None)
+
+
+def _row(task: SweepTask, outcome: Mapping[str, Cell], seconds: float | None) -> Row:
+    """Join what identifies a task with its outcome."""
+    parameters = task.scenario.model_dump(mode="json")
+    row: Row = dict.fromkeys(COLUMNS)
+    row |= {PARAMETERS[name]: value for name, value in parameters.items()}
+    row |= {"store_version": STORE_VERSION, "task": task.identity, **outcome}
+    row |= {"diqkd_version": version("diqkd"), "seconds": seconds}
+    row["finished_at"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return row
+
+
+def _failure(error: BaseException) -> dict[str, Cell]:
+    """Return the outcome of a failed task: the error on one line."""
+    name = "" if isinstance(error, DiqkdError) else f"{type(error).__name__}: "
+    return {"status": "failed", "reason": " ".join(f"{name}{error}".split())}
+
+
+def _results(report: RunReport) -> dict[str, Cell]:
+    """Return the outcome of a run."""
+    if report.keys_match is False:
+        return {"status": "failed", "reason": "the keys differ although they were verified"}
+    tally, design, rates = report.distillation.tally, report.design, report.rates_per_pulse
+    bound = report.prediction.plob_bound
+    return {
+        "status": report.outcome,
+        "reason": report.abort_reason,
+        "pulses": report.pulses,
+        "heralded_rounds": report.heralded_rounds,
+        "key_rounds": report.distillation.key_rounds,
+        "test_rounds": tally.rounds if tally else 0,
+        "lost_tests": tally.lost if tally else None,
+        "gain": report.gain.estimate,
+        "gain_expected": report.gain.expected,
+        "chsh": report.chsh.estimate,
+        "chsh_expected": report.chsh.expected,
+        "qber": report.qber.estimate,
+        "qber_expected": report.qber.expected,
+        "key_length": report.key_length,
+        "asymptotic_key_length": report.asymptotic_key_length,
+        "designed_key_length": design.key_length if design else None,
+        "leaked_bits": report.leaked_bits,
+        "reconciliation_efficiency": report.reconciliation_efficiency,
+        "predicted_abort_probability": design.predicted_abort_probability if design else None,
+        "rate_asymptotic": rates["asymptotic"],
+        "rate_finite_size": rates["finite_size"],
+        "rate_achieved": rates["achieved"],
+        "plob_bound": bound if bound is not None and math.isfinite(bound) else None,
+        "key_sha256": hashlib.sha256(report.alice_key).hexdigest() if report.alice_key else None,
+    }
+
+
+def _substance(scenario: Scenario) -> dict[str, object]:
+    """Return the parameters as JSON values, with digests of files in place of their paths."""
+    values: dict[str, object] = scenario.model_dump(mode="json")
+    for name in scenario.file_parameters:
+        if values[name] is not None:
+            values[name] = {"sha256": _file_digest(name, Path(str(values[name])))}
+    return values
+
+
+def _file_digest(name: str, path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        message = f"{name} must be a readable file, got {str(path)!r} ({error.strerror})"
+        raise InputFileError(message) from error
+
+
+def _digest(values: Mapping[str, object]) -> str:
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def _versions() -> dict[str, str | int]:
+    """Return the versions that a result may depend on."""
+    releases = {
+        name: ".".join(version(name).split(".")[:2]) for name in ("numpy", "scipy", "numba")
+    }
+    return {"diqkd": version("diqkd"), "store": STORE_VERSION, **releases}
