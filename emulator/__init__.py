@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from emulator.runner import run
     from emulator.sampling import Sampler
     from emulator.scenario import Scenario
-    from emulator.sweep_plan import SweepPlan, load_plan
-    from emulator.sweeper import sweep
+    from emulator.sweeps.plan import SweepPlan, load_plan
+    from emulator.sweeps.sweeper import sweep
 
 __all__ = [
     "Behaviour",
@@ -58,13 +58,13 @@ _HOMES = {
     "RunReport": "emulator.report",
     "Sampler": "emulator.sampling",
     "Scenario": "emulator.scenario",
-    "SweepPlan": "emulator.sweep_plan",
+    "SweepPlan": "emulator.sweeps.plan",
     "emulate": "emulator.emulation",
-    "load_plan": "emulator.sweep_plan",
+    "load_plan": "emulator.sweeps.plan",
     "load_scenario": "emulator.loading",
     "predict": "emulator.prediction",
     "run": "emulator.runner",
-    "sweep": "emulator.sweeper",
+    "sweep": "emulator.sweeps.sweeper",
 }
 
 

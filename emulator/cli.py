@@ -13,13 +13,13 @@ import typer
 from rich.console import Console
 
 from emulator.axes import parse_axis
-from emulator.cli_results import plot_command, report_command, results_command
-from emulator.cli_sweep import sweep_command
-from emulator.flags import (
+from emulator.commands.flags import (
     EXIT_ABORTED,
     EXIT_FAILURE,
     scenario_flags,
 )
+from emulator.commands.results import plot_command, report_command, results_command
+from emulator.commands.sweep import sweep_command
 from emulator.scenario import Scenario
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.keys import check_output_folder, write_output

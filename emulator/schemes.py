@@ -18,6 +18,8 @@ from emulator.scenario import NumberOrOptimal, Scenario, TakeWholeNumber, WholeN
 from postprocessing.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
     from emulator.optics import Link
     from emulator.protocols.base import ProtocolModel
 
@@ -260,3 +262,12 @@ SCHEMES: dict[str, type[Scenario]] = {
     "cavity_cat": CavityCatScenario,
     "behaviour": BehaviourScenario,
 }
+
+
+def parameters_by_scheme() -> dict[str, dict[str, FieldInfo]]:
+    """Return every parameter name with the schemes that have it: the schemes' own first."""
+    found: dict[str, dict[str, FieldInfo]] = {}
+    for scheme, scenario_class in SCHEMES.items():
+        for name, field in scenario_class.model_fields.items():
+            found.setdefault(name, {})[scheme] = field
+    return dict(sorted(found.items(), key=lambda item: item[0] in Scenario.model_fields))

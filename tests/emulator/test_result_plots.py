@@ -16,14 +16,14 @@ from typer.testing import CliRunner
 from emulator.cli import app
 from emulator.loading import load_scenario
 from emulator.prediction import predict
-from emulator.result_plots import plot_finite_size, plot_quantity, plot_rate
-from emulator.result_series import MOST_SERIES, parameter_label, series_of
-from emulator.result_theory import key_fraction, theory_line
-from emulator.results import load
+from emulator.results.frames import load
+from emulator.results.plots import plot_finite_size, plot_quantity, plot_rate
+from emulator.results.series import MOST_SERIES, parameter_label, series_of
+from emulator.results.theory import key_fraction, theory_line
+from emulator.results.waterfall import plot_waterfall
 from emulator.runner import run
-from emulator.store import COLUMNS, PARAMETERS, Store
 from emulator.style import COLOURS
-from emulator.waterfall import plot_waterfall
+from emulator.sweeps.store import COLUMNS, PARAMETERS, Store
 from postprocessing.design import Security
 from postprocessing.errors import InvalidArgumentError
 

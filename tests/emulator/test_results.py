@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from emulator.cli import app
 from emulator.loading import load_scenario
-from emulator.results import aggregate, combine, export, load, scenario_of, select
-from emulator.store import COLUMNS, PARAMETERS, RESULTS, Row, Store
+from emulator.results.frames import aggregate, combine, export, load, scenario_of, select
+from emulator.sweeps.store import COLUMNS, PARAMETERS, RESULTS, Row, Store
 from postprocessing.errors import InputFileError, InvalidArgumentError
 
 

@@ -9,9 +9,9 @@ import sys
 import pytest
 from filelock import FileLock
 
-from emulator import store as store_module
-from emulator.flags import parameters_by_scheme
-from emulator.store import COLUMNS, PARAMETERS, STORE_VERSION, Store
+from emulator.schemes import parameters_by_scheme
+from emulator.sweeps import store as store_module
+from emulator.sweeps.store import COLUMNS, PARAMETERS, STORE_VERSION, Store
 from postprocessing.errors import InputFileError
 
 
@@ -114,7 +114,7 @@ def test_processes_that_append_at_once(tmp_path):
     code = """if True:
         import random, sys
         from pathlib import Path
-        from emulator.store import COLUMNS, Store
+        from emulator.sweeps.store import COLUMNS, Store
         store, order = Store(Path(sys.argv[1])), list(range(200))
         random.Random(sys.argv[2]).shuffle(order)
         row = dict.fromkeys(COLUMNS) | {"store_version": 1, "status": "key"}

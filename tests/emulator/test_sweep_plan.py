@@ -6,11 +6,11 @@ import itertools
 
 import pytest
 
-import emulator.sweep_task
+import emulator.sweeps.task
 from emulator.loading import load_scenario
 from emulator.schemes import SCHEMES
-from emulator.sweep_plan import SweepPlan, load_plan
-from emulator.sweep_task import repeat_seed, run_task, task_identity
+from emulator.sweeps.plan import SweepPlan, load_plan
+from emulator.sweeps.task import repeat_seed, run_task, task_identity
 from postprocessing.errors import InputFileError, InvalidArgumentError
 
 
@@ -130,9 +130,9 @@ def test_identity_depends_on_versions(monkeypatch):
     scenario = load_scenario(None, {"seed": 1})
     before, seed = task_identity(scenario), repeat_seed(scenario, 0)
     for name in ("diqkd", "store", "numpy", "scipy", "numba"):
-        others = {**emulator.sweep_task._versions(), name: "0.0"}
+        others = {**emulator.sweeps.task._versions(), name: "0.0"}
         with monkeypatch.context() as patch:
-            patch.setattr(emulator.sweep_task, "_versions", lambda others=others: others)
+            patch.setattr(emulator.sweeps.task, "_versions", lambda others=others: others)
             assert task_identity(scenario) != before
             assert repeat_seed(scenario, 0) == seed
 

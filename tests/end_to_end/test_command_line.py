@@ -18,8 +18,8 @@ import pytest
 from typer.testing import CliRunner
 
 from emulator.cli import app
-from emulator.flags import parameters_by_scheme
 from emulator.loading import load_scenario, preset_names
+from emulator.schemes import parameters_by_scheme
 
 SHORT = ["--security", "asymptotic", "--rounds", "2e5", "--seed", "7"]
 REPORT_KEYS = {

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from emulator.cli import app
-from emulator.html_report import write_html_report
-from emulator.saved_report import read_report
+from emulator.results.html_report import write_html_report
+from emulator.results.saved_report import read_report
 from postprocessing.errors import InputFileError, InvalidArgumentError
 
 ASYMPTOTIC = ["--security", "asymptotic", "--rounds", "2e5", "--seed", "7"]

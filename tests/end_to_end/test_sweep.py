@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 
 from emulator import load_plan, load_scenario, run, sweep
 from emulator.cli import app
-from emulator.executors import local_processes
-from emulator.store import COLUMNS, TIMINGS
+from emulator.sweeps.executors import local_processes
+from emulator.sweeps.store import COLUMNS, TIMINGS
 from postprocessing.errors import InvalidArgumentError
 
 DIQKD = Path(sys.executable).parent / "diqkd"
@@ -214,7 +214,7 @@ def test_a_worker_that_dies_loses_nothing_else(sweep_file, uninterrupted, tmp_pa
     code = """if True:
         import multiprocessing, os, signal, sys
         from emulator import load_plan, load_scenario, run, sweep
-        from emulator.executors import local_processes
+        from emulator.sweeps.executors import local_processes
         def kill(row, summary):
             if summary.finished == 20:
                 os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)

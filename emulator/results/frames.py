@@ -12,10 +12,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import numpy as np
 import pandas as pd
 
-from emulator.flags import parameters_by_scheme
 from emulator.scenario import Scenario
-from emulator.schemes import SCHEMES
-from emulator.store import COLUMNS, PARAMETERS, STORE_VERSION
+from emulator.schemes import SCHEMES, parameters_by_scheme
+from emulator.sweeps.store import COLUMNS, PARAMETERS, STORE_VERSION
 from postprocessing.errors import InputFileError, InvalidArgumentError
 
 DEFAULT_VALUES = ("chsh", "qber", "rate_achieved")
@@ -41,8 +40,8 @@ def load(*paths: Path | str) -> pd.DataFrame:
     -------
     DataFrame
         One row a task, the one that finished last, in the order of the stores: the columns of
-        `emulator.store.COLUMNS`. Numbers are float64, whole numbers Int64, the rest text; empty
-        cells are missing values. Floats are exactly those written.
+        `emulator.sweeps.store.COLUMNS`. Numbers are float64, whole numbers Int64, the rest
+        text; empty cells are missing values. Floats are exactly those written.
 
     Raises
     ------

@@ -20,11 +20,10 @@ from pydantic import (
     ValidationError,
 )
 
-from emulator.flags import parameters_by_scheme
 from emulator.loading import load_scenario
 from emulator.scenario import Scenario, WholeNumber
-from emulator.schemes import SCHEMES
-from emulator.sweep_task import SweepTask, repeat_seed
+from emulator.schemes import SCHEMES, parameters_by_scheme
+from emulator.sweeps.task import SweepTask, repeat_seed
 from postprocessing.errors import InputFileError, InvalidArgumentError
 
 _MOST_TASKS = 1_000_000
@@ -106,8 +105,8 @@ class SweepPlan(BaseModel):
     zip : list of list of str
         Groups of axes of equal lengths that vary together; all others are crossed.
     seeds : int or list of int
-        Repeats of each point, whose seeds are all different, see `emulator.sweep_task.repeat_seed`;
-        or the seeds that every point runs with.
+        Repeats of each point, whose seeds are all different, see
+        `emulator.sweeps.task.repeat_seed`; or the seeds that every point runs with.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

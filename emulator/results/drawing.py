@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from emulator.result_series import Interval, Series, is_wide, parameter_label
+from emulator.results.series import Interval, Series, is_wide, parameter_label
 from emulator.style import COLOURS, LINES, MARKERS, legend_below, show_grid
 
 if TYPE_CHECKING:

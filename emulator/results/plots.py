@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from emulator.result_drawing import draw_line, draw_points, finish, show_decades
-from emulator.result_series import Interval, Series, Stores, is_wide, series_of
-from emulator.result_theory import theory_line
-from emulator.results import column_types
+from emulator.results.drawing import draw_line, draw_points, finish, show_decades
+from emulator.results.frames import column_types
+from emulator.results.series import Interval, Series, Stores, is_wide, series_of
+from emulator.results.theory import theory_line
 from emulator.scenario import Scenario
-from emulator.store import PARAMETERS
 from emulator.style import new_axes
+from emulator.sweeps.store import PARAMETERS
 from postprocessing.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def plot_rate(
     Parameters
     ----------
     stores : mapping of str to DataFrame
-        Tables of `emulator.results.load` by label.
+        Tables of `emulator.results.frames.load` by label.
     ax : matplotlib Axes, optional
         Where to draw; by default in a figure of its own, ``axes.figure``.
     over : str
@@ -61,7 +61,7 @@ def plot_rate(
     Raises
     ------
     InvalidArgumentError
-        If there is nothing to draw, or too much; see `emulator.result_series.series_of`.
+        If there is nothing to draw, or too much; see `emulator.results.series.series_of`.
     """
     series = series_of(stores, over, "rate_achieved", interval)
     axes = new_axes() if ax is None else ax
@@ -96,7 +96,7 @@ def plot_quantity(
     Parameters
     ----------
     stores : mapping of str to DataFrame
-        Tables of `emulator.results.load` by label.
+        Tables of `emulator.results.frames.load` by label.
     quantity : {"chsh", "qber"}
         What to draw. Runs that did not observe it are left out.
     over : str
@@ -141,7 +141,7 @@ def plot_finite_size(
     Parameters
     ----------
     stores : mapping of str to DataFrame
-        Tables of `emulator.results.load` by label.
+        Tables of `emulator.results.frames.load` by label.
     ax : matplotlib Axes, optional
         Where to draw; by default in a figure of its own, ``axes.figure``.
     interval : {"standard error", "quantiles"}
@@ -155,7 +155,7 @@ def plot_finite_size(
     Raises
     ------
     InvalidArgumentError
-        If there is nothing to draw, or too much; see `emulator.result_series.series_of`.
+        If there is nothing to draw, or too much; see `emulator.results.series.series_of`.
     """
     series = series_of(stores, "rounds", "key_fraction", interval)
     axes = new_axes() if ax is None else ax

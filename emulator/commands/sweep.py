@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emulator.flags import EXIT_FAILURE, run_or_explain
+from emulator.commands.flags import EXIT_FAILURE, run_or_explain
 from postprocessing.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from emulator.store import Row
-    from emulator.sweeper import SweepRun, SweepSummary
+    from emulator.sweeps.store import Row
+    from emulator.sweeps.sweeper import SweepRun, SweepSummary
 
 EXIT_INTERRUPTED = 130
 
@@ -44,8 +44,8 @@ def sweep_command(
     """Run the scenarios of a sweep file that the store lacks, and keep a row of each."""
 
     def run() -> None:
-        from emulator.sweep_plan import load_plan
-        from emulator.sweeper import SweepRun
+        from emulator.sweeps.plan import load_plan
+        from emulator.sweeps.sweeper import SweepRun
 
         if sum([workers is not None, in_process, dask is not None]) > 1:
             given = {"workers": workers, "in_process": in_process, "dask": dask}
@@ -108,7 +108,7 @@ def _executor(
     """Return the executor that the options ask for."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from emulator.executors import dask_executor, local_processes
+    from emulator.sweeps.executors import dask_executor, local_processes
 
     if dask is not None:
         return dask_executor(dask)

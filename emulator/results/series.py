@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from emulator.results import distinct_runs, scenario_of, varying_parameters
+from emulator.results.frames import distinct_runs, scenario_of, varying_parameters
 from emulator.scenario import Scenario
-from emulator.store import PARAMETERS
+from emulator.sweeps.store import PARAMETERS
 from postprocessing.errors import InvalidArgumentError
 
 Interval = Literal["standard error", "quantiles"]
@@ -63,7 +63,7 @@ def series_of(
     Parameters
     ----------
     stores : mapping of str to DataFrame
-        Tables of `emulator.results.load` by label. Failed tasks are left out.
+        Tables of `emulator.results.frames.load` by label. Failed tasks are left out.
     over : str
         The parameter of the horizontal axis; runs where it is no number are left out. With
         ``rounds`` the runs that stop after a number of pulses count with the heralded rounds that

@@ -11,22 +11,13 @@ import typer
 
 from emulator.loading import load_scenario
 from emulator.scenario import Scenario
-from emulator.schemes import SCHEMES
+from emulator.schemes import parameters_by_scheme
 from postprocessing.errors import DiqkdError, InputFileError, InvalidArgumentError
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 EXIT_FAILURE, EXIT_USAGE, EXIT_ABORTED = 1, 2, 3
-
-
-def parameters_by_scheme() -> dict[str, dict[str, FieldInfo]]:
-    """Return every parameter name with the schemes that have it: the schemes' own first."""
-    found: dict[str, dict[str, FieldInfo]] = {}
-    for scheme, scenario_class in SCHEMES.items():
-        for name, field in scenario_class.model_fields.items():
-            found.setdefault(name, {})[scheme] = field
-    return dict(sorted(found.items(), key=lambda item: item[0] in Scenario.model_fields))
 
 
 def scenario_flags(command: Callable[..., None]) -> Callable[..., None]:

@@ -15,10 +15,10 @@ from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
 
-from emulator.executors import local_processes
-from emulator.store import Row, Store
-from emulator.sweep_plan import SweepPlan
-from emulator.sweep_task import SweepTask, failed_row, run_task
+from emulator.sweeps.executors import local_processes
+from emulator.sweeps.plan import SweepPlan
+from emulator.sweeps.store import Row, Store
+from emulator.sweeps.task import SweepTask, failed_row, run_task
 from postprocessing.errors import DiqkdError
 
 # Tasks handed to an executor at a time: more than the workers of a cluster, less than a sweep.
@@ -75,7 +75,7 @@ def sweep(
     plan : SweepPlan
         The sweep, see `emulator.load_plan`.
     store : str or Path
-        CSV file, made if there is none; see `emulator.store.Store`.
+        CSV file, made if there is none; see `emulator.sweeps.store.Store`.
     executor : Executor, optional
         Where tasks run, as ``ThreadPoolExecutor(1)`` or ``distributed.Client(...).get_executor()``;
         by default a process for each processor.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emulator.saved_report import SavedReport, read_report
+from emulator.results.saved_report import SavedReport, read_report
 from emulator.tables import TERM_NAMES, number
 from postprocessing.errors import InputFileError, InvalidArgumentError
 
@@ -103,7 +103,7 @@ def html_report(report: SavedReport, values: Mapping[str, Any]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     templates = Environment(
-        loader=PackageLoader("emulator"),
+        loader=PackageLoader("emulator.results"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -206,8 +206,8 @@ def _waterfall_svg(terms: Mapping[str, float], key_length: int) -> Markup:
     import matplotlib as mpl
     from markupsafe import Markup
 
+    from emulator.results.waterfall import plot_waterfall
     from emulator.style import canvas_of
-    from emulator.waterfall import plot_waterfall
 
     text = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "path", "svg.hashsalt": "diqkd"}):

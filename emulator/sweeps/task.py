@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.scenario import Scenario
-from emulator.store import COLUMNS, PARAMETERS, STORE_VERSION, Cell, Row
+from emulator.sweeps.store import COLUMNS, PARAMETERS, STORE_VERSION, Cell, Row
 from postprocessing.errors import DiqkdError, InputFileError
 
 if TYPE_CHECKING:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emulator.flags import run_or_explain
+from emulator.commands.flags import run_or_explain
 from postprocessing.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from emulator.result_series import Interval
+    from emulator.results.series import Interval
 
 _STORE_PLOTS = ("rate", "chsh", "qber", "finite-size")
 _WATERFALL = "waterfall"
@@ -51,8 +51,8 @@ def results_command(
     """Print statistics of sweeps over their seeds; export their runs."""
 
     def show() -> None:
-        from emulator.results import DEFAULT_VALUES, aggregate, load, select
-        from emulator.results import export as export_frame
+        from emulator.results.frames import DEFAULT_VALUES, aggregate, load, select
+        from emulator.results.frames import export as export_frame
         from emulator.tables import print_frame
 
         if as_json and as_csv:
@@ -77,7 +77,7 @@ def report_command(
     """Turn the report of a run into one HTML file, readable without network."""
 
     def write() -> None:
-        from emulator.html_report import write_html_report
+        from emulator.results.html_report import write_html_report
 
         typer.echo(str(write_html_report(run, out)))
 
@@ -146,8 +146,8 @@ def _figure(name: str, inputs: Sequence[Path]) -> Axes:
 
 def _waterfall(inputs: Sequence[Path]) -> Axes:
     """Draw the waterfall of a run."""
-    from emulator.saved_report import read_report
-    from emulator.waterfall import plot_waterfall
+    from emulator.results.saved_report import read_report
+    from emulator.results.waterfall import plot_waterfall
 
     if len(inputs) != 1:
         raise InvalidArgumentError("RUN_DIR", [*map(str, inputs)], "one folder of a run")
@@ -164,7 +164,7 @@ def _store_plot(
     quantiles: bool,
 ) -> Axes:
     """Draw results of stores."""
-    from emulator.result_plots import plot_finite_size, plot_quantity, plot_rate
+    from emulator.results.plots import plot_finite_size, plot_quantity, plot_rate
 
     if not paths:
         raise InvalidArgumentError("STORE", [], f"given for {what}")
@@ -186,7 +186,7 @@ def _store_plot(
 
 def _stores(paths: Sequence[Path], conditions: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     """Load stores under the names of their files, or their paths where names are alike."""
-    from emulator.results import load, select
+    from emulator.results.frames import load, select
 
     names = [path.stem for path in paths]
     labels = [

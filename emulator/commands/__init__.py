@@ -1,0 +1,1 @@
+"""The commands of `diqkd`, one file for each group, and the flags they share."""

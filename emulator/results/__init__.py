@@ -1,0 +1,1 @@
+"""What becomes of runs and sweeps: tables, pictures and one-page reports."""

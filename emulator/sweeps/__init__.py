@@ -1,0 +1,1 @@
+"""Sweeps: many runs, each with an identity, kept as rows of a store."""
