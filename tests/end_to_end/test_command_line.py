@@ -318,10 +318,11 @@ def test_interrupt_leaves_no_key(tmp_path):
     # Kernels are compiled and cached beforehand: LLVM, called through ctypes, swallows interrupts.
     assert _call("run", *SHORT).exit_code == 0
     command = [Path(sys.executable).parent / "diqkd", "run", "--rounds", "1e8", "--out", tmp_path]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(3)
-        assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        time.sleep(2)
+        # Pressed again where compiled code has swallowed it.
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
     assert process.returncode in (1, 130, -signal.SIGINT)
     assert list(tmp_path.iterdir()) == []
