@@ -90,5 +90,5 @@ def _read_file(path: Path) -> dict[str, object]:
     scenario_class = _scenario_class(parameters.get("scheme", DEFAULT_SCHEME))
     for name in scenario_class.file_parameters & parameters.keys():
         if isinstance(parameters[name], str):
-            parameters[name] = path.parent / parameters[name]
+            parameters[name] = (path.parent / parameters[name]).resolve()
     return parameters

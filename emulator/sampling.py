@@ -139,7 +139,8 @@ class Sampler:
         if not 0 <= stream < _MOST_STREAMS:
             raise InvalidArgumentError("stream", stream, "at least 0 and below 2**56")
         herald = distribution.herald_probability
-        if herald < _LEAST_HERALD_PROBABILITY:
+        # A sum of probabilities may miss it by rounding.
+        if herald < _LEAST_HERALD_PROBABILITY * (1 - 1e-9):
             allowed = f"at least {_LEAST_HERALD_PROBABILITY}"
             raise InvalidArgumentError("herald_probability", herald, allowed)
         self.herald_probability = herald

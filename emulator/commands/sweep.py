@@ -6,7 +6,9 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,12 +18,11 @@ from emulator.commands.flags import EXIT_FAILURE, run_or_explain
 from postprocessing.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from emulator.sweeps.store import Row
     from emulator.sweeps.sweeper import SweepRun, SweepSummary
 
 EXIT_INTERRUPTED = 130
+_SECONDS_BETWEEN_LINES = 30.0
 
 
 def sweep_command(
@@ -53,15 +54,18 @@ def sweep_command(
         sweep_run = SweepRun(load_plan(plan), store, retry_failed=retry_failed)
         summary = sweep_run.summary()
         if dask is not None or sweep_run.to_run:
-            with _executor(workers, in_process=in_process, dask=dask) as executor:
-                summary = _run(sweep_run, executor, as_json=as_json)
+            summary = _run(sweep_run, workers, in_process=in_process, dask=dask, as_json=as_json)
         _conclude(summary, store, as_json=as_json)
 
     run_or_explain(run)
 
 
-def _run(sweep_run: SweepRun, executor: Executor, *, as_json: bool) -> SweepSummary:
-    """Run a sweep under a progress line."""
+def _run(
+    sweep_run: SweepRun, workers: int | None, *, in_process: bool, dask: str | None, as_json: bool
+) -> SweepSummary:
+    """Run a sweep where the options ask for, under a progress line."""
+    from emulator.sweeps.executors import dask_executor
+
     try:
         with _progress(len(sweep_run.to_run)) as show:
 
@@ -70,15 +74,23 @@ def _run(sweep_run: SweepRun, executor: Executor, *, as_json: bool) -> SweepSumm
                 if as_json:
                     typer.echo(json.dumps(row, allow_nan=False))
 
-            return sweep_run.run(executor, on_row, _announce_interrupt)
+            if dask is not None:
+                with dask_executor(dask) as executor:
+                    return sweep_run.run(executor, on_row, partial(_announce, "dropping"))
+            waiting = partial(_announce, "waiting for")
+            if in_process:
+                with ThreadPoolExecutor(1) as executor:
+                    return sweep_run.run(executor, on_row, waiting)
+            return sweep_run.run_on_processes(workers, on_row, waiting)
     except KeyboardInterrupt:
         # Leaving in order would wait for the tasks that run.
         sys.stdout.flush()
         os._exit(EXIT_INTERRUPTED)
 
 
-def _announce_interrupt() -> None:
-    typer.echo("interrupted: waiting for tasks that run; a second Ctrl-C drops them", err=True)
+def _announce(what: str) -> None:
+    """Say what becomes of the tasks that run when the sweep is interrupted."""
+    typer.echo(f"interrupted: {what} the tasks that run; a second Ctrl-C leaves at once", err=True)
 
 
 def _conclude(summary: SweepSummary, store: Path, *, as_json: bool) -> None:
@@ -102,22 +114,9 @@ def _conclude(summary: SweepSummary, store: Path, *, as_json: bool) -> None:
         raise typer.Exit(EXIT_FAILURE)
 
 
-def _executor(
-    workers: int | None, *, in_process: bool, dask: str | None
-) -> AbstractContextManager[Executor]:
-    """Return the executor that the options ask for."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from emulator.sweeps.executors import dask_executor, local_processes
-
-    if dask is not None:
-        return dask_executor(dask)
-    return ThreadPoolExecutor(1) if in_process else local_processes(workers)
-
-
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[SweepSummary], None]]:
-    """Show how far the sweep is, and the time left, on standard error if that is a terminal."""
+    """Show how far the sweep is, and the time left, on standard error: a bar, or lines."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -140,9 +139,16 @@ def _progress(total: int) -> Iterator[Callable[[SweepSummary], None]]:
     hidden = not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
         line = progress.add_task("sweep", total=total)
+        said = 0.0
 
         def show(summary: SweepSummary) -> None:
+            nonlocal said
             failures = f", {summary.failed} failed" if summary.failed else ""
             progress.update(line, completed=summary.finished, description=f"sweep{failures}")
+            if hidden and summary.seconds > said + _SECONDS_BETWEEN_LINES:
+                said = summary.seconds
+                left = summary.seconds / summary.finished * summary.remaining
+                message = f"{summary.finished} of {total} tasks{failures}, about {left:.0f} s left"
+                typer.echo(message, err=True)
 
         yield show

@@ -12,6 +12,9 @@ from emulator.protocols.base import ProtocolModel
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.rounds import BellSettings
 
+# Each has a sampler of its own.
+MOST_PARTS = 1000
+
 
 @dataclass(frozen=True)
 class Drifting:
@@ -40,6 +43,8 @@ class Drifting:
         """Check that there is a run."""
         if not self.parts:
             raise InvalidArgumentError("parts", self.parts, "at least one model")
+        if len(self.parts) > MOST_PARTS:
+            raise InvalidArgumentError("parts", len(self.parts), f"at most {MOST_PARTS} models")
 
     @property
     def name(self) -> str:

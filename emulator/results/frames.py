@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -25,7 +26,9 @@ _COUNTS = (
     "key_length", "asymptotic_key_length", "designed_key_length", "leaked_bits",
 )  # fmt: skip
 _ARROW_TYPES = {"float64": "float64", "Int64": "int64", "str": "string"}
-_TEXTS = ("task", "status", "reason", "key_sha256", "diqkd_version", "finished_at")
+_TEXTS = (
+    "task", "status", "reason", "files_sha256", "key_sha256", "diqkd_version", "finished_at",
+)  # fmt: skip
 
 
 def load(*paths: Path | str) -> pd.DataFrame:
@@ -58,6 +61,8 @@ def load(*paths: Path | str) -> pd.DataFrame:
 def combine(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Join tables of results; of each task the row that finished last remains.
 
+    A failure remains only where there is nothing else.
+
     Parameters
     ----------
     frames : iterable of DataFrame
@@ -69,9 +74,7 @@ def combine(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
         All tasks, each once.
     """
     joined = pd.concat(list(frames), ignore_index=True)
-    order = joined["finished_at"].sort_values(kind="stable").index
-    newest = ~joined["task"].loc[order].duplicated(keep="last")
-    return joined.loc[newest.sort_index()].reset_index(drop=True)
+    return _newest(joined, ["task"]).reset_index(drop=True)
 
 
 def distinct_runs(frame: pd.DataFrame) -> pd.DataFrame:
@@ -83,8 +86,14 @@ def distinct_runs(frame: pd.DataFrame) -> pd.DataFrame:
         return frame
     # Tables joined by hand may repeat labels.
     frame = frame.reset_index(drop=True)
-    order = frame["finished_at"].sort_values(kind="stable").index
-    repeated = frame.loc[order, list(PARAMETERS.values())].duplicated(keep="last")
+    return _newest(frame, [*PARAMETERS.values(), "files_sha256"])
+
+
+def _newest(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Return of the rows with equal keys the one that finished last, a failure only if alone."""
+    ranked = pd.DataFrame({"done": frame["status"] != "failed", "at": frame["finished_at"]})
+    order = ranked.sort_values(["done", "at"], kind="stable").index
+    repeated = frame.loc[order, keys].duplicated(keep="last")
     return frame.loc[~repeated.sort_index()]
 
 
@@ -183,7 +192,9 @@ def aggregate(
 
 
 def export(frame: pd.DataFrame, path: Path | str) -> None:
-    """Write a table to a file, in the format of its suffix.
+    """Write a table to a file that only its owner can read, in the format of its suffix.
+
+    A table has seeds, and a seed makes the key again.
 
     Parameters
     ----------
@@ -200,15 +211,19 @@ def export(frame: pd.DataFrame, path: Path | str) -> None:
     InputFileError
         If the file cannot be written.
     """
-    writers: dict[str, Callable[[], object]] = {
-        ".parquet": lambda: frame.to_parquet(path, index=False),
-        ".csv": lambda: frame.to_csv(path, index=False, lineterminator="\n"),
+    writers: dict[str, Callable[[Path], object]] = {
+        ".parquet": lambda draft: frame.to_parquet(draft, index=False),
+        ".csv": lambda draft: frame.to_csv(draft, index=False, lineterminator="\n"),
     }
     suffix = Path(path).suffix.lower()
     if suffix not in writers:
         raise InvalidArgumentError("path", str(path), "a file ending in .parquet or .csv")
     try:
-        writers[suffix]()
+        with tempfile.TemporaryDirectory(dir=Path(path).parent, prefix=".unfinished-") as folder:
+            draft = Path(folder) / "table"
+            draft.touch(mode=0o600)
+            writers[suffix](draft)
+            draft.replace(path)
     except OSError as error:
         raise InputFileError(f"cannot write {str(path)!r} ({error.strerror or error})") from error
 
@@ -232,8 +247,12 @@ def column_of(name: str) -> str:
 
 
 def varying_parameters(frame: pd.DataFrame) -> list[str]:
-    """Return the columns of the parameters with more than one value (or none), the seed aside."""
+    """Return the columns of the parameters with more than one value (or none), the seed aside.
+
+    Files with other contents are other parameters, whatever their names.
+    """
     columns = [column for name, column in PARAMETERS.items() if name != "seed"]
+    columns.append("files_sha256")
     return [c for c in columns if frame[c].nunique(dropna=False) > 1]
 
 

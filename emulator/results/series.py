@@ -153,6 +153,8 @@ def _part(column: str, value: Any) -> str:
     """Return the value of a parameter as it stands in a legend."""
     if column in ("scheme", "security"):
         return str(value)
+    if column == "files_sha256":
+        return "-" if pd.isna(value) else f"file {str(value)[:8]}"
     shown = "-" if pd.isna(value) else value if isinstance(value, str) else f"{value:.6g}"
     text, _, unit = parameter_label(column.removeprefix("scenario_")).partition(" (")
     unit = unit.removesuffix(")")

@@ -25,6 +25,17 @@ def processor_count() -> int:
     return os.cpu_count() or 1
 
 
+def process_count(workers: int | None) -> int:
+    """Return the number of local processes, by default one a processor.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `workers` is out of [1, 1000].
+    """
+    return processor_count() if workers is None else whole_number("workers", workers, 1, 1000)
+
+
 def local_processes(workers: int | None = None) -> Executor:
     """Return worker processes on this machine.
 
@@ -41,7 +52,7 @@ def local_processes(workers: int | None = None) -> Executor:
     InvalidArgumentError
         If `workers` is out of range.
     """
-    count = processor_count() if workers is None else whole_number("workers", workers, 1, 1000)
+    count = process_count(workers)
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(count, context, initializer=_prepare_worker)
     with _interrupts_ignored():

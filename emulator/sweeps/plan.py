@@ -209,7 +209,10 @@ class SweepPlan(BaseModel):
         """Return parameters with the files among them in the folder of the plan."""
         files = frozenset[str]().union(*(scheme.file_parameters for scheme in SCHEMES.values()))
         return {
-            name: self._folder / value if name in files and isinstance(value, str) else value
+            # Workers may be elsewhere, with another working directory.
+            name: (self._folder / value).resolve()
+            if name in files and isinstance(value, str)
+            else value
             for name, value in parameters.items()
         }
 

@@ -31,7 +31,9 @@ TIMINGS = ("seconds", "finished_at")
 PARAMETERS = {
     name: f"scenario_{name}" if name in RESULTS else name for name in parameters_by_scheme()
 }
-COLUMNS = (*IDENTITY, *PARAMETERS.values(), *RESULTS, "diqkd_version", *TIMINGS)
+COLUMNS = (
+    *IDENTITY, *PARAMETERS.values(), "files_sha256", *RESULTS, "diqkd_version", *TIMINGS,
+)  # fmt: skip
 
 _HEADER = (",".join(COLUMNS) + "\n").encode()
 # A row takes milliseconds; beyond, the lock cannot be had at all.

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
 
-from emulator.sweeps.executors import local_processes
+from emulator.sweeps.executors import local_processes, process_count
 from emulator.sweeps.plan import SweepPlan
 from emulator.sweeps.store import Row, Store
 from emulator.sweeps.task import SweepTask, failed_row, run_task
@@ -23,6 +23,8 @@ from postprocessing.errors import DiqkdError
 
 # Tasks handed to an executor at a time: more than the workers of a cluster, less than a sweep.
 _WINDOW = 1000
+# For each local process: enough to keep it busy, and few to suspect when one dies.
+_WINDOW_OF_PROCESS = 2
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,10 @@ def sweep(
 ) -> SweepSummary:
     """Run the tasks of a plan that a store lacks, and add their rows to it.
 
-    Every task runs on one thread of a worker. A task that fails makes a row with its error. The
-    first interrupt (Ctrl-C) lets the tasks that have begun end and returns; a second one raises
-    KeyboardInterrupt.
+    Every task runs on one thread of a worker. A task that fails makes a row with its error; so
+    does one that takes the local process it runs in down, twice and the second time alone. The
+    first interrupt (Ctrl-C) lets the tasks that have begun end (Dask drops them) and returns; a
+    second one raises KeyboardInterrupt.
 
     Parameters
     ----------
@@ -97,12 +100,9 @@ def sweep(
         If the workers are gone before the sweep has ended; what is finished is in the store.
     """
     sweep_run = SweepRun(plan, Path(store), retry_failed=retry_failed)
-    if not sweep_run.to_run:
-        return sweep_run.summary()
     if executor is not None:
         return sweep_run.run(executor, on_row)
-    with local_processes() as processes:
-        return sweep_run.run(processes, on_row)
+    return sweep_run.run_on_processes(None, on_row)
 
 
 class SweepRun:
@@ -123,7 +123,7 @@ class SweepRun:
         self._counts = Counter(self._statuses.values())
         unsettled = (None, "failed") if retry_failed else (None,)
         self.to_run = [task for task in tasks if self._statuses[task.identity] in unsettled]
-        self._finished = 0
+        self._finished: set[str] = set()
         self._interrupted = False
 
     def run(
@@ -133,24 +133,69 @@ class SweepRun:
         on_interrupt: Callable[[], None] | None = None,
     ) -> SweepSummary:
         """Run the tasks and return the summary, as `sweep` does; say so at the first interrupt."""
-        if self.to_run:
+        if self._run_on(executor, self.to_run, _WINDOW, on_row, on_interrupt):
+            raise self._workers_gone()
+        return self.summary()
+
+    def run_on_processes(
+        self,
+        workers: int | None = None,
+        on_row: RowCallback | None = None,
+        on_interrupt: Callable[[], None] | None = None,
+    ) -> SweepSummary:
+        """Run the tasks on local processes, and find out which task takes its process down.
+
+        When a process dies, its pool breaks, and the few tasks handed to it are suspects. Each
+        runs again in a process of its own: one that dies again makes a failed row.
+        """
+        window = _WINDOW_OF_PROCESS * process_count(workers)
+        while (left := self._left()) and not self._interrupted:
+            with local_processes(workers) as pool:
+                suspects = self._run_on(pool, left, window, on_row, on_interrupt)
+            if len(left) == len(self._left()) and not suspects:
+                raise self._workers_gone()
+            for task in suspects:
+                if self._interrupted:
+                    break
+                with local_processes(1) as alone:
+                    died = self._run_on(alone, [task], 1, on_row, on_interrupt)
+                if died and not self._interrupted:
+                    error = DiqkdError("its process died (killed, or out of memory?)")
+                    self._settle(task, failed_row(task, error), on_row)
+        return self.summary()
+
+    def _left(self) -> list[SweepTask]:
+        """Return the tasks that this call has yet to run."""
+        return [task for task in self.to_run if task.identity not in self._finished]
+
+    def _workers_gone(self) -> DiqkdError:
+        message = "the workers are gone (killed, or out of memory?)"
+        left = self.summary().remaining
+        return DiqkdError(f"{message}: {left} tasks are left, run the sweep again to continue")
+
+    def _run_on(
+        self,
+        executor: Executor,
+        tasks: Sequence[SweepTask],
+        window: int,
+        on_row: RowCallback | None,
+        on_interrupt: Callable[[], None] | None,
+    ) -> list[SweepTask]:
+        """Run tasks; return those that an executor which broke had been handed and not finished."""
+        if tasks:
             self._store.check_lock()
         finished: SimpleQueue[Future[Row] | None] = SimpleQueue()
-        broken = False
-        futures = self._futures(executor, finished, on_interrupt)
+        lost = []
+        futures = self._futures(executor, tasks, window, finished, on_interrupt)
         with _first_interrupt(lambda: finished.put(None)), closing(futures):
             for task, future in futures:
                 error = None if future.cancelled() else future.exception()
                 if future.cancelled() or isinstance(error, CancelledError | BrokenExecutor):
-                    broken = broken or not self._interrupted
+                    lost.append(task)
                     continue
                 row = future.result() if error is None else failed_row(task, error)
                 self._settle(task, row, on_row)
-        if broken:
-            message = "the workers are gone (killed, or out of memory?)"
-            left = self.summary().remaining
-            raise DiqkdError(f"{message}: {left} tasks are left, run the sweep again to continue")
-        return self.summary()
+        return [] if self._interrupted else lost
 
     def summary(self) -> SweepSummary:
         """Return how far it is."""
@@ -159,8 +204,8 @@ class SweepRun:
             key=self._counts["key"],
             aborted=self._counts["aborted"],
             failed=self._counts["failed"],
-            finished=self._finished,
-            remaining=len(self.to_run) - self._finished,
+            finished=len(self._finished),
+            remaining=len(self.to_run) - len(self._finished),
             seconds=time.perf_counter() - self._started,
             interrupted=self._interrupted,
         )
@@ -168,11 +213,13 @@ class SweepRun:
     def _futures(
         self,
         executor: Executor,
+        to_run: Sequence[SweepTask],
+        window: int,
         finished: SimpleQueue[Future[Row] | None],
         on_interrupt: Callable[[], None] | None,
     ) -> Generator[tuple[SweepTask, Future[Row]]]:
         """Yield tasks with their futures as they end; None in the queue stops the submission."""
-        waiting = iter(self.to_run)
+        waiting = iter(to_run)
         tasks: dict[Future[Row], SweepTask] = {}
 
         def submit(count: int) -> None:
@@ -182,7 +229,8 @@ class SweepRun:
                 future.add_done_callback(finished.put)
 
         try:
-            submit(_WINDOW)
+            with suppress(BrokenExecutor):
+                submit(window)
             while tasks:
                 future = finished.get()
                 if future is not None:
@@ -206,7 +254,7 @@ class SweepRun:
         self._counts[self._statuses[task.identity]] -= 1
         self._counts[status] += 1
         self._statuses[task.identity] = status
-        self._finished += 1
+        self._finished.add(task.identity)
         if added and on_row is not None:
             on_row(row, self.summary())
 

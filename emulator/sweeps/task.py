@@ -7,9 +7,11 @@ import json
 import math
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +23,8 @@ from postprocessing.errors import DiqkdError, InputFileError
 if TYPE_CHECKING:
     from emulator.report import RunReport
 
+# What the packages are made of.
+_SOURCES = frozenset({".py", ".npz", ".json", ".toml"})
 # Bits that a number keeps in every reader of CSV and JSON.
 _SEED_BITS = 53
 
@@ -50,8 +54,8 @@ def task_identity(scenario: Scenario) -> str:
     """Return the SHA-256 digest, in hexadecimal, of everything that affects the result of a run.
 
     It is taken of canonical JSON (sorted keys) of every parameter, defaults and seed included; of
-    the contents of the files that it names, in place of their paths; and of the version of diqkd,
-    the version of the store, and the feature releases of numpy, scipy and numba.
+    the contents of the files that it names, in place of their paths; of the version and the source
+    files of diqkd, the version of the store, and the feature releases of numpy, scipy and numba.
 
     Raises
     ------
@@ -120,6 +124,8 @@ def _row(task: SweepTask, outcome: Mapping[str, Cell], seconds: float | None) ->
     row |= {PARAMETERS[name]: value for name, value in parameters.items()}
     row |= {"store_version": STORE_VERSION, "task": task.identity, **outcome}
     row |= {"diqkd_version": version("diqkd"), "seconds": seconds}
+    with suppress(InputFileError):
+        row["files_sha256"] = _files_digest(task.scenario)
     row["finished_at"] = datetime.now(UTC).isoformat(timespec="milliseconds")
     return row
 
@@ -192,4 +198,24 @@ def _versions() -> dict[str, str | int]:
     releases = {
         name: ".".join(version(name).split(".")[:2]) for name in ("numpy", "scipy", "numba")
     }
-    return {"diqkd": version("diqkd"), "store": STORE_VERSION, **releases}
+    own = {"diqkd": version("diqkd"), "sources": _sources_digest()}
+    return {**own, "store": STORE_VERSION, **releases}
+
+
+def _files_digest(scenario: Scenario) -> str | None:
+    """Return the digest of the contents of the files that a scenario names; None if it has none."""
+    substance = _substance(scenario)
+    files = {name: substance[name] for name in sorted(scenario.file_parameters) if substance[name]}
+    return _digest(files) if files else None
+
+
+def _sources_digest() -> str:
+    """Return the digest of the code and data of both packages: an edit makes other results."""
+    digest = hashlib.sha256()
+    for package in ("emulator", "postprocessing"):
+        root = Path(str(resources.files(package)))
+        for path in sorted(root.rglob("*")):
+            if path.suffix in _SOURCES:
+                digest.update(f"{package}/{path.relative_to(root).as_posix()}\0".encode())
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

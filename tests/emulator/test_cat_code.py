@@ -6,6 +6,7 @@ import math
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -186,6 +187,22 @@ def test_the_amplitude_for_a_rate_inverts_the_rate(code: CatCode) -> None:
     np.testing.assert_allclose(found, np.broadcast_to(wanted, found.shape), rtol=1e-12)
     dimmer = success_probability(code, total, alpha**2 * np.linspace(0.01, 0.99, 99)[:, None, None])
     assert (dimmer < wanted).all()
+
+
+@pytest.mark.parametrize(
+    ("loss_order", "photon_class", "transmittance", "wanted"),
+    [(1, 0, 10**-0.02, 0.9714), (3, 0, 0.95, 0.89402), (3, 2, 1.0, 0.99757)],
+)
+def test_a_sharp_maximum_is_not_stepped_over(
+    loss_order: Literal[0, 1, 3], photon_class: int, transmittance: float, wanted: float
+) -> None:
+    """Beside a scan of a million amplitudes, at rates just below a kink of the bound."""
+    code = CatCode(loss_order, photon_class)
+    segments = LossSegments(to_syndrome=transmittance)
+    alpha = np.linspace(0.01, 3, 1_000_001)
+    reached = success_probability(code, transmittance, alpha**2) >= wanted
+    found = amplitude_for_rate(code, segments, 1.0, wanted)
+    assert found == pytest.approx(alpha[reached.argmax()], abs=1e-5)
 
 
 def test_a_rate_out_of_reach_is_not_a_number() -> None:

@@ -97,6 +97,27 @@ def test_the_newest_row_of_a_task_counts(tmp_path):
     pd.testing.assert_frame_equal(combine([load(one), load(one)]), load(one))
 
 
+def test_a_later_failure_does_not_hide_a_key(tmp_path):
+    early, late = "2026-11-23T12:00:00.000+00:00", "2026-11-24T12:00:00.000+00:00"
+    key = _store(tmp_path / "key.csv", _row("a" * 64, status="key", finished_at=early))
+    failed = _store(tmp_path / "failed.csv", _row("a" * 64, status="failed", finished_at=late))
+    assert load(key, failed)["status"].tolist() == ["key"]
+
+
+def test_files_of_other_contents_are_other_parameters(tmp_path):
+    rows = [
+        _row(digest * 64, status="key", table="t.csv", files_sha256=digest * 64)
+        for digest in ("a", "b")
+    ]
+    table = aggregate(load(_store(tmp_path / "one.csv", *rows)))
+    assert table["count"].tolist() == [1, 1]
+
+
+def test_an_export_is_private(tmp_path):
+    export(pd.DataFrame({"seed": [1]}), tmp_path / "table.csv")
+    assert (tmp_path / "table.csv").stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [

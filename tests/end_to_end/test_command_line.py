@@ -321,7 +321,8 @@ def test_interrupt_leaves_no_key(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         time.sleep(2)
         # Pressed again where compiled code has swallowed it.
-        while process.poll() is None:
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
             process.send_signal(signal.SIGINT)
             time.sleep(0.2)
     assert process.returncode in (1, 130, -signal.SIGINT)

@@ -21,7 +21,7 @@ from emulator import load_plan, load_scenario, run, sweep
 from emulator.cli import app
 from emulator.sweeps.executors import local_processes
 from emulator.sweeps.store import COLUMNS, TIMINGS
-from postprocessing.errors import InvalidArgumentError
+from postprocessing.errors import DiqkdError, InvalidArgumentError
 
 DIQKD = Path(sys.executable).parent / "diqkd"
 # 200 tasks with every status: 40 keys, 60 aborts, and 100 failures out of the range of the model.
@@ -209,25 +209,69 @@ def test_a_failure_that_passes(tmp_path, monkeypatch):
     assert pd.read_csv(store)["status"].tolist() == ["failed"] * 2 + ["key"] * 2
 
 
-def test_a_worker_that_dies_loses_nothing_else(sweep_file, uninterrupted, tmp_path):
+def test_a_worker_that_dies_loses_nothing(sweep_file, uninterrupted, tmp_path):
+    """Its tasks run again, and the store is that of an undisturbed sweep."""
     store = tmp_path / "store.csv"
     code = """if True:
         import multiprocessing, os, signal, sys
         from emulator import load_plan, load_scenario, run, sweep
-        from emulator.sweeps.executors import local_processes
         def kill(row, summary):
-            if summary.finished == 20:
+            if summary.finished in (20, 100):
                 os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
-        with local_processes(2) as executor:
-            sweep(load_plan(sys.argv[1]), sys.argv[2], executor, on_row=kill)
+        if __name__ == "__main__":
+            sweep(load_plan(sys.argv[1]), sys.argv[2], on_row=kill)
     """
     command = [sys.executable, "-c", code, sweep_file, store]
-    result = subprocess.run(command, capture_output=True, text=True)
-    left = 200 - len(_rows(store))
-    last = result.stderr.splitlines()[-1]
-    assert f"the workers are gone (killed, or out of memory?): {left} tasks are left" in last
-    assert 0 < left <= 180
+    subprocess.run(command, check=True)
+    pd.testing.assert_frame_equal(_rows(store), _rows(uninterrupted))
+
+
+def test_a_task_that_takes_its_process_down_fails_alone(tmp_path):
+    """One task of six kills whatever process it runs in: it fails, the others have rows."""
+    script, store = tmp_path / "killer.py", tmp_path / "store.csv"
+    script.write_text("""if True:
+        import os, pathlib, signal, sys
+        from emulator import SweepPlan
+        from emulator.sweeps import sweeper, task
+        honest = task.run_task
+        def run_task(one):
+            if one.scenario.distance_km == 40:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return honest(one)
+        sweeper.run_task = run_task
+        if __name__ == "__main__":
+            plan = {
+                "scenario": {"preset": "ecs-100km", "pulses": 10},
+                "axes": {"distance_km": [0, 20, 40, 60, 80, 100]},
+            }
+            summary = sweeper.SweepRun(SweepPlan.from_parameters(plan), pathlib.Path(sys.argv[1]))
+            print(summary.run_on_processes(2).failed)
+    """)
+    result = subprocess.run(
+        [sys.executable, script, store], capture_output=True, text=True, check=True
+    )
+    rows = _rows(store).set_index("distance_km")
+    assert result.stdout == "1\n"
+    assert rows["status"].to_dict() == {
+        f"{distance}.0": "failed" if distance == 40 else "aborted" for distance in range(0, 120, 20)
+    }
+    assert rows.loc["40.0", "reason"] == "its process died (killed, or out of memory?)"
+
+
+def test_workers_that_are_gone_end_the_sweep(sweep_file, uninterrupted, tmp_path):
+    """An executor of the caller's is not replaced: the sweep ends, and says what is left."""
+    store = tmp_path / "store.csv"
+    with local_processes(2) as executor:
+        processes = list(executor._processes.values())
+
+        def kill(row, summary):
+            if summary.finished == 20:
+                processes[0].kill()
+
+        with pytest.raises(DiqkdError, match=r"the workers are gone .*: (\d+) tasks are left"):
+            sweep(load_plan(sweep_file), store, executor, on_row=kill)
     known = _rows(uninterrupted)
+    assert 20 <= len(_rows(store)) < 200
     pd.testing.assert_frame_equal(
         _rows(store), known[known["task"].isin(_rows(store)["task"])].reset_index(drop=True)
     )
@@ -263,7 +307,7 @@ def test_interrupt_keeps_what_is_finished(sweep_file, tmp_path):
     present = len(_rows(store))
     assert f"{store}: {present} of 200 tasks, {present} of them new" in output
     assert errors.splitlines() == [
-        "interrupted: waiting for tasks that run; a second Ctrl-C drops them",
+        "interrupted: waiting for the tasks that run; a second Ctrl-C leaves at once",
         f"interrupted: {200 - present} tasks remain, run again to continue",
     ]
 
