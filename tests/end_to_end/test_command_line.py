@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -318,7 +319,10 @@ def test_interrupt_leaves_no_key(tmp_path):
     # Kernels are compiled and cached beforehand: LLVM, called through ctypes, swallows interrupts.
     assert _call("run", *SHORT).exit_code == 0
     command = [Path(sys.executable).parent / "diqkd", "run", "--rounds", "1e8", "--out", tmp_path]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    # Tests in the background ignore interrupts, and so would what they start.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdout=quiet, stderr=quiet, preexec_fn=heed) as process:
         time.sleep(2)
         # Pressed again where compiled code has swallowed it.
         deadline = time.monotonic() + 60
