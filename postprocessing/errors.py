@@ -6,6 +6,8 @@
     ├── InvalidArgumentError   (also a ValueError)  an argument outside what is allowed
     ├── InputFileError                              an unreadable file, or one in the way
     ├── ProtocolError                               a public message out of order or malformed
+    ├── SessionError                                the other party is silent, gone, or confused
+    │   └── AuthenticationError                     a packet that the other party did not send so
     └── NoWorkingPointError   (emulator.protocols)  a model finds no intensity to work at
         ├── NoPositiveKeyRateError                  none gives a key rate
         └── UnreachableRateError                    none heralds at the wanted rate
@@ -46,3 +48,11 @@ class InputFileError(DiqkdError):
 
 class ProtocolError(DiqkdError):
     """A public message that is out of order or malformed."""
+
+
+class SessionError(DiqkdError):
+    """A conversation that ended without its result: the peer is silent, gone, or confused."""
+
+
+class AuthenticationError(SessionError):
+    """A packet that the other party, holder of the same pool of keys, did not send so."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from postprocessing.errors import InputFileError
@@ -12,20 +12,22 @@ from postprocessing.errors import InputFileError
 OUTPUT_NAMES = ("alice.key", "bob.key", "report.json")
 
 
-def check_output_folder(folder: Path) -> None:
+def check_output_folder(folder: Path, names: Sequence[str] = OUTPUT_NAMES) -> None:
     """Refuse a folder that holds the output of another run, or cannot hold one.
 
     Parameters
     ----------
     folder : Path
         Where keys and report are to go; it need not exist.
+    names : sequence of str
+        The files to come; by default those of a run.
 
     Raises
     ------
     InputFileError
         If the path is not a folder, cannot be written, or already holds a key or a report.
     """
-    held = [name for name in OUTPUT_NAMES if os.path.lexists(folder / name)]
+    held = [name for name in names if os.path.lexists(folder / name)]
     if held:
         raise InputFileError(f"out must be a folder without earlier output, {folder} holds {held}")
     try:

@@ -1,0 +1,1 @@
+"""Two computers: messages as bytes, one-time authentication, and a session over TCP."""

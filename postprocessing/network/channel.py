@@ -1,0 +1,347 @@
+"""An authenticated channel over TCP: messages in order, in packets with a one-time tag each.
+
+::
+
+    packet  = header | body | tag
+    header  = "dq" | version | more | session | number | key | length     (big-endian)
+    tag     = Poly1305 under the key of that place, over sender | header | body
+
+`more` is 1 while packets of the same message follow. Packets of one direction are numbered from 0.
+The session is the nonce of the party that connects, then that of the party that listens, which
+together no two sessions share; the connecting party's first packet still has zeros for the second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.poly1305 import Poly1305
+
+from postprocessing.errors import AuthenticationError, SessionError
+from postprocessing.messages import Message
+from postprocessing.network.authentication import (
+    KEY_BYTES,
+    TAG_BYTES,
+    KeyPool,
+    forgery_bound,
+)
+from postprocessing.network.wire import Buffer, decode, encode
+from postprocessing.rounds import Party
+
+VERSION = 1
+# Of a packet: what waits for its tag is never more.
+MOST_BODY_BYTES = 1 << 20
+
+_MARK = b"dq"
+HEADER = struct.Struct(">2sBB32sQQI")
+_NONCE_BYTES = 16
+_SENDERS = {"alice": b"A", "bob": b"B"}
+# How long to hear a peer out that has nothing more to say.
+_FAREWELL_S = 5.0
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What a session has moved so far.
+
+    Parameters
+    ----------
+    sent_bytes, received_bytes : int
+        Bytes on the line, headers and tags included.
+    keys : int
+        One-time keys used by packets sent and received.
+    forgery_probability : float
+        Bound on the probability that any of these packets, here or there, was forged unnoticed.
+    """
+
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    keys: int = 0
+    forgery_probability: float = 0.0
+
+    @property
+    def key_bits(self) -> int:
+        """Bits of the pool used up."""
+        return 8 * KEY_BYTES * self.keys
+
+    def __add__(self, other: Traffic) -> Traffic:
+        return Traffic(
+            self.sent_bytes + other.sent_bytes,
+            self.received_bytes + other.received_bytes,
+            self.keys + other.keys,
+            self.forgery_probability + other.forgery_probability,
+        )
+
+
+class AuthenticatedChannel:
+    """One party's end of the channel.
+
+    Parameters
+    ----------
+    connection : socket
+        A connected stream; closed with the channel.
+    pool : KeyPool
+        The party's one-time keys.
+    party : {"alice", "bob"}
+        Who this end is.
+    connects : bool
+        Whether this end made the connection, and so speaks first.
+    timeout_s : float
+        How long a packet may take to come or to go.
+    most_message_bytes : int
+        Longest message to take.
+
+    Notes
+    -----
+    Sending never waits for the peer to listen: both may have long messages on the way.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        pool: KeyPool,
+        party: Party,
+        *,
+        connects: bool,
+        timeout_s: float,
+        most_message_bytes: int,
+    ) -> None:
+        self.party = party
+        self.timeout_s = timeout_s
+        self._connects = connects
+        self._most_message_bytes = most_message_bytes
+        self._pool = pool
+        self._incoming = connection
+        # Time-outs belong to the object: one each for the thread that sends and the other.
+        self._outgoing = connection.dup()
+        self._nonce = secrets.token_bytes(_NONCE_BYTES)
+        self._peer_nonce = bytes(_NONCE_BYTES)
+        self._sent_packets = self._received_packets = 0
+        self._sent, self._received = Traffic(), Traffic()
+        self._sender = ThreadPoolExecutor(1, thread_name_prefix=f"{party} sends")
+        self._sending: list[Future[None]] = []
+
+    @property
+    def session(self) -> bytes:
+        """The session's identifier: both nonces."""
+        pair = (self._nonce, self._peer_nonce)
+        return b"".join(pair if self._connects else pair[::-1])
+
+    @property
+    def traffic(self) -> Traffic:
+        """What the session has moved so far."""
+        return self._sent + self._received
+
+    def greet(self, hello: Message) -> Message:
+        """Exchange first messages, by which both ends learn the session; return the peer's."""
+        if self._connects:
+            self.send(hello)
+            return self.receive()
+        answer = self.receive()
+        self.send(hello)
+        return answer
+
+    def send(self, message: Message) -> None:
+        """Send a message after those before it, without waiting until it is gone."""
+        self._check_sending()
+        future = self._sender.submit(self._send, message)
+        future.add_done_callback(self._wake_receiver)
+        self._sending.append(future)
+
+    def receive(self) -> Message:
+        """Wait for the peer's next message.
+
+        Raises
+        ------
+        SessionError
+            If a packet does not come in time, the connection ends, or the message is too long.
+        AuthenticationError
+            If a packet is not what the peer sent next.
+        ProtocolError
+            If the message is malformed.
+        """
+        try:
+            return decode(self._receive())
+        except SessionError:
+            # Where sending failed, the connection was closed for that reason.
+            self._check_sending()
+            raise
+
+    def flush(self) -> None:
+        """Wait until everything is sent.
+
+        Raises
+        ------
+        SessionError
+            If it could not be sent.
+        """
+        for future in self._sending:
+            future.result()
+        self._sending.clear()
+
+    def close(self) -> None:
+        """End the connection, once the peer has had the chance to read what was sent."""
+        try:
+            self.flush()
+            self._outgoing.shutdown(socket.SHUT_WR)
+            deadline = time.monotonic() + min(self.timeout_s, _FAREWELL_S)
+            while self._read_some(memoryview(bytearray(1 << 16)), deadline):
+                pass
+        except (OSError, SessionError):
+            pass
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """End the connection at once."""
+        for end in (self._incoming, self._outgoing):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self._sender.shutdown(cancel_futures=True)
+        self._incoming.close()
+        self._outgoing.close()
+
+    def _check_sending(self) -> None:
+        for future in self._sending:
+            if future.done() and (error := future.exception()) is not None:
+                raise error
+        self._sending = [future for future in self._sending if not future.done()]
+
+    def _wake_receiver(self, future: Future[None]) -> None:
+        if not future.cancelled() and future.exception() is not None:
+            with contextlib.suppress(OSError):
+                self._incoming.shutdown(socket.SHUT_RDWR)
+
+    def _send(self, message: Message) -> None:
+        """Send a message in packets; runs in the thread that sends."""
+        pieces = list(_pieces(encode(message)))
+        for piece in pieces[:-1]:
+            self._send_packet(piece, more=True)
+        self._send_packet(pieces[-1], more=False)
+
+    def _send_packet(self, body: list[Buffer], *, more: bool) -> None:
+        place, key = self._pool.take()
+        length = sum(map(len, body))
+        counted = (self.session, self._sent_packets, place, length)
+        header = HEADER.pack(_MARK, VERSION, more, *counted)
+        tag = _tagger(key, self.party, header, body).finalize()
+        self._outgoing.settimeout(self.timeout_s)
+        try:
+            for part in (header, *body, tag):
+                self._outgoing.sendall(part)
+        except TimeoutError as error:
+            raise SessionError(f"the peer does not listen for {self.timeout_s:g} s") from error
+        except OSError as error:
+            raise SessionError(f"the connection is lost ({error.strerror})") from error
+        self._sent_packets += 1
+        size = len(header) + length
+        self._sent += Traffic(size + TAG_BYTES, 0, 1, forgery_bound(1 + size))
+
+    def _receive(self) -> bytearray:
+        """Return the bytes of a message, each packet checked before the next is read."""
+        message = bytearray()
+        more = True
+        while more:
+            more, body = self._receive_packet()
+            if len(message) + len(body) > self._most_message_bytes:
+                limit = self._most_message_bytes
+                raise SessionError(f"a message must be at most {limit} bytes long")
+            message += body
+        return message
+
+    def _receive_packet(self) -> tuple[bool, bytes]:
+        deadline = time.monotonic() + self.timeout_s
+        header = self._read(HEADER.size, deadline)
+        mark, version, more, session, number, place, length = HEADER.unpack(header)
+        if mark != _MARK or version != VERSION:
+            text = (
+                f"the peer must speak version {VERSION} of the protocol, got {mark + header[2:3]!r}"
+            )
+            raise SessionError(text)
+        if more > 1 or length > MOST_BODY_BYTES:
+            raise AuthenticationError("a packet with an impossible header")
+        if number != self._received_packets:
+            text = f"packet {number} where {self._received_packets} is due: lost, repeated or moved"
+            raise AuthenticationError(text)
+        self._check_session(session)
+        key = self._pool.peek(place)
+        body = self._read(length, deadline)
+        tag = self._read(TAG_BYTES, deadline)
+        try:
+            _tagger(key, _other(self.party), header, [body]).verify(tag)
+        except InvalidSignature:
+            text = "a packet whose tag is wrong: altered on the way, or the pools differ"
+            raise AuthenticationError(text) from None
+        self._pool.accept(place)
+        self._peer_nonce = session[_NONCE_BYTES:] if self._connects else session[:_NONCE_BYTES]
+        self._received_packets += 1
+        size = len(header) + length
+        self._received += Traffic(0, size + TAG_BYTES, 1, forgery_bound(1 + size))
+        return bool(more), body
+
+    def _check_session(self, session: bytes) -> None:
+        """Check that a packet is of this session: at first, as far as one can know."""
+        own, peer = session[:_NONCE_BYTES], session[_NONCE_BYTES:]
+        if not self._connects:
+            own, peer = peer, own
+        first = self._received_packets == 0
+        # To the party that listens the first packet comes before its own nonce is known.
+        expected = bytes(_NONCE_BYTES) if first and not self._connects else self._nonce
+        if own != expected or not (first or peer == self._peer_nonce):
+            raise AuthenticationError("a packet of another session")
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        """Return exactly so many bytes."""
+        buffer = bytearray(size)
+        view = memoryview(buffer)
+        while len(view):
+            count = self._read_some(view, deadline)
+            if count == 0:
+                raise SessionError("the peer has ended the connection")
+            view = view[count:]
+        return bytes(buffer)
+
+    def _read_some(self, view: memoryview, deadline: float) -> int:
+        try:
+            self._incoming.settimeout(max(1e-3, deadline - time.monotonic()))
+            return self._incoming.recv_into(view)
+        except TimeoutError as error:
+            raise SessionError(f"the peer is silent for {self.timeout_s:g} s") from error
+        except OSError as error:
+            raise SessionError(f"the connection is lost ({error.strerror})") from error
+
+
+def _tagger(key: bytes, sender: Party, header: bytes, body: list[Buffer]) -> Poly1305:
+    """Return the tag's computation over everything a packet says."""
+    tagger = Poly1305(key)
+    for part in (_SENDERS[sender], header, *body):
+        tagger.update(part)
+    return tagger
+
+
+def _other(party: Party) -> Party:
+    return "bob" if party == "alice" else "alice"
+
+
+def _pieces(buffers: list[Buffer]) -> Iterator[list[Buffer]]:
+    """Cut buffers into pieces of at most a packet's body, without copying; at least one."""
+    piece: list[Buffer] = []
+    room = MOST_BODY_BYTES
+    for buffer in buffers:
+        view = memoryview(buffer)
+        while len(view):
+            if room == 0:
+                yield piece
+                piece, room = [], MOST_BODY_BYTES
+            piece.append(view[:room])
+            taken = len(piece[-1])
+            view, room = view[taken:], room - taken
+    yield piece

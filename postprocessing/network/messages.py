@@ -1,0 +1,29 @@
+"""What the two ends of a session say beside the protocol: who they are, and that a key is held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from postprocessing.messages import Message
+from postprocessing.rounds import Party
+
+Purpose = Literal["distil", "confirm"]
+
+
+@dataclass(frozen=True, eq=False)
+class Hello(Message):
+    """Who speaks, and what for."""
+
+    stage: ClassVar[str] = "greeting"
+    party: Party
+    purpose: Purpose
+
+
+@dataclass(frozen=True, eq=False)
+class KeyHeld(Message):
+    """Whether the sender has the key of a session on its disk; it tells nothing of the key."""
+
+    stage: ClassVar[str] = "confirmation"
+    session: bytes
+    held: bool

@@ -1,0 +1,251 @@
+"""A party's session: its endpoint speaks over an authenticated channel, and the key is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from postprocessing.design import Design
+from postprocessing.endpoint import Endpoint, PartyResult
+from postprocessing.errors import ProtocolError, SessionError
+from postprocessing.network.channel import AuthenticatedChannel, Traffic
+from postprocessing.network.key_files import KeyFiles
+from postprocessing.network.messages import Hello, KeyHeld, Purpose
+from postprocessing.parties import Corrector, Reference
+from postprocessing.randomness import PartyRandomness
+from postprocessing.rounds import Party, PartyRecord
+
+# Beside a byte a round, which no message of the protocol exceeds.
+_MESSAGE_OVERHEAD_BYTES = 1 << 20
+
+StageCallback = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class SessionReport:
+    """What a session did, as one party knows it.
+
+    Parameters
+    ----------
+    party : {"alice", "bob"}
+        Who.
+    abort_reason : str or None
+        Why there is no key.
+    confirmed : bool
+        Whether the other party is known to hold the key too.
+    key_length : int
+        Length of the key in bits, 0 after an abort.
+    leaked_bits : int
+        Outcome-dependent bits on the transcript.
+    session : bytes
+        The session's identifier.
+    traffic : Traffic
+        Bytes and one-time keys of both directions.
+    """
+
+    party: Party
+    abort_reason: str | None
+    confirmed: bool
+    key_length: int
+    leaked_bits: int
+    session: bytes
+    traffic: Traffic
+
+    @property
+    def outcome(self) -> str:
+        """Either "key", "unconfirmed key" or "aborted"."""
+        if self.abort_reason is not None:
+            return "aborted"
+        return "key" if self.confirmed else "unconfirmed key"
+
+    @property
+    def net_key_bits(self) -> int:
+        """Length of the key less the authentication keys used up; negative if it costs more."""
+        return self.key_length - self.traffic.key_bits
+
+    def to_dict(self, design: Design) -> dict[str, object]:
+        """Return JSON values, with what the key is worth under a design; null where undefined."""
+        forgery = self.traffic.forgery_probability
+        proved = design.method != "asymptotic"
+        return {
+            "party": self.party,
+            "outcome": self.outcome,
+            "abort_reason": self.abort_reason,
+            "session": self.session.hex(),
+            "design_sha256": design.fingerprint(),
+            "security": design.label,
+            "key_length": self.key_length,
+            "authentication_key_bits": self.traffic.key_bits,
+            "net_key_bits": self.net_key_bits,
+            "leaked_bits": self.leaked_bits,
+            "sent_bytes": self.traffic.sent_bytes,
+            "received_bytes": self.traffic.received_bytes,
+            "authentication_failure_probability": forgery,
+            "soundness_with_authentication": (
+                design.epsilons.soundness + forgery if proved else None
+            ),
+        }
+
+
+def most_message_bytes(design: Design) -> int:
+    """Return the length that no message under a design exceeds."""
+    return design.heralded_rounds + _MESSAGE_OVERHEAD_BYTES
+
+
+def distil(
+    channel: AuthenticatedChannel,
+    files: KeyFiles,
+    record: PartyRecord,
+    design: Design,
+    *,
+    randomness: PartyRandomness | None = None,
+    threads: int | None = None,
+    on_stage: StageCallback | None = None,
+) -> SessionReport:
+    """Distil one party's record with the peer at the other end of a channel.
+
+    The channel is closed in any case. The corrector writes its key first, unconfirmed, and says so;
+    the reference then writes its own and says so; then the corrector takes off the mark.
+
+    Parameters
+    ----------
+    channel : AuthenticatedChannel
+        The channel; its party is the record's.
+    files : KeyFiles
+        Where the key goes.
+    record : PartyRecord
+        This party's half of at least ``design.heralded_rounds`` rounds; the first ones are used.
+    design : Design
+        The frozen design.
+    randomness : PartyRandomness, optional
+        Trusted randomness; the operating system's by default.
+    threads : int, optional
+        Threads to work on, as for `postprocessing.distill`.
+    on_stage : callable, optional
+        Called with the name of each stage as it begins.
+
+    Returns
+    -------
+    SessionReport
+        The key's length, or the reason of the abort.
+
+    Raises
+    ------
+    SessionError, AuthenticationError, ProtocolError
+        If the conversation fails: no key is written, unless only the last message is lost, which
+        the report tells.
+    InvalidArgumentError
+        If the record does not suit the design.
+    InputFileError
+        If the key cannot be written.
+    """
+    try:
+        kind = Reference if channel.party == design.settings.reference else Corrector
+        first = record.first(design.heralded_rounds)
+        endpoint = kind(first, design, randomness or PartyRandomness(), threads)
+        _greet(channel, "distil")
+        result = _converse(endpoint, channel, on_stage or (lambda stage: None))
+        confirmed = result.key is not None and _keep(result.key, channel, files, design)
+    except BaseException:
+        channel.abandon()
+        raise
+    channel.close()
+    return SessionReport(
+        party=channel.party,
+        abort_reason=result.abort_reason,
+        confirmed=confirmed,
+        key_length=8 * len(result.key) if result.key is not None else 0,
+        leaked_bits=endpoint.leaked_bits,
+        session=channel.session,
+        traffic=channel.traffic,
+    )
+
+
+def confirm(channel: AuthenticatedChannel, files: KeyFiles) -> bool:
+    """Settle with the peer whether both hold the key of an earlier session.
+
+    The channel is closed in any case. An unconfirmed key is confirmed if the peer holds it; else it
+    stays what it is.
+
+    Returns
+    -------
+    bool
+        Whether both hold the key.
+
+    Raises
+    ------
+    SessionError, AuthenticationError, ProtocolError
+        If the conversation fails; then nothing has changed.
+    InputFileError
+        If the folder's account of its session cannot be read.
+    """
+    try:
+        own = KeyHeld(files.session(), files.is_confirmed or files.is_unconfirmed)
+        _greet(channel, "confirm")
+        channel.send(own)
+        peer = _expect_key_held(channel)
+        both = own.held and peer.held and own.session == peer.session
+        if both:
+            files.confirm()
+    except BaseException:
+        channel.abandon()
+        raise
+    channel.close()
+    return both
+
+
+def _greet(channel: AuthenticatedChannel, purpose: Purpose) -> None:
+    """Check that the peer is the other party and has come for the same."""
+    hello = channel.greet(Hello(channel.party, purpose))
+    if not isinstance(hello, Hello) or hello.party == channel.party:
+        raise SessionError(f"the peer must be the other party than {channel.party}")
+    if hello.purpose != purpose:
+        raise SessionError(f"the peer must have come to {purpose}, not to {hello.purpose}")
+
+
+def _converse(
+    endpoint: Endpoint, channel: AuthenticatedChannel, on_stage: StageCallback
+) -> PartyResult:
+    """Pass messages until this party has its result and everything is sent."""
+    for message in endpoint.start():
+        channel.send(message)
+    while endpoint.result is None:
+        message = channel.receive()
+        on_stage(message.stage)
+        for answer in endpoint.receive(message):
+            channel.send(answer)
+    channel.flush()
+    return endpoint.result
+
+
+def _keep(key: bytes, channel: AuthenticatedChannel, files: KeyFiles, design: Design) -> bool:
+    """Write the key, and return whether the other party is known to hold it too."""
+    session = channel.session
+    if channel.party == design.settings.reference:
+        if not _holds(channel, session):
+            raise SessionError("the peer must hold its key before this one is written")
+        files.write(key, session, confirmed=True)
+        channel.send(KeyHeld(session, held=True))
+        return True
+    files.write(key, session, confirmed=False)
+    channel.send(KeyHeld(session, held=True))
+    try:
+        confirmed = _holds(channel, session)
+    except (SessionError, ProtocolError):
+        return False
+    if confirmed:
+        files.confirm()
+    return confirmed
+
+
+def _holds(channel: AuthenticatedChannel, session: bytes) -> bool:
+    """Wait for the peer to say that it holds the key of this session."""
+    answer = _expect_key_held(channel)
+    return answer.held and answer.session == session
+
+
+def _expect_key_held(channel: AuthenticatedChannel) -> KeyHeld:
+    message = channel.receive()
+    if not isinstance(message, KeyHeld):
+        raise SessionError(f"the peer must say what key it holds, got {type(message).__name__}")
+    return message

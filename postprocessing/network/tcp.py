@@ -1,0 +1,71 @@
+"""Connections over TCP: one party listens for one peer, the other connects."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from postprocessing.errors import InvalidArgumentError, SessionError
+
+_RETRY_S = 0.2
+
+
+def parse_address(argument: str, text: str) -> tuple[str, int]:
+    """Return host and port of ``HOST:PORT``.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the text is something else.
+    """
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 2**16:
+        raise InvalidArgumentError(argument, text, "HOST:PORT with a port in [1, 65535]")
+    return host.strip("[]"), int(port)
+
+
+def listen(address: tuple[str, int], wait_s: float) -> socket.socket:
+    """Wait for one peer to connect.
+
+    Raises
+    ------
+    SessionError
+        If one cannot listen there, or nobody comes in time.
+    """
+    host, port = address
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, port), family=family, backlog=1) as server:
+            server.settimeout(wait_s)
+            connection, _ = server.accept()
+    except TimeoutError as error:
+        raise SessionError(f"nobody connected within {wait_s:g} s") from error
+    except OSError as error:
+        raise SessionError(f"cannot listen on {host}:{port} ({error.strerror})") from error
+    return _prepared(connection)
+
+
+def connect(address: tuple[str, int], wait_s: float) -> socket.socket:
+    """Connect to a peer, which may begin to listen a little later.
+
+    Raises
+    ------
+    SessionError
+        If nobody listens there in time.
+    """
+    host, port = address
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            left = max(_RETRY_S, deadline - time.monotonic())
+            return _prepared(socket.create_connection((host, port), timeout=left))
+        except OSError as error:
+            if time.monotonic() + _RETRY_S > deadline:
+                text = f"nobody listens on {host}:{port} ({error.strerror or error})"
+                raise SessionError(text) from error
+        time.sleep(_RETRY_S)
+
+
+def _prepared(connection: socket.socket) -> socket.socket:
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
