@@ -13,13 +13,12 @@ import typer
 from rich.console import Console
 
 from emulator.axes import parse_axis
-from emulator.commands.flags import (
-    EXIT_ABORTED,
-    EXIT_FAILURE,
-    scenario_flags,
-)
+from emulator.cli_lab import design_command, distill_command, emulate_command
+from emulator.cli_party import party_command, pool_command
 from emulator.commands.results import plot_command, report_command, results_command
 from emulator.commands.sweep import sweep_command
+from emulator.commands.flags import EXIT_ABORTED, EXIT_FAILURE, scenario_flags
+from emulator.progress import StageProgress
 from emulator.scenario import Scenario
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.keys import check_output_folder, write_output
@@ -63,7 +62,7 @@ def run_command(
     security = Security(scenario.soundness, scenario.completeness, scenario.security)
     if out is not None:
         check_output_folder(out)
-    with _Progress() as progress:
+    with StageProgress() as progress:
         report = run(
             model,
             **stopping_rule,
@@ -135,6 +134,11 @@ def predict_command(
         print_prediction(predict(scenario.build_model()), Console())
 
 
+app.command("emulate")(emulate_command)
+app.command("design")(design_command)
+app.command("distill")(distill_command)
+app.command("pool")(pool_command)
+app.command("party")(party_command)
 app.command("sweep")(sweep_command)
 app.command("results")(results_command)
 app.command("plot")(plot_command)
@@ -147,28 +151,3 @@ def _files(report: RunReport, text: str) -> dict[str, bytes]:
     if report.alice_key is not None and report.bob_key is not None:
         files = {"alice.key": report.alice_key, "bob.key": report.bob_key, **files}
     return files
-
-
-class _Progress:
-    """A progress line on standard error, shown on terminals only."""
-
-    def __init__(self) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-        console = Console(stderr=True)
-        hidden = not console.is_terminal
-        self._progress = Progress(*columns, console=console, transient=True, disable=hidden)
-        self._task = self._progress.add_task("design", total=None)
-
-    def __enter__(self) -> _Progress:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._progress.stop()
-
-    def show(self, stage: str, fraction: float | None) -> None:
-        """Show a stage and how much of it is done."""
-        total = None if fraction is None else 1.0
-        self._progress.update(self._task, description=stage, total=total, completed=fraction or 0.0)

@@ -18,6 +18,7 @@ from postprocessing.parties import NO_KEY_LENGTH
 from postprocessing.pipeline import TOO_FEW_ROUNDS, DistillationReport, distill
 from postprocessing.quantiles import lower_quantile
 from postprocessing.randomness import PartyRandomness
+from postprocessing.rounds import Party
 
 ProgressCallback = Callable[[str, float | None], None]
 
@@ -74,12 +75,8 @@ def run(
         joint = model.joint_distribution()
     except NoPositiveKeyRateError as error:
         return _stopped(prediction, seed, None, str(error), started)
-    check_stopping_rule(heralded_rounds, pulses, joint.herald_probability)
-    rounds = heralded_rounds
-    if pulses is not None:
-        too_few_share = security.completeness * RARE_SHARE
-        rounds = lower_quantile(pulses, joint.herald_probability, too_few_share)
-    if not rounds:
+    rounds = designed_rounds(joint.herald_probability, heralded_rounds, pulses, security)
+    if rounds == 0:
         return _stopped(prediction, seed, None, TOO_FEW_ROUNDS, started)
     design = security.design(joint, rounds)
     timings = {"design": time.perf_counter() - started}
@@ -98,6 +95,40 @@ def run(
     timings |= distillation.timings_s | {"total": time.perf_counter() - started}
     counts = (emulated.pulses, len(emulated))
     return RunReport(prediction, seed, design, distillation, *counts, timings)
+
+
+def designed_rounds(
+    herald_probability: float,
+    heralded_rounds: int | None,
+    pulses: int | None,
+    security: Security,
+) -> int:
+    """Return the number of heralded rounds that a design counts on under a stopping rule.
+
+    Parameters
+    ----------
+    herald_probability : float
+        Probability that a pulse is heralded, in (0, 1].
+    heralded_rounds, pulses : int or None
+        The stopping rule, as in `run`.
+    security : Security
+        What is asked of the keys.
+
+    Returns
+    -------
+    int
+        Possibly 0, where a number of pulses is too small.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the stopping rule is impossible, see `emulator.emulation.check_stopping_rule`.
+    """
+    check_stopping_rule(heralded_rounds, pulses, herald_probability)
+    if heralded_rounds is not None:
+        return heralded_rounds
+    assert pulses is not None
+    return lower_quantile(pulses, herald_probability, security.completeness * RARE_SHARE)
 
 
 def distill_emulated(
@@ -132,17 +163,20 @@ def distill_emulated(
         emulated.alice,
         emulated.bob,
         design,
-        alice_randomness=PartyRandomness(
-            choices=byte_source(seed, Stream.ALICE_CHOICES),
-            hash_seeds=byte_source(seed, Stream.ALICE_HASH_SEEDS),
-        ),
-        bob_randomness=PartyRandomness(
-            choices=byte_source(seed, Stream.BOB_CHOICES),
-            hash_seeds=byte_source(seed, Stream.BOB_HASH_SEEDS),
-        ),
+        alice_randomness=emulated_randomness("alice", seed),
+        bob_randomness=emulated_randomness("bob", seed),
         on_stage=lambda stage: progress(stage, None),
         threads=threads,
     )
+
+
+def emulated_randomness(party: Party, seed: int) -> PartyRandomness:
+    """Return a party's randomness out of the run's seed: for emulation, never for keys in use."""
+    choices, hash_seeds = {
+        "alice": (Stream.ALICE_CHOICES, Stream.ALICE_HASH_SEEDS),
+        "bob": (Stream.BOB_CHOICES, Stream.BOB_HASH_SEEDS),
+    }[party]
+    return PartyRandomness(byte_source(seed, choices), byte_source(seed, hash_seeds))
 
 
 def _stopped(

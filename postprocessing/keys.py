@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from postprocessing.errors import InputFileError
@@ -70,6 +71,37 @@ def write_output(folder: Path, files: Mapping[str, bytes]) -> None:
     except BaseException:
         _remove(linked)
         raise
+
+
+@contextmanager
+def new_private_file(path: Path) -> Iterator[Path]:
+    """Let a file be written elsewhere, readable by its owner only, and put it in place if it is.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file is to be; nothing may be there.
+
+    Yields
+    ------
+    Path
+        An empty file to write to.
+
+    Raises
+    ------
+    InputFileError
+        If something is there, or the folder cannot be written to.
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".unfinished-") as unfinished:
+            # The name tells some libraries what to write.
+            draft = Path(unfinished) / path.name
+            _write_private(draft, b"")
+            yield draft
+            path.hardlink_to(draft)
+    except OSError as error:
+        message = f"out must be a new file, got {str(path)!r} ({error.strerror})"
+        raise InputFileError(message) from error
 
 
 def _try_links(folder: Path) -> None:

@@ -1,0 +1,239 @@
+"""`diqkd party` and `pool`: one of the two computers, and the keys it authenticates with."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from emulator.cli_lab import AsJson, LayoutFile, Threads, chosen_layout
+from emulator.commands.flags import EXIT_ABORTED, EXIT_FAILURE, run_or_explain
+from postprocessing.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from postprocessing.design import Design
+    from postprocessing.network.authentication import KeyPool
+    from postprocessing.network.key_files import KeyFiles
+    from postprocessing.network.session import SessionReport
+    from postprocessing.rounds import Party
+
+# Room for what two parties say to confirm an earlier key.
+_CONFIRMATION_BYTES = 1 << 16
+
+
+def pool_command(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="the pool, for one of the parties")],
+    keys: Annotated[
+        int, typer.Option(help="one-time keys a direction; a session of 1e7 rounds needs about 10")
+    ] = 10_000,
+    from_key: Annotated[
+        Path | None,
+        typer.Option("--from-key", help="fill it with a key that both hold, which is then spent"),
+    ] = None,
+) -> None:
+    """Make a pool of authentication keys; take a copy to the other party before its first use."""
+
+    def make() -> None:
+        from postprocessing.network.authentication import create_pool
+        from postprocessing.network.key_files import read_key
+
+        content = read_key(from_key) if from_key is not None else None
+        count = create_pool(out, keys, content=content)
+        typer.echo(f"{out}: {count:,} one-time keys a direction")
+
+    run_or_explain(make)
+
+
+def party_command(
+    name: Annotated[Literal["alice", "bob"], typer.Argument(help="which party this is")],
+    auth_key: Annotated[Path, typer.Option("--auth-key", help="this party's pool of diqkd pool")],
+    out: Annotated[Path, typer.Option("--out", help="folder for the key and the report")],
+    listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="wait for the other party here")
+    ] = None,
+    connect: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="go to the other party there")
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="this party's rounds: .parquet, .csv, .npz, .h5")
+    ] = None,
+    design: Annotated[Path | None, typer.Option(help="of diqkd design, made beforehand")] = None,
+    layout: LayoutFile = None,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="confirm a key left unconfirmed in --out; no rounds")
+    ] = False,
+    timeout_s: Annotated[
+        float, typer.Option(min=0.01, max=86400, help="seconds that the peer may be silent")
+    ] = 60.0,
+    wait_s: Annotated[
+        float, typer.Option(min=0.01, max=86400, help="seconds to wait for the peer to come")
+    ] = 600.0,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="of coins and hash seeds, for emulation: the key is worthless"),
+    ] = None,
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """Be one party: distil its rounds with the other over TCP, every packet authenticated."""
+
+    def act() -> None:
+        from postprocessing.network.authentication import KeyPool
+        from postprocessing.network.key_files import KeyFiles
+
+        line = _Line(listen, connect, timeout_s, wait_s)
+        files = KeyFiles(out, name)
+        if confirm:
+            _refuse_together("--confirm", {"--record": record, "--design": design})
+            with KeyPool(auth_key, name) as pool:
+                _confirm(line, pool, name, files)
+            return
+        if record is None or design is None:
+            given = {"--record": record, "--design": design}
+            raise InvalidArgumentError("options", given, "both given, or else --confirm")
+        files.check_free()
+        task = _Task(record, design, layout, seed, threads)
+        with KeyPool(auth_key, name) as pool:
+            _distil(line, pool, name, files, task, as_json=as_json)
+
+    run_or_explain(act)
+
+
+class _Line:
+    """How to reach the other party."""
+
+    def __init__(
+        self, listen: str | None, connect: str | None, timeout_s: float, wait_s: float
+    ) -> None:
+        from postprocessing.network.tcp import parse_address
+
+        if (listen is None) == (connect is None):
+            given = {"--listen": listen, "--connect": connect}
+            raise InvalidArgumentError("options", given, "one of listen and connect")
+        self.connects = connect is not None
+        text = connect if connect is not None else listen
+        self._address = parse_address("--connect" if self.connects else "--listen", text or "")
+        self.timeout_s, self._wait_s = timeout_s, wait_s
+
+    def open(self) -> socket.socket:
+        """Return the connection, once the other party is there."""
+        from postprocessing.network.tcp import connect, listen
+
+        return (connect if self.connects else listen)(self._address, self._wait_s)
+
+
+class _Task:
+    """What to distil."""
+
+    def __init__(
+        self,
+        record: Path,
+        design: Path,
+        layout: Path | None,
+        seed: int | None,
+        threads: int | None,
+    ) -> None:
+        self.record, self.design, self.layout = record, design, layout
+        self.seed, self.threads = seed, threads
+
+
+def _refuse_together(option: str, others: dict[str, Path | None]) -> None:
+    for name, value in others.items():
+        if value is not None:
+            raise InvalidArgumentError(name, str(value), f"left out with {option}")
+
+
+def _confirm(line: _Line, pool: KeyPool, name: Party, files: KeyFiles) -> None:
+    """Settle an earlier key with the other party."""
+    from postprocessing.network.channel import AuthenticatedChannel
+    from postprocessing.network.session import confirm
+
+    channel = AuthenticatedChannel(
+        line.open(),
+        pool,
+        name,
+        connects=line.connects,
+        timeout_s=line.timeout_s,
+        most_message_bytes=_CONFIRMATION_BYTES,
+    )
+    if confirm(channel, files):
+        typer.echo(f"{files.path}: confirmed, both parties hold it")
+    else:
+        typer.echo("error: the two parties do not hold the same key there", err=True)
+        raise typer.Exit(EXIT_FAILURE)
+
+
+def _distil(
+    line: _Line, pool: KeyPool, name: Party, files: KeyFiles, task: _Task, *, as_json: bool
+) -> None:
+    """Distil the party's rounds and say what came of it."""
+    from emulator.runner import emulated_randomness
+    from postprocessing.files.designs import read_design
+    from postprocessing.files.layout import Layout
+    from postprocessing.files.records import read_party_record
+    from postprocessing.network.channel import AuthenticatedChannel
+    from postprocessing.network.session import distil, most_message_bytes
+
+    design = read_design(task.design)
+    layout = Layout.read(task.layout) if task.layout is not None else None
+    record = read_party_record(task.record, chosen_layout(design, layout), name)
+    _check_rounds(len(record), design)
+    randomness = None if task.seed is None else emulated_randomness(name, task.seed)
+    connection = line.open()
+    started = time.perf_counter()
+    channel = AuthenticatedChannel(
+        connection,
+        pool,
+        name,
+        connects=line.connects,
+        timeout_s=line.timeout_s,
+        most_message_bytes=most_message_bytes(design),
+    )
+    report = distil(channel, files, record, design, randomness=randomness, threads=task.threads)
+    values = report.to_dict(design) | {"seconds": time.perf_counter() - started}
+    files.write_report(values)
+    if as_json:
+        typer.echo(json.dumps(values, indent=2, allow_nan=False))
+    else:
+        _print(report, design, files)
+    if report.abort_reason is not None:
+        raise typer.Exit(EXIT_ABORTED)
+    if not report.confirmed:
+        text = (
+            "the key is unconfirmed: the last message was lost; run party --confirm on both sides"
+        )
+        typer.echo(f"error: {text}", err=True)
+        raise typer.Exit(EXIT_FAILURE)
+
+
+def _check_rounds(rounds: int, design: Design) -> None:
+    """Refuse to begin what can give no key."""
+    from postprocessing.parties import NO_KEY_LENGTH
+    from postprocessing.pipeline import TOO_FEW_ROUNDS
+
+    reason = None
+    if design.key_length == 0:
+        reason = NO_KEY_LENGTH
+    elif rounds < design.heralded_rounds:
+        reason = TOO_FEW_ROUNDS
+    if reason is not None:
+        typer.echo(f"aborted: {reason}")
+        raise typer.Exit(EXIT_ABORTED)
+
+
+def _print(report: SessionReport, design: Design, files: KeyFiles) -> None:
+    if report.abort_reason is not None:
+        typer.echo(f"aborted: {report.abort_reason}")
+    else:
+        typer.echo(f"{report.outcome}: {report.key_length:,} bits, {design.label}")
+        if report.confirmed:
+            typer.echo(str(files.path))
+    traffic = report.traffic
+    typer.echo(f"bytes sent: {traffic.sent_bytes:,}, received: {traffic.received_bytes:,}")
+    typer.echo(f"authentication: {traffic.keys} one-time keys, {traffic.key_bits:,} bits")
+    typer.echo(f"forged unnoticed with probability at most {traffic.forgery_probability:.3g}")
+    typer.echo(f"net key: {report.net_key_bits:,} bits")

@@ -1,0 +1,1 @@
+"""Files of the laboratory and designs: what comes in and goes out, whoever recorded the rounds."""

@@ -1,0 +1,47 @@
+"""Design files: JSON, checked as strictly as a design made in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from postprocessing.design import Design
+from postprocessing.errors import InputFileError
+from postprocessing.keys import write_output
+
+_ADAPTER = TypeAdapter(Design)
+
+
+def write_design(path: Path, design: Design) -> None:
+    """Write a design to a new file.
+
+    Raises
+    ------
+    InputFileError
+        If something is there, or the file cannot be written.
+    """
+    if not path.parent.is_dir():
+        raise InputFileError(f"out must be in an existing folder, got {str(path)!r}")
+    write_output(path.parent, {path.name: _ADAPTER.dump_json(design, indent=2) + b"\n"})
+
+
+def read_design(path: Path) -> Design:
+    """Read a design; whoever wrote it, its key length must follow from the rest.
+
+    Raises
+    ------
+    InputFileError
+        If the file cannot be read, or holds no sound design.
+    """
+    try:
+        return _ADAPTER.validate_json(path.read_bytes(), strict=True)
+    except OSError as error:
+        message = f"design must be a readable file, got {str(path)!r} ({error.strerror})"
+        raise InputFileError(message) from error
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(map(str, problem["loc"]))
+        text = f"{place}: {problem['msg']}" if place else problem["msg"]
+        message = f"design must be one that diqkd design writes, {str(path)!r} is not: {text}"
+        raise InputFileError(message) from error

@@ -1,0 +1,287 @@
+"""The layout of a laboratory's files: which columns there are, and what their values mean.
+
+A layout is a TOML file, see ``docs/lab-data.md``::
+
+    [alice]
+    setting_column = "x"
+    settings = { A0 = 0, A1 = 1, A2 = 2 }
+    outcome_column = "a"
+    plus = [1]
+    minus = [-1]
+    no_click = "minus"
+    [bob]
+    ...
+    [heralds]
+    column = "herald"
+    values = { D1 = 1, D2 = 2 }
+    unheralded = [0]
+    [bell]
+    key = ["A0", "B1"]
+    chsh = [["A1", "B1", 1], ["A1", "B2", -1], ["A2", "B1", 1], ["A2", "B2", 1]]
+    flip = [["D2", "B1"]]
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
+
+from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.rounds import BellSettings, Party
+
+Value = StrictBool | StrictInt | StrictFloat | StrictStr
+Key = float | str | None
+
+# Codes that no record has: rows that are no rounds, and values that mean nothing.
+UNHERALDED, UNKNOWN = 254, 255
+
+
+def canonical(value: object) -> Key:
+    """Return what a value of a file means: a number, a word, or None for nothing.
+
+    Numbers are equal however they are written: 1, 1.0, "+1", true.
+    """
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", errors="replace")
+    if isinstance(value, str):
+        word = value.strip()
+        try:
+            value = float(word)
+        except ValueError:
+            return word or None
+    if isinstance(value, bool | int | float):
+        number = float(value)
+        return None if number != number else number
+    if value is None:
+        return None
+    raise InvalidArgumentError("column", type(value).__name__, "of numbers or words")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class PartyLayout(_Part):
+    """Where a party's settings and outcomes are, and how they are written.
+
+    Parameters
+    ----------
+    setting_column, outcome_column : str
+        Names of the columns.
+    settings : dict
+        The value in the file for each setting's name, in the order of the settings.
+    plus, minus : list
+        The values of outcome +1 and of outcome −1. A code for "no click" stands in one of them.
+    no_click : {"plus", "minus", "never"}
+        The outcome that an empty cell of a heralded round counts as; "never" refuses them. Such
+        rounds are never dropped: that would let devices choose the rounds they are judged by.
+    """
+
+    setting_column: str
+    outcome_column: str
+    settings: dict[str, Value]
+    plus: tuple[Value, ...]
+    minus: tuple[Value, ...]
+    no_click: Literal["plus", "minus", "never"]
+
+    def setting_codes(self) -> dict[Key, int]:
+        """Return the index of each setting by its value."""
+        return _codes("settings", [(value, i) for i, value in enumerate(self.settings.values())])
+
+    def outcome_codes(self) -> dict[Key, int]:
+        """Return the outcome bit by value, 0 for +1 and 1 for −1, empty cells included."""
+        pairs = [(value, 0) for value in self.plus] + [(value, 1) for value in self.minus]
+        codes = _codes("plus and minus", pairs)
+        if self.no_click != "never":
+            codes[None] = int(self.no_click == "minus")
+        return codes
+
+
+class HeraldLayout(_Part):
+    """Where the announcements are, and which of them herald.
+
+    Parameters
+    ----------
+    column : str, optional
+        Name of the column; without one, every row is a heralded round of the only herald.
+    values : dict
+        The value in the file for each herald's name.
+    unheralded : list
+        The values of rows that are no rounds; these are skipped before anything else is read.
+    """
+
+    column: str | None = None
+    values: dict[str, Value]
+    unheralded: tuple[Value, ...] = ()
+
+    def codes(self) -> dict[Key, int]:
+        """Return the index of each herald by its value."""
+        pairs = [(value, i) for i, value in enumerate(self.values.values())]
+        return _codes("heralds", pairs + [(value, UNHERALDED) for value in self.unheralded])
+
+
+class BellLayout(_Part):
+    """Which pairs of settings make the key and the CHSH game, by name.
+
+    Parameters
+    ----------
+    key : (str, str)
+        Alice's and Bob's setting of key rounds.
+    chsh : list of (str, str, int)
+        Alice's and Bob's setting, and the sign of their correlator in S.
+    flip : list of (str, str)
+        Herald and setting for which Bob inverts his outcome.
+    """
+
+    key: tuple[str, str]
+    chsh: tuple[tuple[str, str, int], ...]
+    flip: tuple[tuple[str, str], ...] = ()
+
+
+class Layout(_Part):
+    """The layout of files of rounds."""
+
+    alice: PartyLayout
+    bob: PartyLayout
+    heralds: HeraldLayout
+    bell: BellLayout
+
+    @classmethod
+    def of(cls, settings: BellSettings) -> Self:
+        """Return the layout of the files that `diqkd emulate` writes: indices, and ±1."""
+
+        def party(name: Party) -> PartyLayout:
+            return PartyLayout(
+                setting_column=f"{name}_setting",
+                outcome_column=f"{name}_outcome",
+                settings={label: i for i, label in enumerate(settings.labels(name))},
+                plus=(1,),
+                minus=(-1,),
+                no_click="never",
+            )
+
+        alice, bob = settings.alice_labels, settings.bob_labels
+        flips = [
+            (herald, bob[y])
+            for herald, row in zip(settings.heralds, settings.flip, strict=True)
+            for y, flips in enumerate(row)
+            if flips
+        ]
+        key = (alice[settings.key_pair[0]], bob[settings.key_pair[1]])
+        chsh = tuple((alice[x], bob[y], sign) for x, y, sign in settings.chsh_signs)
+        heralds = {herald: i for i, herald in enumerate(settings.heralds)}
+        return cls(
+            alice=party("alice"),
+            bob=party("bob"),
+            heralds=HeraldLayout(column="herald", values=heralds),
+            bell=BellLayout(key=key, chsh=chsh, flip=tuple(flips)),
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a layout from a TOML file.
+
+        Raises
+        ------
+        InputFileError
+            If the file cannot be read, is not TOML or describes no layout.
+        """
+        try:
+            layout = cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+            layout.check()
+        except OSError as error:
+            message = f"layout must be a readable file, got {str(path)!r} ({error.strerror})"
+            raise InputFileError(message) from error
+        except ValidationError as error:
+            problem = error.errors()[0]
+            place = ".".join(map(str, problem["loc"]))
+            text = f"layout {str(path)!r}: {place}: {problem['msg']}"
+            raise InputFileError(text) from error
+        except (ValueError, RecursionError) as error:
+            raise InputFileError(f"layout {str(path)!r}: {error}") from error
+        return layout
+
+    def check(self) -> None:
+        """Check that every name is known and no value has two meanings.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If not.
+        """
+        if self.heralds.column is None and len(self.heralds.values) != 1:
+            allowed = "given, or a single herald"
+            raise InvalidArgumentError("heralds.column", None, allowed)
+        self.heralds.codes()
+        for party in (self.alice, self.bob):
+            party.setting_codes()
+            party.outcome_codes()
+        self.bell_settings()
+
+    def party(self, name: Party) -> PartyLayout:
+        """Return the part that describes a party."""
+        return self.alice if name == "alice" else self.bob
+
+    def bell_settings(self) -> BellSettings:
+        """Return settings, heralds, CHSH game and flips.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a name is unknown or the settings make no CHSH game with a key setting.
+        """
+        alice, bob = tuple(self.alice.settings), tuple(self.bob.settings)
+        heralds = tuple(self.heralds.values)
+        flipped = {
+            (_index("flip", heralds, herald), _index("flip", bob, label))
+            for herald, label in self.bell.flip
+        }
+        pair = self.bell.key
+        return BellSettings(
+            alice_labels=alice,
+            bob_labels=bob,
+            heralds=heralds,
+            key_pair=(_index("key", alice, pair[0]), _index("key", bob, pair[1])),
+            chsh_signs=tuple(
+                (_index("chsh", alice, x), _index("chsh", bob, y), sign)
+                for x, y, sign in self.bell.chsh
+            ),
+            flip=tuple(
+                tuple((herald, y) in flipped for y in range(len(bob)))
+                for herald in range(len(heralds))
+            ),
+        )
+
+
+def _index(argument: str, names: Sequence[str], name: str) -> int:
+    if name not in names:
+        raise InvalidArgumentError(argument, name, f"one of {', '.join(names)}")
+    return names.index(name)
+
+
+def _codes(argument: str, pairs: Sequence[tuple[Value, int]]) -> dict[Key, int]:
+    """Return codes by value, each value once."""
+    codes: dict[Key, int] = {}
+    for value, code in pairs:
+        key = canonical(value)
+        if key is None or key in codes:
+            raise InvalidArgumentError(argument, value, "different values, none of them empty")
+        codes[key] = code
+    return codes
+
+
+def describe(codes: Mapping[Key, int]) -> str:
+    """Return the values that a column may have, for messages."""
+    return ", ".join("an empty cell" if key is None else f"{key!r}" for key in codes)

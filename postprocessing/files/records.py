@@ -1,0 +1,176 @@
+"""Files of rounds and the parties' records: read under a layout, written for others to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute
+
+from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.files.formats import ROWS, Column, read_batches, write_columns
+from postprocessing.files.layout import UNHERALDED, UNKNOWN, Key, Layout, canonical, describe
+from postprocessing.rounds import BellSettings, Bits, Party, PartyRecord, record_codes
+
+# A column of settings, outcomes or heralds has few different values.
+_MOST_VALUES = 1000
+_PARTIES: tuple[Party, Party] = ("alice", "bob")
+
+
+def read_records(paths: Sequence[Path | str], layout: Layout) -> tuple[PartyRecord, PartyRecord]:
+    """Read both parties' records, from one joint file or from one file a party.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The joint file, or Alice's and Bob's; Parquet, CSV, NPZ or HDF5 by the ends of their names.
+    layout : Layout
+        What their columns mean.
+
+    Returns
+    -------
+    alice, bob : PartyRecord
+        A byte a heralded round each, however large the files are.
+
+    Raises
+    ------
+    InputFileError
+        If a file cannot be read, or holds a value that the layout does not know.
+    InvalidArgumentError
+        If there are not one or two files.
+    """
+    files = [Path(path) for path in paths]
+    if len(files) == 1:
+        alice, bob = _read(files[0], layout, _PARTIES)
+        return alice, bob
+    if len(files) == 2:
+        halves = zip(files, _PARTIES, strict=True)
+        alice, bob = (read_party_record(file, layout, party) for file, party in halves)
+        return alice, bob
+    allowed = "one joint file, or Alice's and Bob's"
+    raise InvalidArgumentError("files", [str(file) for file in files], allowed)
+
+
+def read_party_record(path: Path | str, layout: Layout, party: Party) -> PartyRecord:
+    """Read one party's record; the file may hold the other's columns, which are not looked at.
+
+    Parameters and errors are those of `read_records`.
+    """
+    (record,) = _read(Path(path), layout, [party])
+    return record
+
+
+def write_records(path: Path, settings: BellSettings, records: Mapping[Party, PartyRecord]) -> None:
+    """Write the records of one or both parties to a new file, in the layout `Layout.of`.
+
+    Parameters
+    ----------
+    path : Path
+        The file, in the format that its name ends in.
+    settings : BellSettings
+        Settings of the scheme.
+    records : mapping of Party to PartyRecord
+        One record or two, of the same rounds.
+
+    Raises
+    ------
+    InputFileError
+        If something is there, or the file cannot be written.
+    """
+    layout = Layout.of(settings)
+    sources: dict[str, tuple[PartyRecord, str]] = {}
+    for party, record in records.items():
+        part = layout.party(party)
+        sources[part.setting_column] = (record, "settings")
+        sources[part.outcome_column] = (record, "outcomes")
+        sources["herald"] = (record, "heralds")
+    names = sorted(sources, key=lambda name: (name != "herald", name.partition("_")[0]))
+    rounds = len(next(iter(records.values())))
+
+    def blocks(wanted: Sequence[str]) -> Iterator[Mapping[str, Column]]:
+        for start in range(0, rounds, ROWS):
+            yield {
+                name: _column(PartyRecord(record.codes[start : start + ROWS]), part)
+                for name, (record, part) in sources.items()
+                if name in wanted
+            }
+
+    write_columns(path, names, rounds, blocks)
+
+
+def _column(record: PartyRecord, name: str) -> Column:
+    """Return a column as the file has it."""
+    values: Column = getattr(record, name).astype(np.int8)
+    return np.int8(1) - np.int8(2) * values if name == "outcomes" else values
+
+
+def _read(path: Path, layout: Layout, parties: Sequence[Party]) -> list[PartyRecord]:
+    """Read the heralded rows of a file."""
+    herald_column = layout.heralds.column
+    columns = [] if herald_column is None else [herald_column]
+    for party in parties:
+        columns += [layout.party(party).setting_column, layout.party(party).outcome_column]
+    if len(set(columns)) < len(columns):
+        raise InvalidArgumentError("layout", columns, "a column for each setting and outcome")
+    records = {party: bytearray() for party in parties}
+    reader = _BatchReader(path, layout)
+    for batch in read_batches(path, columns):
+        for party, codes in reader.read(batch, parties).items():
+            records[party] += codes.data
+    return [PartyRecord(np.frombuffer(records[party], np.uint8)) for party in parties]
+
+
+class _BatchReader:
+    """Turns blocks of columns into codes of rounds, and says where a value is wrong."""
+
+    def __init__(self, path: Path, layout: Layout) -> None:
+        self._path, self._layout, self._row = path, layout, 0
+        self._heralds = layout.heralds.codes()
+
+    def read(self, batch: Mapping[str, pa.Array], parties: Sequence[Party]) -> dict[Party, Bits]:
+        """Return each party's codes of the heralded rows."""
+        size = len(next(iter(batch.values())))
+        column = self._layout.heralds.column
+        everything = np.ones(size, bool)
+        heralds = np.zeros(size, np.uint8)
+        if column is not None:
+            heralds = self._codes(batch[column], column, self._heralds, everything)
+        kept = heralds != UNHERALDED
+        found: dict[Party, Bits] = {}
+        for party in parties:
+            part = self._layout.party(party)
+            name = part.setting_column
+            settings = self._codes(batch[name], name, part.setting_codes(), kept)
+            name = part.outcome_column
+            outcomes = self._codes(batch[name], name, part.outcome_codes(), kept)
+            found[party] = record_codes(settings[kept], outcomes[kept], heralds[kept])
+        self._row += size
+        return found
+
+    def _codes(
+        self, column: pa.Array, name: str, codes: Mapping[Key, int], kept: npt.NDArray[np.bool_]
+    ) -> Bits:
+        """Return the code of each value; those of heralded rows must all have one."""
+        encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        if len(encoded.dictionary) > _MOST_VALUES:
+            text = f"{len(encoded.dictionary)} different values in {name!r}"
+            raise InputFileError(f"{str(self._path)!r} must hold settings and outcomes: {text}")
+        values = [canonical(value) for value in encoded.dictionary.to_pylist()] + [None]
+        table = np.array([codes.get(value, UNKNOWN) for value in values], np.uint8)
+        empty = pa.scalar(len(values) - 1, encoded.indices.type)
+        places = encoded.indices.fill_null(empty).to_numpy(zero_copy_only=False)
+        found: Bits = table[places]
+        wrong = (found == UNKNOWN) & kept
+        if wrong.any():
+            first = int(wrong.argmax())
+            self._refuse(name, values[int(places[first])], self._row + first, codes)
+        return found
+
+    def _refuse(self, name: str, value: Key, row: int, codes: Mapping[Key, int]) -> None:
+        given = "an empty cell" if value is None else repr(value)
+        text = f"{name!r} must be one of {describe(codes)}, got {given} in row {row + 1}"
+        hint = "; the layout must say what a missing outcome counts as" if value is None else ""
+        raise InputFileError(f"{str(self._path)!r}: {text}{hint}")
