@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from postprocessing.network.authentication import KeyPool
     from postprocessing.network.key_files import KeyFiles
     from postprocessing.network.session import SessionReport
+    from postprocessing.randomness import PartyRandomness
     from postprocessing.rounds import Party
 
 # Room for what two parties say to confirm an earlier key.
@@ -171,7 +172,6 @@ def _distil(
     line: _Line, pool: KeyPool, name: Party, files: KeyFiles, task: _Task, *, as_json: bool
 ) -> None:
     """Distil the party's rounds and say what came of it."""
-    from emulator.runner import emulated_randomness
     from postprocessing.files.designs import read_design
     from postprocessing.files.layout import Layout
     from postprocessing.files.records import read_party_record
@@ -182,7 +182,7 @@ def _distil(
     layout = Layout.read(task.layout) if task.layout is not None else None
     record = read_party_record(task.record, chosen_layout(design, layout), name)
     _check_rounds(len(record), design)
-    randomness = None if task.seed is None else emulated_randomness(name, task.seed)
+    randomness = _randomness(name, task.seed)
     connection = line.open()
     started = time.perf_counter()
     channel = AuthenticatedChannel(
@@ -208,6 +208,15 @@ def _distil(
         )
         typer.echo(f"error: {text}", err=True)
         raise typer.Exit(EXIT_FAILURE)
+
+
+def _randomness(name: Party, seed: int | None) -> PartyRandomness | None:
+    """Return the party's stream of an emulation's seed; without one, its own randomness."""
+    if seed is None:
+        return None
+    from emulator.runner import emulated_randomness
+
+    return emulated_randomness(name, seed)
 
 
 def _check_rounds(rounds: int, design: Design) -> None:

@@ -1,0 +1,131 @@
+"""Pools of one-time keys: each key once, whatever happens to the process."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from postprocessing.errors import (
+    AuthenticationError,
+    InputFileError,
+    InvalidArgumentError,
+    SessionError,
+)
+from postprocessing.network.authentication import KeyPool, create_pool, forgery_bound
+
+
+@pytest.fixture
+def pools(tmp_path):
+    """Paths of Alice's and Bob's copy of one pool of 20 keys a direction."""
+    paths = tmp_path / "alice.pool", tmp_path / "bob.pool"
+    create_pool(paths[0], 20)
+    paths[1].write_bytes(paths[0].read_bytes())
+    return paths
+
+
+def test_each_party_tags_with_its_own_half(pools):
+    with KeyPool(pools[0], "alice") as alice, KeyPool(pools[1], "bob") as bob:
+        from_alice = dict(alice.take() for _ in range(20))
+        from_bob = dict(bob.take() for _ in range(20))
+        assert {place: bob.peek(place) for place in from_alice} == from_alice
+        assert {place: alice.peek(place) for place in from_bob} == from_bob
+    keys = [*from_alice.values(), *from_bob.values()]
+    assert len(set(keys)) == 40
+    assert {len(key) for key in keys} == {32}
+
+
+def test_pool_ends(pools):
+    with KeyPool(pools[0], "alice") as alice:
+        for _ in range(20):
+            alice.take()
+        assert alice.remaining_keys == 0
+        with pytest.raises(SessionError, match="the pool of keys is used up, it has 20 keys"):
+            alice.take()
+        with pytest.raises(SessionError, match="the pool of keys is used up"):
+            alice.peek(20)
+
+
+def test_keys_stay_used(pools):
+    for expected in range(3):
+        with KeyPool(pools[0], "alice") as alice:
+            assert alice.take()[0] == expected
+            assert alice.used_keys == 2 * expected + 1
+            alice.peek(4 + expected)
+            alice.accept(expected)
+            with pytest.raises(AuthenticationError, match="under a key that has been used"):
+                alice.peek(expected)
+
+
+def test_a_crash_loses_keys_and_repeats_none(pools):
+    """The process dies at once after it has taken its key."""
+    code = (
+        "import os, sys; from pathlib import Path;"
+        "from postprocessing.network.authentication import KeyPool;"
+        "pool = KeyPool(Path(sys.argv[1]), 'alice');"
+        "print(pool.take()[1].hex(), flush=True); os._exit(1)"
+    )
+    command = [sys.executable, "-c", code, str(pools[0])]
+    taken = [
+        subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        for _ in range(2)
+    ]
+    with KeyPool(pools[0], "alice") as alice:
+        place, key = alice.take()
+    assert place == 2
+    assert len({*taken, f"{key.hex()}\n"}) == 3
+
+
+def test_a_position_half_written_is_refused(pools):
+    with KeyPool(pools[0], "alice") as alice:
+        alice.take()
+    content = bytearray(pools[0].read_bytes())
+    content[23] ^= 1
+    pools[0].write_bytes(content)
+    with pytest.raises(InputFileError, match=r"auth-key must be whole, .* is damaged"):
+        KeyPool(pools[0], "alice")
+
+
+def test_a_pool_has_one_owner_and_one_user(pools):
+    with (
+        KeyPool(pools[0], "alice"),
+        pytest.raises(InputFileError, match="auth-key must not be in use"),
+    ):
+        KeyPool(pools[0], "alice")
+    with pytest.raises(InputFileError, match="auth-key must be bob's"):
+        KeyPool(pools[0], "bob")
+    with KeyPool(pools[0], "alice"):
+        pass
+
+
+def test_other_files_are_refused(tmp_path):
+    path = tmp_path / "pool"
+    with pytest.raises(InputFileError, match="auth-key must be a pool of keys"):
+        KeyPool(path, "alice")
+    for content in (b"", b"x" * 1000, b"diqkd-k1"):
+        path.write_bytes(content)
+        with pytest.raises(InputFileError, match=r"auth-key must be a pool of keys, .* is not"):
+            KeyPool(path, "alice")
+
+
+def test_new_pools(tmp_path):
+    path = tmp_path / "pool"
+    assert create_pool(path, content=bytes(200)) == 3
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with pytest.raises(InputFileError, match="out must be a folder one can write to"):
+        create_pool(path, 3)
+    with pytest.raises(InputFileError, match="a pool must have a key a direction, got 63 bytes"):
+        create_pool(tmp_path / "other", content=bytes(63))
+    with pytest.raises(InvalidArgumentError, match="keys must be a whole number"):
+        create_pool(tmp_path / "other", 0)
+    with pytest.raises(InputFileError, match="pool must be in an existing folder"):
+        create_pool(tmp_path / "none" / "other", 1)
+
+
+def test_forgery_bound():
+    """Bernstein (2005): 8⌈L/16⌉ 2⁻¹⁰⁶."""
+    assert forgery_bound(16) == 2.0**-103
+    assert forgery_bound(17) == 2.0**-102
+    assert forgery_bound(1 << 20) == 2.0 ** (-106 + 3 + 16)

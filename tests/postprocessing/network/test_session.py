@@ -1,0 +1,309 @@
+"""Sessions between two parties: equal keys, every fault, and keys that wait for confirmation."""
+
+from __future__ import annotations
+
+import random
+import socket
+import stat
+import threading
+
+import numpy as np
+import pytest
+from hostile_network import HANG_S, KINDS, PACKETS, Fault, Site, random_fault, small_rounds
+
+from emulator.runner import distill_emulated, emulated_randomness
+from postprocessing.errors import (
+    AuthenticationError,
+    DiqkdError,
+    InputFileError,
+    ProtocolError,
+    SessionError,
+)
+from postprocessing.messages import Abort, DisclosedTests, SettingsAnnouncement
+from postprocessing.network.authentication import TAG_BYTES, KeyPool, create_pool
+from postprocessing.network.channel import HEADER, MOST_BODY_BYTES, AuthenticatedChannel
+from postprocessing.network.key_files import KeyFiles, read_key
+from postprocessing.network.messages import Hello
+from postprocessing.network.session import distil, most_message_bytes
+from postprocessing.rounds import PartyRecord
+
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A design and rounds that take milliseconds."""
+    return small_rounds()
+
+
+@pytest.fixture
+def pools(tmp_path):
+    """Paths of two copies of one pool, by party."""
+    paths = {party: tmp_path / f"{party}.pool" for party in ("alice", "bob")}
+    create_pool(paths["alice"], 200)
+    paths["bob"].write_bytes(paths["alice"].read_bytes())
+    return paths
+
+
+def _both(pools, act, timeout_s=PATIENCE_S, most=1 << 24):
+    """Let both parties act at the ends of a line; return results or errors by party."""
+    ends = dict(zip(("alice", "bob"), socket.socketpair(), strict=True))
+    found = {}
+
+    def side(party):
+        with KeyPool(pools[party], party) as pool:
+            channel = AuthenticatedChannel(
+                ends[party],
+                pool,
+                party,
+                connects=party == "bob",
+                timeout_s=timeout_s,
+                most_message_bytes=most,
+            )
+            try:
+                found[party] = act(party, channel)
+            except DiqkdError as error:
+                found[party] = error
+            finally:
+                channel.abandon()
+
+    threads = [threading.Thread(target=side, args=(party,), daemon=True) for party in ends]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(HANG_S)
+    assert found.keys() == ends.keys(), "a party hangs"
+    return found
+
+
+def test_the_keys_are_those_of_one_process(small, pools, tmp_path):
+    design, rounds = small
+    expected = distill_emulated(rounds, design, seed=4)
+
+    def act(party, channel):
+        return distil(
+            channel,
+            KeyFiles(tmp_path, party),
+            getattr(rounds, party),
+            design,
+            randomness=emulated_randomness(party, 4),
+        )
+
+    found = _both(pools, act, most=most_message_bytes(design))
+    for party, report in found.items():
+        assert report.outcome == "key"
+        path = KeyFiles(tmp_path, party).path
+        assert path.read_bytes() == expected.alice_key
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert report.leaked_bits == expected.transcript.leaked_bits
+        traffic = report.traffic
+        assert report.net_key_bits == report.key_length - 256 * traffic.keys
+        assert 0 < traffic.forgery_probability < 1e-25
+    alice, bob = found["alice"].traffic, found["bob"].traffic
+    assert (alice.sent_bytes, alice.received_bytes) == (bob.received_bytes, bob.sent_bytes)
+    assert alice.keys == bob.keys
+    values = found["alice"].to_dict(design)
+    assert values["session"] == found["bob"].session.hex()
+    # What is not proved has no soundness to add to.
+    assert values["soundness_with_authentication"] is None
+
+
+def test_an_abort_reaches_both(small, pools, tmp_path):
+    """Alice's outcomes are noise: she rejects the test, and no file is written."""
+    design, rounds = small
+    noise = np.random.default_rng(1).integers(0, 2, len(rounds), np.uint8)
+    records = {
+        "alice": PartyRecord.of(rounds.alice.settings, noise, rounds.alice.heralds),
+        "bob": rounds.bob,
+    }
+    found = _both(
+        pools, lambda p, channel: distil(channel, KeyFiles(tmp_path, p), records[p], design)
+    )
+    assert {report.abort_reason for report in found.values()} == {"too many lost tests"}
+    assert not list(tmp_path.glob("*.key*"))
+
+
+def test_random_faults_are_safe(small, tmp_path):
+    """The short form of tests/acceptance/hostile_network.py: every kind of fault, some twice."""
+    chance = random.Random(3)
+    site = Site(tmp_path / "site", *small)
+    faults = [random_fault(chance) for _ in range(30)]
+    faults += [Fault(kind, "bob", chance.randrange(PACKETS), 1) for kind in KINDS]
+    faults += [Fault("drop", sender, packet, 1) for sender in ("alice", "bob") for packet in (0, 5)]
+    for fault in faults:
+        end, _ = site.play(fault, timeout_s=0.1)
+        assert end.is_safe, (fault, end)
+    assert site.reused_keys == []
+
+
+def test_a_lost_last_message_leaves_a_key_to_confirm(small, tmp_path):
+    site = Site(tmp_path / "site", *small)
+    whole, _ = site.play(Fault("none", "bob", 0, 0), timeout_s=PATIENCE_S)
+    assert (whole.alice, whole.bob) == ("key", "key")
+    last = {
+        sender: max(n for who, n in site.earlier if who == sender) for sender in ("alice", "bob")
+    }
+    end, files = site.play(Fault("drop", "bob", last["bob"], 0), timeout_s=1.0)
+    assert (end.alice, end.bob) == ("unconfirmed", "key")
+    with pytest.raises(InputFileError, match=r"key must be confirmed, .* run party --confirm"):
+        files["alice"].read()
+    with pytest.raises(InputFileError, match="key must be confirmed"):
+        read_key(tmp_path / "site" / "session-2" / "alice.key.unconfirmed")
+    with pytest.raises(InputFileError, match="without earlier output"):
+        files["alice"].check_free()
+    assert site.confirm(files) == (True, True)
+    assert files["alice"].read() == files["bob"].read()
+    # Once more does no harm.
+    assert site.confirm(files) == (True, True)
+
+
+def test_a_key_that_the_other_lacks_stays_unconfirmed(small, tmp_path):
+    site = Site(tmp_path / "site", *small)
+    site.play(Fault("none", "bob", 0, 0), timeout_s=PATIENCE_S)
+    last = max(number for sender, number in site.earlier if sender == "alice")
+    end, files = site.play(Fault("drop", "alice", last, 0), timeout_s=1.0)
+    assert (end.alice, end.bob) == ("unconfirmed", "nothing")
+    assert site.confirm(files) == (False, False)
+    assert files["alice"].is_unconfirmed
+
+
+def test_a_wrong_pool_is_noticed(small, pools, tmp_path):
+    design, rounds = small
+    pools["bob"].unlink()
+    create_pool(pools["bob"], 200)
+    found = _both(
+        pools,
+        lambda p, channel: distil(channel, KeyFiles(tmp_path, p), getattr(rounds, p), design),
+    )
+    assert isinstance(found["alice"], AuthenticationError)
+    assert "tag is wrong" in str(found["alice"])
+    assert isinstance(found["bob"], SessionError)
+    assert not list(tmp_path.glob("*.key*"))
+
+
+def test_a_silent_peer_is_given_up(small, pools, tmp_path):
+    design, rounds = small
+
+    def act(party, channel):
+        if party == "bob":
+            return threading.Event().wait(0.6)
+        return distil(channel, KeyFiles(tmp_path, party), rounds.alice, design)
+
+    found = _both(pools, act, timeout_s=0.2)
+    assert isinstance(found["alice"], SessionError)
+    assert "the peer is silent for 0.2 s" in str(found["alice"])
+
+
+def test_long_messages_go_both_ways_at_once(pools):
+    """Longer than what a socket holds: nobody waits for the other to listen first."""
+    long = {p: DisclosedTests(np.full(5 * MOST_BODY_BYTES + 1, 7, np.uint8)) for p in pools}
+
+    def act(party, channel):
+        channel.greet(Abort("hello"))
+        channel.send(long[party])
+        answer = channel.receive()
+        channel.close()
+        return answer, channel.traffic
+
+    found = _both(pools, act)
+    for answer, traffic in found.values():
+        assert np.array_equal(answer.outcomes, long["alice"].outcomes)
+        assert traffic.keys == 2 * 7
+        assert traffic.sent_bytes > 5 * MOST_BODY_BYTES
+
+
+def test_a_message_may_not_be_longer_than_agreed(pools):
+    def act(party, channel):
+        if party == "bob":
+            channel.send(DisclosedTests(np.full(2000, 7, np.uint8)))
+            return channel.close()
+        return channel.receive()
+
+    found = _both(pools, act, most=1000)
+    assert isinstance(found["alice"], SessionError)
+    assert "a message must be at most 1000 bytes long" in str(found["alice"])
+
+
+def test_every_bit_of_a_packet_is_covered(pools):
+    """One packet, with each of its bits flipped in turn, is never taken."""
+    with KeyPool(pools["bob"], "bob") as pool:
+        packet = _packet(pool)
+    accepted = []
+    with KeyPool(pools["alice"], "alice") as pool:
+        for bit in range(8 * len(packet)):
+            spoiled = bytearray(packet)
+            spoiled[bit // 8] ^= 1 << bit % 8
+            try:
+                accepted.append((bit, _receive(pool, bytes(spoiled))))
+            except (AuthenticationError, SessionError, ProtocolError):
+                continue
+        assert accepted == []
+        assert _receive(pool, packet).reason == "why"
+        # The same once more, as in a later session.
+        with pytest.raises(AuthenticationError, match="under a key that has been used: a replay"):
+            _receive(pool, packet)
+
+
+def _packet(pool: KeyPool) -> bytes:
+    """Return the first packet that Bob sends."""
+    near, far = socket.socketpair()
+    channel = AuthenticatedChannel(
+        near, pool, "bob", connects=True, timeout_s=PATIENCE_S, most_message_bytes=1000
+    )
+    channel.send(Abort("why"))
+    channel.flush()
+    packet = far.recv(10_000)
+    assert len(packet) == HEADER.size + HEADER.unpack(packet[: HEADER.size])[-1] + TAG_BYTES
+    far.close()
+    channel.close()
+    return packet
+
+
+def _receive(pool: KeyPool, packet: bytes):
+    near, far = socket.socketpair()
+    far.sendall(packet)
+    far.shutdown(socket.SHUT_WR)
+    channel = AuthenticatedChannel(
+        near, pool, "alice", connects=False, timeout_s=PATIENCE_S, most_message_bytes=1000
+    )
+    try:
+        return channel.receive()
+    finally:
+        channel.abandon()
+        far.close()
+
+
+def test_a_malformed_message_ends_the_session(small, pools, tmp_path):
+    """A peer that holds the right keys and talks nonsense."""
+    design, rounds = small
+
+    def act(party, channel):
+        if party == "bob":
+            channel.greet(Hello("bob", "distil"))
+            channel.send(SettingsAnnouncement(np.zeros(3, np.uint8), design.fingerprint()))
+            return channel.close()
+        return distil(channel, KeyFiles(tmp_path, party), rounds.alice, design)
+
+    found = _both(pools, act)
+    assert isinstance(found["alice"], ProtocolError)
+    assert not list(tmp_path.glob("*.key*"))
+
+
+@pytest.mark.parametrize(
+    ("hello", "match"),
+    [
+        (("alice", "distil"), "the peer must be the other party than alice"),
+        (("bob", "confirm"), "the peer must have come to distil, not to confirm"),
+    ],
+)
+def test_the_peer_must_be_the_other_party_and_want_the_same(small, pools, tmp_path, hello, match):
+    design, rounds = small
+
+    def act(party, channel):
+        if party == "bob":
+            channel.greet(Hello(*hello))
+            return channel.close()
+        return distil(channel, KeyFiles(tmp_path, party), rounds.alice, design)
+
+    found = _both(pools, act)
+    assert match in str(found["alice"])
