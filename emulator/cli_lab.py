@@ -201,7 +201,7 @@ def _explore(files: list[Path], layout: Layout, *, as_json: bool) -> None:
     from postprocessing.files.validation import validate
     from postprocessing.security import asymptotic_key_fraction
 
-    alice, bob = read_records(files, layout)
+    alice, bob = read_records(*files, layout=layout)
     check_halves(len(alice), len(bob), same=alice.same_heralds(bob))
     validation = validate(alice, bob, layout.bell_settings())
     chsh, qber = validation.chsh, validation.qber
@@ -257,7 +257,7 @@ def _distil(
         check_output_folder(out)
     with StageProgress() as progress:
         progress.show("files", None)
-        alice, bob = read_records(files, layout)
+        alice, bob = read_records(*files, layout=layout)
         check_halves(len(alice), len(bob), same=alice.same_heralds(bob))
         progress.show("validation", None)
         validation = validate(alice, bob, design.settings, design.local_settings)

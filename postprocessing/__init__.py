@@ -13,6 +13,9 @@ if TYPE_CHECKING:
         InvalidArgumentError,
         ProtocolError,
     )
+    from postprocessing.files.designs import read_design
+    from postprocessing.files.layout import Layout
+    from postprocessing.files.records import read_records
     from postprocessing.pipeline import DistillationReport, distill
     from postprocessing.randomness import PartyRandomness
     from postprocessing.rounds import BellSettings, LocalSettings, PartyRecord
@@ -25,12 +28,15 @@ __all__ = [
     "ExpectedValues",
     "InputFileError",
     "InvalidArgumentError",
+    "Layout",
     "LocalSettings",
     "PartyRandomness",
     "PartyRecord",
     "ProtocolError",
     "Security",
     "distill",
+    "read_design",
+    "read_records",
 ]
 
 _HOMES = {
@@ -41,12 +47,15 @@ _HOMES = {
     "ExpectedValues": "postprocessing.design",
     "InputFileError": "postprocessing.errors",
     "InvalidArgumentError": "postprocessing.errors",
+    "Layout": "postprocessing.files.layout",
     "LocalSettings": "postprocessing.rounds",
     "PartyRandomness": "postprocessing.randomness",
     "PartyRecord": "postprocessing.rounds",
     "ProtocolError": "postprocessing.errors",
     "Security": "postprocessing.design",
     "distill": "postprocessing.pipeline",
+    "read_design": "postprocessing.files.designs",
+    "read_records": "postprocessing.files.records",
 }
 
 

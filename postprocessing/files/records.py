@@ -20,12 +20,12 @@ _MOST_VALUES = 1000
 _PARTIES: tuple[Party, Party] = ("alice", "bob")
 
 
-def read_records(paths: Sequence[Path | str], layout: Layout) -> tuple[PartyRecord, PartyRecord]:
+def read_records(*paths: Path | str, layout: Layout) -> tuple[PartyRecord, PartyRecord]:
     """Read both parties' records, from one joint file or from one file a party.
 
     Parameters
     ----------
-    paths : sequence of Path
+    *paths : Path
         The joint file, or Alice's and Bob's; Parquet, CSV, NPZ or HDF5 by the ends of their names.
     layout : Layout
         What their columns mean.
