@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from emulator.axes import parse_axis
+from emulator.cli_attack import attack_command
 from emulator.cli_lab import design_command, distill_command, emulate_command
 from emulator.cli_party import party_command, pool_command
 from emulator.commands.results import plot_command, report_command, results_command
@@ -139,6 +140,7 @@ app.command("design")(design_command)
 app.command("distill")(distill_command)
 app.command("pool")(pool_command)
 app.command("party")(party_command)
+app.command("attack")(attack_command)
 app.command("sweep")(sweep_command)
 app.command("results")(results_command)
 app.command("plot")(plot_command)

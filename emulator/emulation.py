@@ -155,9 +155,22 @@ def _parts(
     samplers: Sequence[Sampler], total: int, weights: Sequence[float]
 ) -> list[tuple[Sampler, int, int]]:
     """Return each sampler with the half-open range of its share of a total."""
-    shares = np.cumsum(weights) / np.sum(weights)
-    bounds = [0, *(round(total * float(share)) for share in shares[:-1]), total]
+    bounds = part_bounds(total, weights)
     return list(zip(samplers, bounds[:-1], bounds[1:], strict=True))
+
+
+def part_bounds(total: int, weights: Sequence[float]) -> list[int]:
+    """Return where consecutive parts of a total begin, and the total: one bound more than weights.
+
+    Parameters
+    ----------
+    total : int
+        Heralded rounds or pulses of a run.
+    weights : sequence of float
+        Proportions of the parts.
+    """
+    shares = np.cumsum(weights) / np.sum(weights)
+    return [0, *(round(total * float(share)) for share in shares[:-1]), total]
 
 
 def check_stopping_rule(

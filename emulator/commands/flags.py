@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -51,15 +51,25 @@ def scenario_flags(command: Callable[..., None]) -> Callable[..., None]:
     ]
 
     @functools.wraps(command)
-    def with_flags(source: str | None, **values: Any) -> None:
+    def with_flags(*, source: str | None, **values: Any) -> None:
         given = {name: values.pop(name) for name in named}
         overrides = {name: value for name, value in given.items() if value is not None}
         run_or_explain(lambda: command(load_scenario(source, overrides), **values))
 
-    parameters = [source, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own), *flags]
+    # Arguments of the command's own come before the scenario.
+    leading = [p for p in own if _is_argument(p)]
+    options = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own if p not in leading]
+    parameters = [*leading, source, *options, *flags]
     with_flags.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     with_flags.__annotations__ = {p.name: p.annotation for p in parameters}
     return with_flags
+
+
+def _is_argument(parameter: inspect.Parameter) -> bool:
+    """Tell whether a parameter stands for itself on the command line, without a flag."""
+    return any(
+        isinstance(note, typer.models.ArgumentInfo) for note in get_args(parameter.annotation)[1:]
+    )
 
 
 def run_or_explain(action: Callable[[], None]) -> None:

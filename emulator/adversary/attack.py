@@ -1,0 +1,140 @@
+"""What an attack is: devices in the place of the honest ones, and what they leave unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from emulator.distribution import JointDistribution
+from emulator.protocols.base import ProtocolModel
+from emulator.protocols.behaviour import XIE_SETTINGS
+from postprocessing.design import Design
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.rounds import BellSettings, LocalSettings
+
+Table = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Devices, for a part of the run.
+
+    Parameters
+    ----------
+    devices : JointDistribution
+        What they do in each round.
+    entropy : float
+        Entropy of the reference's outcome of a key round, given everything the eavesdropper has, in
+        [0, 1] bits.
+    """
+
+    devices: JointDistribution
+    entropy: float
+
+
+@dataclass(frozen=True, eq=False)
+class Conduct:
+    """What the devices do in a whole run.
+
+    Parameters
+    ----------
+    parts : tuple of Part
+        Consecutive parts of equally many pulses.
+    local_settings : LocalSettings
+        How the laboratories choose their settings.
+    """
+
+    parts: tuple[Part, ...]
+    local_settings: LocalSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What is attacked: honest devices, and the design made for them.
+
+    Parameters
+    ----------
+    model : ProtocolModel
+        The honest scheme.
+    design : Design
+        The design in force.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the scheme has other settings than those of Xie et al.
+    """
+
+    model: ProtocolModel
+    design: Design
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        given, known = self.design.settings, XIE_SETTINGS
+        if (given.key_pair, given.chsh_signs) != (known.key_pair, known.chsh_signs):
+            allowed = "a scheme with the settings of Xie et al."
+            raise InvalidArgumentError("scheme", self.model.name, allowed)
+
+    @property
+    def settings(self) -> BellSettings:
+        """Settings of the scheme."""
+        return self.design.settings
+
+    def heralding(self, outcomes: Table) -> JointDistribution:
+        """Return devices that herald as often as the honest ones, and answer by a table.
+
+        Parameters
+        ----------
+        outcomes : ndarray of float64, shape (x, y, 2, 2)
+            p(a, b | x, y) after Bob's flip, index 0 for +1 and 1 for −1.
+        """
+        joint = self.model.joint_distribution()
+        table = np.zeros_like(joint.probabilities)
+        herald = joint.settings.heralds[0]
+        heralded, silent = joint.outcomes.index(herald), joint.outcomes.index("none")
+        flips = np.array(joint.settings.flip[0])[np.newaxis, :, np.newaxis, np.newaxis]
+        raw = np.where(flips, outcomes[..., ::-1], outcomes)
+        table[:, :, heralded] = joint.herald_probability * raw
+        table[:, :, silent] = (1 - joint.herald_probability) / 4
+        return JointDistribution(joint.settings, joint.outcomes, table)
+
+
+@dataclass(frozen=True)
+class Attack:
+    """An attack on a target.
+
+    Parameters
+    ----------
+    name : str
+        For the command line.
+    summary : str
+        What is done.
+    entropy : str
+        What the eavesdropper cannot know, and why.
+    broken_assumption : str or None
+        The assumption of the security claim that does not hold; None if all hold.
+    conduct : callable
+        ``conduct(target, seed)`` returns what the devices do.
+    """
+
+    name: str
+    summary: str
+    entropy: str
+    broken_assumption: str | None
+    conduct: Callable[[Target, int], Conduct]
+
+    def expected(self, target: Target, seed: int = 0) -> tuple[float, float]:
+        """Return the average CHSH value and QBER of heralded rounds, settings as designed."""
+        parts = self.conduct(target, seed).parts
+        chsh = np.mean([part.devices.chsh for part in parts])
+        return float(chsh), float(np.mean([part.devices.qber for part in parts]))
+
+
+def steady(
+    devices: JointDistribution, entropy: float, target: Target, local: LocalSettings | None = None
+) -> Conduct:
+    """Return a conduct that never changes."""
+    return Conduct((Part(devices, entropy),), local or target.design.local_settings)
