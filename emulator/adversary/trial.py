@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,22 +89,31 @@ def play_tallies(attack: Attack, target: Target, seed: int) -> Trial:
     chance = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0x74616C6C,)))
     samplers = _samplers(conduct, seed)
     bounds = _bounds(samplers, rounds)
-    key_counts, tests, lost = [], 0, 0
+    # Counts of the same devices add up, whenever they are in use.
+    in_use: Counter[Sampler] = Counter()
     for sampler, start, stop in zip(samplers, bounds, bounds[1:], strict=False):
-        counts = chance.multinomial(stop - start, sampler.probabilities)
+        in_use[sampler] += stop - start
+    key_rounds: dict[Sampler, int] = {}
+    tests = lost = 0
+    for sampler, total in in_use.items():
+        counts = chance.multinomial(total, sampler.probabilities)
         kinds = _kinds(target.settings, sampler)
-        key_counts.append(int(counts[kinds.key].sum()))
         surplus = np.where(kinds.surplus, counts, 0)
         coins = chance.binomial(surplus, target.design.local_settings.thinning_probability)
         tested = np.where(kinds.test, counts, coins)
         tests, lost = tests + int(tested.sum()), lost + int(tested[kinds.lost].sum())
+        key_rounds[sampler] = int(counts[kinds.key].sum())
+    entropies = {
+        sampler: part.entropy for sampler, part in zip(samplers, conduct.parts, strict=True)
+    }
+    unknown = sum(entropies[sampler] * count for sampler, count in key_rounds.items())
     end = PASSED
     if tests < target.design.least_test_rounds:
         end = TOO_FEW_TESTS
     elif lost > target.design.tolerated_test_losses:
         end = TOO_MANY_LOST_TESTS
     length = target.design.key_length if end == PASSED else 0
-    return Trial(end, length, _extractable(conduct, key_counts), GameTally(tests, lost))
+    return Trial(end, length, unknown, GameTally(tests, lost))
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,9 +145,9 @@ def _kinds(settings: BellSettings, sampler: Sampler) -> _Kinds:
 
 def _samplers(conduct: Conduct, seed: int) -> list[Sampler]:
     """Return a sampler for each part, one for devices that come again."""
+    different = {id(part.devices): part.devices for part in conduct.parts}
     made = {
-        id(part.devices): Sampler(part.devices, conduct.local_settings, seed)
-        for part in conduct.parts
+        key: Sampler(devices, conduct.local_settings, seed) for key, devices in different.items()
     }
     return [made[id(part.devices)] for part in conduct.parts]
 

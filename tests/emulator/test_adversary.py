@@ -1,0 +1,223 @@
+"""Attacks: their statistics, what they leave unknown, and what the pipeline makes of them."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+from typer.testing import CliRunner
+
+from emulator import BellState, EntangledCoherent, Link, Sampler
+from emulator.adversary import ATTACKS, Target, attack_named, play, play_tallies
+from emulator.adversary.attack import Conduct
+from emulator.adversary.broken import BiasedSettings
+from emulator.adversary.local import answers
+from emulator.adversary.partly_quantum import quantum_share
+from emulator.cli import app
+from postprocessing import ExpectedValues, InvalidArgumentError, LocalSettings, Security
+from postprocessing.security import binary_entropy
+
+FALSE_ALARM = 1e-6
+WITHIN = [name for name, attack in ATTACKS.items() if attack.broken_assumption is None]
+BROKEN = [name for name in ATTACKS if name not in WITHIN]
+CLASSICAL = ("fixed-answers", "mixed-answers", "honest-qber")
+MODEL = EntangledCoherent(Link(distance_km=100))
+
+
+@pytest.fixture(scope="module")
+def target():
+    """100 km and as many rounds as give a key; counts alone cost nothing."""
+    return Target(MODEL, Security(soundness=1e-6).design(MODEL, 4_000_000))
+
+
+@pytest.fixture(scope="module")
+def small():
+    """Few rounds under the asymptotic length, for whole runs."""
+    return Target(MODEL, Security(method="asymptotic").design(MODEL, 300_000))
+
+
+def test_all_strategies_of_the_game():
+    """Of the 32 local strategies, 8 of the 16 for the game have S = 2, each with its own A0."""
+    best = answers(MODEL.bell_settings)
+    assert len(best) == len(set(best)) == 8
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_classical_devices_reach_the_local_bound(target, name):
+    chsh, qber = ATTACKS[name].expected(target)
+    assert chsh == pytest.approx(2.0, abs=1e-12)
+    expected = target.design.expected_qber if name == "honest-qber" else 0.0
+    assert qber == pytest.approx(expected, rel=1e-9, abs=1e-15)
+
+
+@pytest.mark.parametrize("name", ["mixture", "turns-classical", "optimal-collective", "fibre-tap"])
+def test_subtle_devices_look_honest(target, name):
+    chsh, _ = ATTACKS[name].expected(target)
+    assert chsh == pytest.approx(target.design.expected_chsh, abs=1e-3)
+
+
+def test_devices_with_moods_look_honest_in_expectation(target):
+    values = [ATTACKS["memory"].expected(target, seed)[0] for seed in range(300)]
+    standard_error = np.std(values) / math.sqrt(len(values))
+    assert abs(np.mean(values) - target.design.expected_chsh) < 5 * standard_error
+
+
+def _entropy(name: str, target: Target) -> float:
+    parts = ATTACKS[name].conduct(target, 0).parts
+    return float(np.mean([part.entropy for part in parts]))
+
+
+@pytest.mark.parametrize("chsh", [2.1, 2.4, 2.6, 2.82])
+def test_no_attack_leaves_less_than_the_bound_of_its_chsh_value(chsh):
+    """The bound is Acín et al.'s, reached by the optimal state; convex mixtures leave more."""
+    expected = ExpectedValues(MODEL.bell_settings, chsh, 0.01)
+    target = Target(MODEL, Security(method="asymptotic").design(expected, 10**6))
+    bound = 1 - float(binary_entropy((1 + math.sqrt(chsh**2 / 4 - 1)) / 2))
+    assert _entropy("optimal-collective", target) == pytest.approx(bound, rel=1e-9)
+    assert _entropy("mixture", target) == pytest.approx((chsh - 2) / (2 * math.sqrt(2) - 2))
+    assert _entropy("mixture", target) > bound
+    assert _entropy("turns-classical", target) == pytest.approx(quantum_share(target), abs=2e-3)
+
+
+def test_optimal_state_by_its_density_matrix(target):
+    """Alice, Bob and the purification as vectors: S, and the entropy of B1 given the purification."""
+    chsh = target.design.expected_chsh
+    coherence = math.sqrt(chsh**2 / 4 - 1)
+    weights = np.sqrt([(1 + coherence) / 2, (1 - coherence) / 2])
+    phi = np.array([[1, 0, 0, 1], [1, 0, 0, -1]]) / math.sqrt(2)
+    state = np.einsum("e,eq->qe", weights, phi).reshape(2, 2, 2)
+    z, x = np.diag([1.0, -1.0]), np.array([[0.0, 1.0], [1.0, 0.0]])
+    norm = math.hypot(1, coherence)
+    alice = [z, (z - coherence * x) / norm, (z + coherence * x) / norm]
+    joint = ATTACKS["optimal-collective"].conduct(target, 0).parts[0].devices
+    correlators = [
+        [np.einsum("abe,ac,bd,cde->", state, one, other, state) for other in (z, x)]
+        for one in alice
+    ]
+    assert np.allclose(joint.correlators, correlators, atol=1e-12)
+    # Bob's z outcome leaves the eavesdropper with one of two operators.
+    left = [np.einsum("ae,af->ef", state[:, bit], state[:, bit]) for bit in (0, 1)]
+
+    def entropy(operator):
+        values = np.linalg.eigvalsh(operator)
+        return -sum(value * math.log2(value) for value in values if value > 1e-15)
+
+    given = sum(entropy(operator) for operator in left) - entropy(left[0] + left[1])
+    assert _entropy("optimal-collective", target) == pytest.approx(given, rel=1e-9)
+
+
+@pytest.mark.parametrize("photons", [0.02, 0.09])
+def test_what_a_tap_leaves_unknown(photons):
+    """Without dark counts both lost lights agree: 1 − h((1 − e^(−4(1 − η)μ))/2), above the bound."""
+    link = Link(distance_km=100, dark_count_probability=0.0)
+    model = EntangledCoherent(link, photons)
+    target = Target(model, Security(method="asymptotic").design(model, 10**6))
+    overlap = math.exp(-4 * (1 - link.arm_transmittance) * photons)
+    expected = 1 - float(binary_entropy((1 - overlap) / 2))
+    assert _entropy("fibre-tap", target) == pytest.approx(expected, rel=1e-9)
+    assert _entropy("fibre-tap", target) > _entropy("optimal-collective", target)
+
+
+def test_a_charlie_who_measures_the_light(target):
+    """Product states of known spins: perfect key bits, S = √2, honest herald rate."""
+    part = ATTACKS["charlie-by-light"].conduct(target, 0).parts[0]
+    honest = MODEL.joint_distribution()
+    assert part.devices.chsh == pytest.approx(math.sqrt(2))
+    assert part.devices.qber == pytest.approx(0.0, abs=1e-15)
+    assert part.devices.herald_probability == pytest.approx(honest.herald_probability)
+    assert part.entropy == 0
+
+
+@pytest.mark.parametrize("name", ["charlie-at-will", "charlie-by-light"])
+def test_charlie_cannot_change_what_the_spins_do_alone(target, name):
+    """Summed over announcements, outcomes are those of the honest scheme."""
+    devices = ATTACKS[name].conduct(target, 0).parts[0].devices
+    honest = MODEL.joint_distribution()
+    assert np.allclose(
+        devices.probabilities.sum(axis=2), honest.probabilities.sum(axis=2), atol=1e-12
+    )
+
+
+def test_a_biased_generator_changes_one_choice_only():
+    plain = LocalSettings(0.1, 0.2)
+    biased = BiasedSettings(0.1, 0.2, second_share=0.3)
+    assert biased.choice(MODEL.bell_settings, "alice") == pytest.approx([0.9, 0.07, 0.03])
+    same = plain.choice(MODEL.bell_settings, "bob")
+    assert biased.choice(MODEL.bell_settings, "bob") == pytest.approx(same)
+
+
+@pytest.mark.parametrize("name", WITHIN)
+def test_keys_fit_into_what_is_unknown(target, name):
+    """The short form of tests/acceptance/attacks.py: counts of 40 runs."""
+    trials = [play_tallies(ATTACKS[name], target, seed) for seed in range(40)]
+    assert all(trial.is_sound for trial in trials)
+    passed = sum(trial.key_length > 0 for trial in trials)
+    if name in (*CLASSICAL, "charlie-at-will", "charlie-by-light"):
+        assert passed == 0
+    else:
+        assert passed > 5
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_assumption_gives_the_key_away(target, name):
+    trials = [play_tallies(ATTACKS[name], target, seed) for seed in range(40)]
+    assert sum(not trial.is_sound for trial in trials) > 30
+    assert {trial.extractable_bits for trial in trials} == {0.0}
+
+
+def test_honest_devices_abort_as_rarely_as_promised(target):
+    trials = [play_tallies(ATTACKS["none"], target, seed) for seed in range(300)]
+    aborts = sum(trial.key_length == 0 for trial in trials)
+    promised = target.design.predicted_abort_probability
+    assert stats.binomtest(aborts, 300, promised, alternative="greater").pvalue > FALSE_ALARM
+
+
+@pytest.mark.parametrize("name", ["turns-classical", "charlie-by-light", "told-marks"])
+def test_counts_agree_with_whole_runs(small, name):
+    """Tests, lost tests and unknown bits of a whole run are typical of those drawn as counts."""
+    whole = play(ATTACKS[name], small, 5)
+    many = [play_tallies(ATTACKS[name], small, seed) for seed in range(60)]
+    for value, values in (
+        (whole.tally.rounds, [trial.tally.rounds for trial in many]),
+        (whole.tally.lost, [trial.tally.lost for trial in many]),
+        (whole.extractable_bits, [trial.extractable_bits for trial in many]),
+    ):
+        spread = np.std(values)
+        assert abs(value - np.mean(values)) <= 7 * spread
+    assert (whole.key_length > 0) == (name != "charlie-by-light")
+
+
+def test_devices_that_come_again_are_the_same(small):
+    conduct = ATTACKS["turns-classical"].conduct(small, 0)
+    assert isinstance(conduct, Conduct)
+    assert len({id(part.devices) for part in conduct.parts}) == 2
+    assert isinstance(Sampler(conduct.parts[0].devices, conduct.local_settings, 0), Sampler)
+
+
+def test_attacks_need_their_scheme(small):
+    with pytest.raises(InvalidArgumentError, match="attack must be one of none, fixed-answers"):
+        attack_named("magic")
+    bell = BellState(Link(distance_km=10))
+    other = Target(bell, Security(method="asymptotic").design(bell, 300_000))
+    with pytest.raises(InvalidArgumentError, match="scheme must be ecs, whose light Charlie has"):
+        ATTACKS["fibre-tap"].conduct(other, 0)
+    assert ATTACKS["fixed-answers"].expected(other)[0] == pytest.approx(2.0)
+
+
+def test_command():
+    options = ("--security", "asymptotic", "--rounds", "3e5", "--seed", "3", "--runs", "20")
+    result = CliRunner().invoke(app, ["attack", "fixed-answers", "ecs-100km", *options, "--json"])
+    assert result.exit_code == 3
+    values = json.loads(result.stdout)
+    assert (values["outcome"], values["key_length"]) == ("too many lost tests", 0)
+    assert values["ends"] == {"too many lost tests": 20}
+    result = CliRunner().invoke(app, ["attack", "told-marks", *options])
+    assert result.exit_code == 0
+    assert "broken assumption: Settings, coins and outcomes stay inside" in result.stdout
+    assert "is sound: False" in result.stdout
+    listed = CliRunner().invoke(app, ["attack", "list"]).stdout
+    assert all(name in listed for name in ATTACKS)
+    assert CliRunner().invoke(app, ["attack", "none", "--pulses", "1e6"]).exit_code == 2
