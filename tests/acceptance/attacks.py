@@ -1,7 +1,7 @@
 """Every attack against the design of honest devices: keys never exceed what stays unknown.
 
 Run: ``python tests/acceptance/attacks.py [SEEDS] [WHOLE]``. For each attack the counts of SEEDS
-runs (1000 by default) decide the test, and WHOLE runs (3) go through the whole pipeline, round by round.
+runs (1000 by default) decide the test, and WHOLE runs (3) go through the whole pipeline.
 A run that passes the test is taken to make a key. Honest devices must get keys as often as the
 design promises. Prints the table of docs/attacks.md. Exits with 1 if an attack within the
 assumptions gets a key longer than what the eavesdropper cannot know, an attack that breaks one does

@@ -83,7 +83,7 @@ def test_no_attack_leaves_less_than_the_bound_of_its_chsh_value(chsh):
 
 
 def test_optimal_state_by_its_density_matrix(target):
-    """Alice, Bob and the purification as vectors: S, and the entropy of B1 given the purification."""
+    """Alice, Bob and the purification as vectors: correlators, and the entropy of B1."""
     chsh = target.design.expected_chsh
     coherence = math.sqrt(chsh**2 / 4 - 1)
     weights = np.sqrt([(1 + coherence) / 2, (1 - coherence) / 2])
@@ -111,7 +111,7 @@ def test_optimal_state_by_its_density_matrix(target):
 
 @pytest.mark.parametrize("photons", [0.02, 0.09])
 def test_what_a_tap_leaves_unknown(photons):
-    """Without dark counts both lost lights agree: 1 − h((1 − e^(−4(1 − η)μ))/2), above the bound."""
+    """Without dark counts both lost lights agree: 1 − h((1 − e^(−4(1 − η)μ))/2)."""
     link = Link(distance_km=100, dark_count_probability=0.0)
     model = EntangledCoherent(link, photons)
     target = Target(model, Security(method="asymptotic").design(model, 10**6))
