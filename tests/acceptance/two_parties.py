@@ -1,9 +1,9 @@
 """Two processes on loopback against one: the same keys, and how long both take.
 
 Run: ``python tests/acceptance/two_parties.py [ROUNDS] [TIMES]`` (1e7 and 5 by default). Emulates
-the rounds to files, then distils them in one process and in two, TIMES each in turn. Prints the least wall
-time of each, from the start of the command to its end, and the bytes sent. Exits with 1 if the keys
-differ.
+the rounds to files, then distils them in one process and in two, TIMES each in turn. Prints the
+least wall time of each, from the start of the command to its end, and the bytes sent. Exits with 1
+if the keys differ.
 """
 
 from __future__ import annotations
