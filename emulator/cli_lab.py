@@ -246,7 +246,7 @@ def _distil(
     as_json: bool,
 ) -> None:
     """Distil, report, and write the keys."""
-    from emulator.runner import emulated_randomness
+    from emulator.streams import emulated_randomness
     from postprocessing.files.records import read_records
     from postprocessing.files.validation import validate
     from postprocessing.keys import check_output_folder, write_output

@@ -214,7 +214,7 @@ def _randomness(name: Party, seed: int | None) -> PartyRandomness | None:
     """Return the party's stream of an emulation's seed; without one, its own randomness."""
     if seed is None:
         return None
-    from emulator.runner import emulated_randomness
+    from emulator.streams import emulated_randomness
 
     return emulated_randomness(name, seed)
 

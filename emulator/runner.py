@@ -11,14 +11,13 @@ from emulator.prediction import Prediction, predict
 from emulator.protocols.base import NoPositiveKeyRateError, ProtocolModel
 from emulator.protocols.drifting import distributions_of
 from emulator.report import RunReport
-from emulator.sampling import Sampler, Stream, byte_source
+from emulator.sampling import Sampler
+from emulator.streams import emulated_randomness
 from postprocessing.checks import thread_count
 from postprocessing.design import RARE_SHARE, Design, Security
 from postprocessing.parties import NO_KEY_LENGTH
 from postprocessing.pipeline import TOO_FEW_ROUNDS, DistillationReport, distill
 from postprocessing.quantiles import lower_quantile
-from postprocessing.randomness import PartyRandomness
-from postprocessing.rounds import Party
 
 ProgressCallback = Callable[[str, float | None], None]
 
@@ -168,15 +167,6 @@ def distill_emulated(
         on_stage=lambda stage: progress(stage, None),
         threads=threads,
     )
-
-
-def emulated_randomness(party: Party, seed: int) -> PartyRandomness:
-    """Return a party's randomness out of the run's seed: for emulation, never for keys in use."""
-    choices, hash_seeds = {
-        "alice": (Stream.ALICE_CHOICES, Stream.ALICE_HASH_SEEDS),
-        "bob": (Stream.BOB_CHOICES, Stream.BOB_HASH_SEEDS),
-    }[party]
-    return PartyRandomness(byte_source(seed, choices), byte_source(seed, hash_seeds))
 
 
 def _stopped(

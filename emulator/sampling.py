@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from enum import IntEnum
 from fractions import Fraction
 
 import numpy as np
@@ -22,9 +21,10 @@ import numpy.typing as npt
 
 from emulator._sampling_kernels import count_categories, draw_categories, draw_gaps, split
 from emulator.distribution import JointDistribution
+from emulator.streams import Stream as Stream
+from emulator.streams import byte_source as byte_source
 from postprocessing.checks import whole_number
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.randomness import ByteSource
 from postprocessing.rounds import LocalSettings, record_codes
 
 Words = npt.NDArray[np.uint64]
@@ -36,25 +36,6 @@ _MOST_STREAMS = 2**56
 _LAST_ROUND = 2**62
 _MOST_THREADS = 1024
 DEFAULT_BLOCK_SIZE = 1 << 20
-
-
-class Stream(IntEnum):
-    """The independent random streams of a run."""
-
-    ROUNDS = 0
-    FURTHER_BITS = 1
-    GAPS = 2
-    ALICE_CHOICES = 3
-    BOB_CHOICES = 4
-    ALICE_HASH_SEEDS = 5
-    BOB_HASH_SEEDS = 6
-
-
-def byte_source(seed: int, stream: Stream) -> ByteSource:
-    """Return a stream as a source of bytes, to play a party's trusted generator in emulation."""
-    sequence = np.random.SeedSequence(seed, spawn_key=(stream,))
-    key = sequence.generate_state(2, np.uint64)
-    return np.random.Generator(np.random.Philox(key=key)).bytes
 
 
 @dataclass(frozen=True, eq=False)

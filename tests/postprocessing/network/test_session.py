@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from hostile_network import HANG_S, KINDS, PACKETS, Fault, Site, random_fault, small_rounds
 
-from emulator.runner import distill_emulated, emulated_randomness
+from emulator.runner import distill_emulated
+from emulator.streams import emulated_randomness
 from postprocessing.errors import (
     AuthenticationError,
     DiqkdError,
