@@ -13,12 +13,12 @@ import typer
 from rich.console import Console
 
 from emulator.axes import parse_axis
-from emulator.cli_attack import attack_command
-from emulator.cli_lab import design_command, distill_command, emulate_command
-from emulator.cli_party import party_command, pool_command
+from emulator.commands.attack import attack_command
+from emulator.commands.flags import EXIT_ABORTED, EXIT_FAILURE, scenario_flags
+from emulator.commands.lab import design_command, distill_command, emulate_command
+from emulator.commands.party import party_command, pool_command
 from emulator.commands.results import plot_command, report_command, results_command
 from emulator.commands.sweep import sweep_command
-from emulator.commands.flags import EXIT_ABORTED, EXIT_FAILURE, scenario_flags
 from emulator.progress import StageProgress
 from emulator.scenario import Scenario
 from postprocessing.errors import InvalidArgumentError

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from emulator.cli_lab import AsJson
-from emulator.flags import EXIT_ABORTED, scenario_flags
+from emulator.commands.flags import EXIT_ABORTED, scenario_flags
+from emulator.commands.lab import AsJson
 from emulator.progress import StageProgress
 from emulator.scenario import Scenario
 from postprocessing.errors import InvalidArgumentError

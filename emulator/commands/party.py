@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from emulator.cli_lab import AsJson, LayoutFile, Threads, chosen_layout
 from emulator.commands.flags import EXIT_ABORTED, EXIT_FAILURE, run_or_explain
+from emulator.commands.lab import AsJson, LayoutFile, Threads, chosen_layout
 from postprocessing.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
