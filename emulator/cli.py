@@ -57,10 +57,9 @@ def run_command(
     # Imported here so that help and bad input answer at once.
     from emulator.runner import run
     from emulator.tables import print_report
-    from postprocessing.design import Security
 
     model, stopping_rule = scenario.build_model(), scenario.stopping_rule()
-    security = Security(scenario.soundness, scenario.completeness, scenario.security)
+    security = scenario.build_security()
     if out is not None:
         check_output_folder(out)
     with StageProgress() as progress:

@@ -10,10 +10,12 @@ from importlib.metadata import version
 
 from emulator.prediction import Prediction
 from postprocessing.design import Design
+from postprocessing.leakage import VERDICT_BITS
 from postprocessing.messages import DisclosedFrames, DisclosedTests, FrameStatus, Syndromes
 from postprocessing.pipeline import DistillationReport
 from postprocessing.security import binary_entropy
-from postprocessing.security.assumptions import ASSUMPTIONS
+from postprocessing.security.assumptions import assumptions
+from postprocessing.security.methods import leaked_per_test
 
 
 @dataclass(frozen=True)
@@ -132,18 +134,22 @@ class RunReport:
         """Error rate of the key rounds, which the corrector knows after verification."""
         errors, expected = self.distillation.errors, self.prediction.qber
         rounds = self.distillation.key_rounds
-        if errors is None or expected is None or not rounds:
+        if errors is None or expected is None or not rounds or self.design is None:
             return Estimate(None, None, expected)
-        return Estimate(errors / rounds, math.sqrt(expected * (1 - expected) / rounds), expected)
+        # The errors that noisy preprocessing added are taken off again, in the mean.
+        noise, noisy = self.design.noisy_preprocessing, self.design.key_error_rate
+        scale = 1 - 2 * noise
+        deviation = math.sqrt(noisy * (1 - noisy) / rounds) / scale
+        return Estimate((errors / rounds - noise) / scale, deviation, expected)
 
     @property
     def reconciliation_efficiency(self) -> float | None:
-        """f: everything sent to reconcile over n h(QBER); None where no error was observed."""
-        qber = self.qber.estimate
-        if not qber:
+        """f: everything sent to reconcile over n h(errors/n); None where there was no error."""
+        errors, rounds = self.distillation.errors, self.distillation.key_rounds
+        if not errors:
             return None
         sent = self.distillation.transcript.leaked_by(Syndromes, FrameStatus, DisclosedFrames)
-        return sent / (self.distillation.key_rounds * float(binary_entropy(qber)))
+        return sent / (rounds * float(binary_entropy(errors / rounds)))
 
     @property
     def asymptotic_key_length(self) -> int | None:
@@ -159,8 +165,10 @@ class RunReport:
         """Contributions to the key length in bits, costs negative; empty without a key."""
         if self.design is None or self.abort_reason is not None:
             return {}
-        if self.design.length is not None:
-            return asdict(self.design.length.terms)
+        tally = self.distillation.tally
+        if self.design.length is not None and tally is not None:
+            terms = self.design.terms(tally.rounds, tally.lost, self.leaked_bits)
+            return itemised(terms, self.design, tally.rounds)
         tests = self.distillation.transcript.leaked_by(DisclosedTests)
         entropy = self.distillation.key_rounds * self.design.entropy_per_key_round
         return {"expected_entropy": entropy, "sent": float(tests - self.leaked_bits)}
@@ -190,6 +198,18 @@ class RunReport:
             for name, rate in self.rates_per_pulse.items()
         }
 
+    def _epsilons(self) -> dict[str, float | None] | None:
+        """Return how the soundness is divided; no secrecy is claimed at finite size by some."""
+        if self.design is None:
+            return None
+        split = self.design.epsilons
+        claimed = self.design.method != "asymptotic"
+        return {
+            "secrecy": split.secrecy if claimed else None,
+            "correctness_twice": 2 * split.correctness,
+            "soundness": split.soundness if claimed else None,
+        }
+
     def to_dict(self) -> dict[str, object]:
         """Return everything but the keys as JSON values; null where undefined."""
         tally = self.distillation.tally
@@ -215,7 +235,8 @@ class RunReport:
             "design": self.design.to_dict() if self.design else None,
             "design_sha256": self.design.fingerprint() if self.design else None,
             "security": self.design.label if self.design else None,
-            "assumptions": ASSUMPTIONS,
+            "assumptions": assumptions(self.design.local_settings if self.design else None),
+            "epsilons": self._epsilons(),
             "key_length": self.key_length,
             "asymptotic_key_length": self.asymptotic_key_length,
             "key_terms": self.key_terms,
@@ -228,6 +249,42 @@ class RunReport:
             "timings_s": self.timings_s,
             "versions": _versions(),
         }
+
+
+def itemised(terms: dict[str, float], design: Design, test_rounds: int) -> dict[str, float]:
+    """Split the leakage into published tests, reconciliation and verification.
+
+    Parameters
+    ----------
+    terms : dict of str to float
+        Contributions to a key length in bits, costs negative.
+    design : Design
+        The design with a leakage plan.
+    test_rounds : int
+        Number of test rounds; a fixed length has the budgeted number charged.
+
+    Returns
+    -------
+    dict of str to float
+        The same sum in more terms.
+    """
+    plan = design.leakage
+    if plan is None or "leakage" not in terms:
+        return dict(terms)
+    tests = plan.test_rounds if design.method != "renyi" else test_rounds
+    published = tests * leaked_per_test(design.method)
+    verification = plan.tag_bits + VERDICT_BITS
+    parts = {
+        "published_tests": -float(published),
+        "reconciliation": terms["leakage"] + published + verification,
+        "verification": -float(verification),
+    }
+    if not published:
+        del parts["published_tests"]
+    split: dict[str, float] = {}
+    for name, bits in terms.items():
+        split |= parts if name == "leakage" else {name: bits}
+    return split
 
 
 def _versions() -> dict[str, str]:

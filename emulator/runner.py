@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from emulator.emulation import EmulatedRounds, check_stopping_rule, emulate
 from emulator.prediction import Prediction, predict
-from emulator.protocols.base import NoPositiveKeyRateError, ProtocolModel
+from emulator.protocols.base import NoPositiveKeyRateError, ProtocolModel, check_settings_rule
 from emulator.protocols.drifting import distributions_of
 from emulator.report import RunReport
 from emulator.sampling import Sampler
@@ -61,12 +61,14 @@ def run(
     ------
     InvalidArgumentError
         If the stopping rule is impossible, see `emulator.emulation.check_stopping_rule`, or
-        `threads` is out of range.
+        `threads` is out of range, or if marks are to be announced in a scheme that does not wait
+        for them.
     """
     check_stopping_rule(heralded_rounds, pulses)
     threads = thread_count(threads)
     seed = secrets.randbits(63) if seed is None else seed
     security = security or Security()
+    check_settings_rule(model, security.settings)
     progress = on_progress or (lambda stage, fraction: None)
     started = time.perf_counter()
     prediction = predict(model)

@@ -25,7 +25,7 @@ from emulator.streams import Stream as Stream
 from emulator.streams import byte_source as byte_source
 from postprocessing.checks import whole_number
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.rounds import LocalSettings, record_codes
+from postprocessing.rounds import SettingChoice, record_codes
 
 Words = npt.NDArray[np.uint64]
 Codes = npt.NDArray[np.uint8]
@@ -73,14 +73,14 @@ class RoundBlock:
 
 
 class Sampler:
-    """Draws heralded rounds of a joint distribution under locally chosen settings.
+    """Draws heralded rounds of a joint distribution under a choice of settings.
 
     Parameters
     ----------
     distribution : JointDistribution
         The model's exact probabilities.
-    local_settings : LocalSettings
-        Probabilities with which each side, independently, chooses its setting.
+    local_settings : LocalSettings or AnnouncedMarks
+        Probabilities with which settings are chosen: by each side alone, or by shared marks.
     seed : int
         Seed of the run, at least 0.
     stream : int, optional
@@ -104,14 +104,15 @@ class Sampler:
     Notes
     -----
     A round is one draw from the joint law of (x, y, herald, a, b) given a herald, whose settings
-    part is the product of the two sides' own laws. Each probability is exact to 2⁻⁶⁴: sixteen bits
-    decide most rounds by a table, and 48 more those at a boundary between two categories.
+    part is the product of the two sides' own laws, or follows a shared mark. Each probability is
+    exact to 2⁻⁶⁴: sixteen bits decide most rounds by a table, and 48 more those at a boundary
+    between two categories.
     """
 
     def __init__(
         self,
         distribution: JointDistribution,
-        local_settings: LocalSettings,
+        local_settings: SettingChoice,
         seed: int,
         stream: int = 0,
     ) -> None:
@@ -278,15 +279,11 @@ def guide_table(cumulative: Words) -> Categories:
 
 
 def _categories(
-    distribution: JointDistribution, local_settings: LocalSettings
+    distribution: JointDistribution, local_settings: SettingChoice
 ) -> tuple[npt.NDArray[np.float64], Codes]:
     """Return the probabilities of all categories that occur, and their columns."""
     settings = distribution.settings
-    law = (
-        local_settings.choice(settings, "alice")[:, None, None, None, None]
-        * local_settings.choice(settings, "bob")[None, :, None, None, None]
-        * distribution.heralded()
-    )
+    law = local_settings.pair_law(settings)[:, :, None, None, None] * distribution.heralded()
     # A category of probability zero must not own even one word.
     x, y, herald, a, b = np.nonzero(law)
     columns = np.array([x, a, y, b, herald], np.uint8)

@@ -20,6 +20,7 @@ from postprocessing.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from emulator.protocols.base import ProtocolModel
+    from postprocessing.design import Security
 
 
 def _whole_number(value: object) -> object:
@@ -76,8 +77,12 @@ class Scenario(BaseModel, ABC):
         Field(description="pulses after which the run stops instead", ge=1, le=2**53),
     ] = None
     security: Annotated[
-        Literal["tan22", "asymptotic"], Field(description="how the key length is computed")
+        Literal["tan22", "geat", "renyi", "renyi_fixed", "asymptotic"],
+        Field(description="how the key length is computed; renyi ones are not peer reviewed"),
     ] = "tan22"
+    noisy_preprocessing: Annotated[
+        NumberOrOptimal, Field(description='probability of inverting a raw key bit, or "optimal"')
+    ] = 0.0
     soundness: Annotated[float, Field(description="epsilon of the keys")] = 1e-10
     completeness: Annotated[float, Field(description="abort probability of honest devices")] = 1e-2
     seed: Annotated[
@@ -93,6 +98,23 @@ class Scenario(BaseModel, ABC):
         InvalidArgumentError
             If a parameter is outside the range of the model.
         """
+
+    def build_security(self) -> Security:
+        """Return what is asked of the keys.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a parameter is outside its range.
+        """
+        from postprocessing.design import Security
+
+        return Security(
+            self.soundness,
+            self.completeness,
+            self.security,
+            noisy_preprocessing=self.noisy_preprocessing,
+        )
 
     @field_validator("*", mode="before")
     @classmethod

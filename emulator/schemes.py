@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from emulator.optics import Link
     from emulator.protocols.base import ProtocolModel
+    from postprocessing.design import Security
 
 
 def _unlimited(value: object) -> object:
@@ -183,6 +185,17 @@ class CavityCatScenario(Scenario):
         WholeNumber,
         Field(description="of Alice's light, modulo the code's components"),
     ] = 0
+    settings: Annotated[
+        Literal["local", "announced"],
+        Field(
+            description="chosen by each side alone, or by marks announced before measuring, "
+            "which needs 2 travel times and geat"
+        ),
+    ] = "local"
+
+    def build_security(self) -> Security:
+        """Return what is asked of the keys, with the choice of settings."""
+        return replace(super().build_security(), settings=self.settings)
 
     def build_model(self) -> ProtocolModel:
         """Return the scheme with its parameters."""

@@ -18,14 +18,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TERM_NAMES = {
-    "entropy": "entropy at the accepted CHSH value",
+    "entropy": "entropy of the rounds",
     "expected_entropy": "entropy at the expected CHSH value",
     "infimum": "statistical fluctuation",
     "remainder": "third-order fluctuation",
-    "tests": "corrector's test outcomes",
+    "tests": "test outcomes",
     "first_smoothing": "smoothing",
     "second_smoothing": "smoothing, test register",
     "chain_rules": "chain rules",
+    "fluctuation": "statistical fluctuation",
+    "published_tests": "published test outcomes",
+    "reconciliation": "reconciliation",
+    "verification": "verification",
     "leakage": "leakage budget",
     "sent": "sent about the key rounds",
     "amplification": "privacy amplification",
@@ -72,6 +76,7 @@ def _summary(report: RunReport) -> Table:
         "key length": f"{report.key_length:,} bits",
         "asymptotic key length": _same_rounds(report.asymptotic_key_length),
         "security": report.design.label if report.design else "-",
+        "soundness": _soundness(report),
         "heralded rounds": f"{report.heralded_rounds:,} of {report.pulses:,} pulses",
         "key / test rounds": f"{distillation.key_rounds:,} / {tally.rounds if tally else 0:,}",
         "leaked bits": f"{report.leaked_bits:,}",
@@ -121,6 +126,13 @@ def _waterfall(design: Design, terms: Mapping[str, float], key_length: int) -> T
     row = ("key, whole bytes", f"{key_length:,}", f"{key_length / rounds:.5f}")
     table.add_row(*row, style="bold")
     return table
+
+
+def _soundness(report: RunReport) -> str:
+    if report.design is None or report.design.method == "asymptotic":
+        return "-"
+    split = report.design.epsilons
+    return f"{split.soundness:.3g} = {split.secrecy:.3g} secrecy + 2 × {split.correctness:.3g}"
 
 
 def _same_rounds(bits: int | None) -> str:

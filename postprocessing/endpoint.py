@@ -11,11 +11,12 @@ from postprocessing.amplification import toeplitz_hash
 from postprocessing.checks import thread_count
 from postprocessing.design import Design
 from postprocessing.errors import InvalidArgumentError, ProtocolError
+from postprocessing.estimation import GameTally
 from postprocessing.messages import Message, SettingsAnnouncement
 from postprocessing.randomness import PartyRandomness
 from postprocessing.reconciliation import get_code
-from postprocessing.rounds import Bits, Party, PartyRecord
-from postprocessing.sifting import count_surplus, packed_settings, sift
+from postprocessing.rounds import AnnouncedMarks, Bits, Party, PartyRecord
+from postprocessing.sifting import count_surplus, packed_settings, round_marks, sift
 
 MALFORMED_MESSAGE = "malformed message"
 
@@ -81,6 +82,7 @@ class Endpoint(ABC):
         self.key_rounds = 0
         self.key_bits: Bits = np.empty(0, np.uint8)
         self.test_outcomes: Bits = np.empty(0, np.uint8)
+        self.tally: GameTally | None = None
         self._record = record
         self._design = design
         self._plan = design.leakage
@@ -113,7 +115,7 @@ class Endpoint(ABC):
         """
         if self._started:
             raise ProtocolError(f"{self.party} has started already")
-        self._started, self._expected = True, (SettingsAnnouncement,)
+        self._started, self._expected = True, self._opening()
         return self._send(
             SettingsAnnouncement(packed_settings(self._record), self._design.fingerprint())
         )
@@ -144,6 +146,15 @@ class Endpoint(ABC):
         except ProtocolError:
             self._abort(MALFORMED_MESSAGE)
             raise
+
+    @property
+    def _follows_marks(self) -> bool:
+        """Whether settings follow marks that were announced."""
+        return isinstance(self._design.local_settings, AnnouncedMarks)
+
+    def _opening(self) -> tuple[type[Message], ...]:
+        """Return what the peer's first message is."""
+        return (SettingsAnnouncement,)
 
     @abstractmethod
     def _answer(self, message: Message) -> Messages:
@@ -186,8 +197,24 @@ class Endpoint(ABC):
         self.result = PartyResult(key=np.packbits(bits).tobytes(), abort_reason=None)
 
     def _final_length(self) -> int:
-        tests = len(self.test_outcomes)
-        return self._design.final_key_length(self.key_rounds, tests, self.leaked_bits)
+        tests, lost = len(self.test_outcomes), self.tally.lost if self.tally else 0
+        return self._design.final_key_length(self.key_rounds, tests, self.leaked_bits, lost)
+
+    def _over_budget(self, bits_to_come: int) -> bool:
+        """Tell whether so many more bits would lead beyond the leakage budget."""
+        outcome_bits = self.leaked_bits + bits_to_come
+        return self._design.exceeds_budget(outcome_bits, len(self.test_outcomes))
+
+    def _follow_marks(self, message: SettingsAnnouncement, marks: Bits) -> None:
+        """Sift rounds whose settings follow shared marks: every round is key or test."""
+        self._take_settings(message)
+        scheme, rounds = self._design.settings, len(self._record)
+        is_own = self.party == scheme.corrector
+        packed = packed_settings(self._record) if is_own else self._peer_settings
+        require(np.array_equal(round_marks(scheme, packed, rounds), marks), "settings of the marks")
+        self._sift(np.ones(self._surplus_rounds, np.uint8))
+        kept = self.key_rounds + len(self.test_outcomes)
+        require(kept == rounds, "settings of the marks")
 
 
 def require(condition: bool, expected: str) -> None:

@@ -52,6 +52,7 @@ def plan_leakage(
     qber: float,
     tag_bits: int,
     completeness: float,
+    leaked_per_test: int = 1,
 ) -> LeakagePlan | None:
     """Fix code and leakage budget from expected values.
 
@@ -70,6 +71,8 @@ def plan_leakage(
         Length of the verification tag.
     completeness : float
         Abort probability allowed to honest devices in all.
+    leaked_per_test : int, optional
+        Published bits of a test that count as leaked.
 
     Returns
     -------
@@ -94,7 +97,7 @@ def plan_leakage(
             + exceedance(frames, failure_rate, disclosed)
         )
         sent = frames * (code.syndrome_bits + 1) + min(disclosed * code.frame_bits, key_rounds)
-        budget = sent + test_rounds + tag_bits + VERDICT_BITS
+        budget = sent + test_rounds * leaked_per_test + tag_bits + VERDICT_BITS
         plan = LeakagePlan(
             code.name, tag_bits, key_rounds, test_rounds, frames, disclosed, budget, over_budget
         )
@@ -103,7 +106,11 @@ def plan_leakage(
 
 
 def expected_leakage(
-    rounds: int, probabilities: RoundProbabilities, qber: float, tag_bits: int
+    rounds: int,
+    probabilities: RoundProbabilities,
+    qber: float,
+    tag_bits: int,
+    leaked_per_test: int = 1,
 ) -> float:
     """Return a smooth estimate of the leakage budget, for optimising the settings.
 
@@ -112,7 +119,7 @@ def expected_leakage(
     """
     per_key_round, constant = _best_rate(rounds, qber)
     return (
-        rounds * (probabilities.key * per_key_round + probabilities.test)
+        rounds * (probabilities.key * per_key_round + probabilities.test * leaked_per_test)
         + constant
         + tag_bits
         + VERDICT_BITS

@@ -48,6 +48,17 @@ class SettingsAnnouncement(Message):
 
 
 @dataclass(frozen=True, eq=False)
+class RoundMarks(Message):
+    """The corrector's mark of each round, packed: 1 for a test. Announced after each herald.
+
+    It is independent of all outcomes, as it is drawn before either side measures.
+    """
+
+    stage: ClassVar[str] = "sifting"
+    marks: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
 class ThinningCoins(Message):
     """The corrector's coin for each surplus round, in round order: 1 keeps it as a test."""
 
@@ -57,7 +68,7 @@ class ThinningCoins(Message):
 
 @dataclass(frozen=True, eq=False)
 class DisclosedTests(Message):
-    """The reference's outcome bits of all test rounds, after Bob's flip, in round order."""
+    """A party's outcome bits of all test rounds, after Bob's flip, in round order."""
 
     stage: ClassVar[str] = "testing"
     outcomes: Bits

@@ -5,10 +5,11 @@ reference's outcomes of key rounds are the raw key; the corrector corrects its o
 
 ::
 
+    corrector  RoundMarks                       where settings follow marks, sent with each herald
     both       SettingsAnnouncement            after the quantum phase
-    corrector  ThinningCoins                   drawn only now
+    corrector  ThinningCoins                   drawn only now; none where settings follow marks
     reference  DisclosedTests                  or Abort: too few test rounds
-    corrector  Acceptance                      abort: too many lost tests
+    corrector  DisclosedTests, Acceptance      the former for Rényi keys; abort: too many lost tests
     reference  Syndromes                       or Abort: leakage budget exceeded
     corrector  FrameStatus
     reference  DisclosedFrames, Verification   or Abort: leakage budget exceeded
@@ -25,7 +26,7 @@ from postprocessing.amplification import seed_length
 from postprocessing.design import Design
 from postprocessing.endpoint import Endpoint, Messages, require, require_bits
 from postprocessing.errors import ProtocolError
-from postprocessing.estimation import GameTally, tally_tests
+from postprocessing.estimation import tally_tests
 from postprocessing.messages import (
     Abort,
     Acceptance,
@@ -34,6 +35,7 @@ from postprocessing.messages import (
     DisclosedTests,
     FrameStatus,
     Message,
+    RoundMarks,
     SettingsAnnouncement,
     Syndromes,
     ThinningCoins,
@@ -49,7 +51,8 @@ from postprocessing.reconciliation import (
     verification_tag,
 )
 from postprocessing.reconciliation.verification import SEED_BYTES
-from postprocessing.rounds import Bits, Party
+from postprocessing.rounds import Bits, LocalSettings, Party
+from postprocessing.sifting import packed_settings, round_marks
 
 TOO_FEW_TESTS = "too few test rounds"
 TOO_MANY_LOST_TESTS = "too many lost tests"
@@ -61,18 +64,24 @@ NO_KEY_LENGTH = "no key length under this design"
 class Reference(Endpoint):
     """The party whose key bits are the raw key."""
 
+    _marks: Bits
+
     @staticmethod
     def _party_under(design: Design) -> Party:
         return design.settings.reference
 
     def _answer(self, message: Message) -> Messages:
         match message:
-            case SettingsAnnouncement():
-                self._take_settings(message)
-                self._expected = (ThinningCoins,)
+            case RoundMarks():
+                self._marks, self._expected = np.array(message.marks), (SettingsAnnouncement,)
                 return ()
+            case SettingsAnnouncement():
+                return self._take_peer_settings(message)
             case ThinningCoins():
-                return self._disclose_tests(message)
+                self._sift(message.coins)
+                return self._disclose_tests()
+            case DisclosedTests():
+                return self._score(message)
             case Acceptance():
                 return self._send_syndromes(message)
             case FrameStatus():
@@ -81,20 +90,45 @@ class Reference(Endpoint):
                 return self._conclude(message)
         raise ProtocolError(f"{self.party} cannot handle {type(message).__name__}")
 
-    def _disclose_tests(self, message: ThinningCoins) -> Messages:
-        self._sift(message.coins)
+    def _opening(self) -> tuple[type[Message], ...]:
+        return (RoundMarks,) if self._follows_marks else (SettingsAnnouncement,)
+
+    def _take_peer_settings(self, message: SettingsAnnouncement) -> Messages:
+        if self._follows_marks:
+            self._follow_marks(message, self._marks)
+            return self._disclose_tests()
+        self._take_settings(message)
+        self._expected = (ThinningCoins,)
+        return ()
+
+    def _disclose_tests(self) -> Messages:
+        """Publish the tests, and blur the key rounds by noise that nobody keeps."""
         if len(self.test_outcomes) < self._design.least_test_rounds:
             return self._give_up(TOO_FEW_TESTS)
-        self._expected = (Acceptance,)
+        if self._design.noisy_preprocessing:
+            noise = self._design.noisy_preprocessing
+            self.key_bits ^= draw_coins(self._randomness.choices, self.key_rounds, noise)
+        self._expected = (DisclosedTests if self._design.both_publish_tests else Acceptance,)
         return (DisclosedTests(self.test_outcomes),)
 
+    def _score(self, message: DisclosedTests) -> Messages:
+        """Score the game too, where both parties publish their outcomes."""
+        peer = message.outcomes
+        require_bits(peer, len(self.test_outcomes), "one outcome a test round")
+        self.tally = tally_tests(self.test_outcomes, peer, self._winning_parities)
+        self._expected = (Acceptance,)
+        return ()
+
     def _send_syndromes(self, message: Acceptance) -> Messages:
+        if self.tally is not None:
+            accepts = self._design.accepts(self.tally.rounds, self.tally.lost)
+            require(message.accepted == accepts, "the verdict that follows from the tests")
         if not message.accepted:
             self._abort(TOO_MANY_LOST_TESTS)
             return ()
         frames = frame_count(self._code, self.key_bits)
         to_come = frames * (self._code.syndrome_bits + 1) + self._plan.tag_bits + 1
-        if self.leaked_bits + to_come > self._design.leakage_budget_bits:
+        if self._over_budget(to_come):
             return self._give_up(LEAKAGE_BUDGET_EXCEEDED)
         syndromes = encode_frames(self._code, self.key_bits)
         self._expected = (FrameStatus,)
@@ -104,7 +138,7 @@ class Reference(Endpoint):
         require_bits(message.failed, frame_count(self._code, self.key_bits), "one flag a frame")
         disclosed = self.key_bits[in_frames(message.failed == 1, self.key_rounds)]
         to_come = len(disclosed) + self._plan.tag_bits + 1
-        if self.leaked_bits + to_come > self._design.leakage_budget_bits:
+        if self._over_budget(to_come):
             return self._give_up(LEAKAGE_BUDGET_EXCEEDED)
         seed = self._randomness.hash_seeds(SEED_BYTES)
         tag = verification_tag(self.key_bits, seed, self._plan.tag_bits)
@@ -142,7 +176,6 @@ class Corrector(Endpoint):
         Frames reconciled, and those that had to be disclosed.
     """
 
-    tally: GameTally | None = None
     corrected_errors: int | None = None
     frames: int = 0
     failed_frames: int = 0
@@ -153,9 +186,22 @@ class Corrector(Endpoint):
     def _party_under(design: Design) -> Party:
         return design.settings.corrector
 
+    def start(self) -> Messages:
+        """Return the opening messages; the marks went out with the heralds, before the settings."""
+        settings = super().start()
+        return (RoundMarks(self._own_marks()), *settings) if self._follows_marks else settings
+
+    def _own_marks(self) -> Bits:
+        settings = packed_settings(self._record)
+        return round_marks(self._design.settings, settings, len(self._record))
+
     def _answer(self, message: Message) -> Messages:
         match message:
             case SettingsAnnouncement():
+                if self._follows_marks:
+                    self._follow_marks(message, self._own_marks())
+                    self._expected = (DisclosedTests, Abort)
+                    return ()
                 return self._throw_coins(message)
             case DisclosedTests():
                 return self._score(message)
@@ -182,7 +228,9 @@ class Corrector(Endpoint):
     def _throw_coins(self, message: SettingsAnnouncement) -> Messages:
         """Thin the surplus rounds by coins drawn from fresh private randomness, only now."""
         self._take_settings(message)
-        probability = self._design.local_settings.thinning_probability
+        choice = self._design.local_settings
+        assert isinstance(choice, LocalSettings)
+        probability = choice.thinning_probability
         coins = draw_coins(self._randomness.choices, self._surplus_rounds, probability)
         self._sift(coins)
         self._expected = (DisclosedTests, Abort)
@@ -192,11 +240,12 @@ class Corrector(Endpoint):
         own, peer = self.test_outcomes, message.outcomes
         require_bits(peer, len(own), "one outcome a test round")
         self.tally = tally_tests(own, peer, self._winning_parities)
-        accepted = self.tally.lost <= self._design.tolerated_test_losses
+        accepted = self._design.accepts(self.tally.rounds, self.tally.lost)
         self._expected = (Syndromes, Abort)
         if not accepted:
             self._abort(TOO_MANY_LOST_TESTS)
-        return (Acceptance(accepted),)
+        verdict = Acceptance(accepted)
+        return (DisclosedTests(own), verdict) if self._design.both_publish_tests else (verdict,)
 
     def _decode(self, message: Syndromes) -> Messages:
         self._uncorrected = self.key_bits
@@ -204,7 +253,7 @@ class Corrector(Endpoint):
         right = message.syndromes.dtype == np.uint8 and message.syndromes.shape == shape
         require(right, "all syndromes")
         require(message.syndrome_bits == self._code.syndrome_bits, "the design's code")
-        qber = self._design.expected_qber
+        qber = self._design.key_error_rate
         decoded = decode_frames(self._code, self.key_bits, message.syndromes, qber, self._threads)
         self.key_bits = decoded.bits
         failed = decoded.failed.astype(np.uint8)

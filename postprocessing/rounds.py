@@ -186,6 +186,10 @@ class LocalSettings:
         gamma, p = self.corrector_test_probability, self.reference_test_probability
         return RoundProbabilities(key=(1 - gamma) * (1 - p), test=2 * gamma * p)
 
+    def pair_law(self, settings: BellSettings) -> npt.NDArray[np.float64]:
+        """Return the probability of each pair of settings, shape (x, y)."""
+        return np.outer(self.choice(settings, "alice"), self.choice(settings, "bob"))
+
     def choice(self, settings: BellSettings, party: Party) -> npt.NDArray[np.float64]:
         """Return the probability of each setting of `party`."""
         probabilities = np.zeros(len(settings.labels(party)))
@@ -196,6 +200,49 @@ class LocalSettings:
         probabilities[tests] = total / len(tests)
         probabilities[key] = 1 - total
         return probabilities
+
+
+@dataclass(frozen=True)
+class AnnouncedMarks:
+    """Settings that follow a shared mark, which says of each round whether it is a test.
+
+    The corrector draws the mark after the herald and announces it before either side measures.
+    Marked rounds are a CHSH game with uniform inputs, all others are key rounds; none is discarded.
+
+    Parameters
+    ----------
+    test_probability : float
+        γ in (0, 1), the probability of a mark.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the probability is outside its range.
+    """
+
+    test_probability: float
+
+    def __post_init__(self) -> None:
+        """Check the range."""
+        if not 0 < self.test_probability < 1:
+            value = self.test_probability
+            raise InvalidArgumentError("test_probability", value, "in (0, 1)")
+
+    @property
+    def rounds(self) -> RoundProbabilities:
+        """Probabilities of the kinds of round: key 1 − γ, test γ."""
+        return RoundProbabilities.announced(self.test_probability)
+
+    def pair_law(self, settings: BellSettings) -> npt.NDArray[np.float64]:
+        """Return the probability of each pair of settings, shape (x, y)."""
+        law = np.zeros((len(settings.alice_labels), len(settings.bob_labels)))
+        law[settings.key_pair] = 1 - self.test_probability
+        for x, y, _ in settings.chsh_signs:
+            law[x, y] = self.test_probability / 4
+        return law
+
+
+SettingChoice = LocalSettings | AnnouncedMarks
 
 
 def record_codes(settings: _Index, outcomes: _Index, heralds: _Index) -> Bits:

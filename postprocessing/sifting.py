@@ -66,6 +66,30 @@ def packed_settings(record: PartyRecord) -> npt.NDArray[np.uint8]:
     return packed
 
 
+def round_marks(
+    settings: BellSettings, packed: npt.NDArray[np.uint8], rounds: int
+) -> npt.NDArray[np.uint8]:
+    """Return the marks that the corrector's settings follow: 1 wherever it is not the key setting.
+
+    Parameters
+    ----------
+    settings : BellSettings
+        The scheme's settings.
+    packed : ndarray of uint8, shape (⌈n/4⌉,)
+        The corrector's settings as it announces them.
+    rounds : int
+        n.
+
+    Returns
+    -------
+    ndarray of uint8, shape (⌈n/8⌉,)
+        A bit a round, in the order of ``numpy.packbits``.
+    """
+    key = settings.key_setting(settings.corrector)
+    fours = (packed[:, None] >> np.arange(0, 8, 2, dtype=np.uint8)) & np.uint8(3)
+    return np.packbits(fours.ravel()[:rounds] != key)
+
+
 def count_surplus(
     settings: BellSettings, party: Party, record: PartyRecord, peer_settings: Bits
 ) -> tuple[int, int]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, Protocol
+from typing import Generic, Protocol, runtime_checkable
 
 from emulator.distribution import JointDistribution
-from postprocessing.errors import DiqkdError
+from postprocessing.errors import DiqkdError, InvalidArgumentError
 from postprocessing.rounds import BellSettings
 from postprocessing.security import asymptotic_key_fraction
 from postprocessing.security.entropy import Real
@@ -89,3 +89,26 @@ class ProtocolModel(Protocol):
             If the model is to choose its own intensity and there is none to choose.
         """
         ...
+
+
+@runtime_checkable
+class AwaitsHerald(Protocol):
+    """A scheme whose settings may follow marks, as both sides measure after the herald is known."""
+
+    @property
+    def awaits_herald(self) -> bool:
+        """Whether both sides still hold their systems when the herald has reached them."""
+        ...
+
+
+def check_settings_rule(model: ProtocolModel, rule: str) -> None:
+    """Refuse announced marks for a scheme that has measured before they could be drawn.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the rule is "announced" and the model does not wait for the herald.
+    """
+    if rule == "announced" and not (isinstance(model, AwaitsHerald) and model.awaits_herald):
+        allowed = "local, unless both sides wait for the herald before they measure"
+        raise InvalidArgumentError("settings", rule, allowed)

@@ -167,6 +167,11 @@ class CavityCat:
         return tuple(f"s{s}u{u}" for s in range(self.code.components) for u in (0, 1))
 
     @property
+    def awaits_herald(self) -> bool:
+        """Whether Alice's memory waits until Bob's herald has come back, and with it a mark."""
+        return self.travel_times == 2
+
+    @property
     def bell_settings(self) -> BellSettings:
         """Settings and heralds; CHSH game of Li et al., Eq. (5); Alice is the reference."""
         return BellSettings(

@@ -10,7 +10,7 @@ import pandas as pd
 from emulator.prediction import predict
 from emulator.protocols.base import NoPositiveKeyRateError, NoWorkingPointError, ProtocolModel
 from emulator.scenario import Scenario
-from postprocessing.design import RARE_SHARE, Security
+from postprocessing.design import RARE_SHARE
 from postprocessing.quantiles import lower_quantile
 
 
@@ -86,7 +86,7 @@ def key_fraction(scenario: Scenario, model: ProtocolModel) -> float:
     rounds = rule.get("heralded_rounds") or lower_quantile(rule["pulses"], joint.gain, share)
     if not rounds:
         return 0.0
-    security = Security(scenario.soundness, scenario.completeness, scenario.security)
+    security = scenario.build_security()
     return security.design(joint, rounds).key_length / rounds
 
 

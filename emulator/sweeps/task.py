@@ -89,7 +89,6 @@ def run_task(task: SweepTask) -> Row:
     than the one that planned it, fails.
     """
     from emulator.runner import run
-    from postprocessing.design import Security
 
     started = time.perf_counter()
     scenario = task.scenario
@@ -97,7 +96,7 @@ def run_task(task: SweepTask) -> Row:
     try:
         if task_identity(scenario) != task.identity:
             raise DiqkdError("the versions or files of this worker differ from those of the plan")
-        security = Security(scenario.soundness, scenario.completeness, scenario.security)
+        security = scenario.build_security()
         report = run(
             scenario.build_model(),
             heralded_rounds=scenario.rounds,

@@ -1,15 +1,42 @@
 """What every key of this package takes for granted; carried by each report."""
 
+from __future__ import annotations
+
+from postprocessing.rounds import AnnouncedMarks, SettingChoice
+
+_SEALED = (
+    "Settings, coins and outcomes stay inside the laboratories until all heralds are public and "
+    "irrevocable and the quantum phase has ended; rounds are sequential."
+)
+_MARKED = (
+    "Heralds are irrevocable and in the order of the pulses; a round's mark is drawn after its "
+    "herald and announced before either side measures; both laboratories are sealed, in both "
+    "directions, from mark to outcome; rounds are sequential.",
+    "Settings and outcomes stay inside the laboratories until the quantum phase has ended.",
+)
 ASSUMPTIONS = (
     "Quantum theory is correct.",
-    "Settings, thinning coins and hash seeds are fresh, uniform as stated and independent of the "
-    "devices.",
+    "Settings, thinning coins, noise bits and hash seeds are fresh, distributed as stated and "
+    "independent of the devices; noise bits are erased.",
     "Whatever leaves a laboratory during the quantum phase (light, and heralds made there) leaves "
     "before the round's setting is drawn and carries nothing of past settings or outcomes (not "
     "covered by entropy accumulation).",
-    "Settings, coins and outcomes stay inside the laboratories until all heralds are public and "
-    "irrevocable and the quantum phase has ended; rounds are sequential.",
+    _SEALED,
     "Unheralded pulses are discarded and their outcomes never published.",
     "Classical post-processing is trusted and the public channel authenticated.",
     "The devices are not used again for another key.",
 )
+
+
+def assumptions(choice: SettingChoice | None) -> tuple[str, ...]:
+    """Return what a key takes for granted, by how settings are chosen.
+
+    Parameters
+    ----------
+    choice : LocalSettings, AnnouncedMarks or None
+        The design's choice of settings.
+    """
+    if not isinstance(choice, AnnouncedMarks):
+        return ASSUMPTIONS
+    place = ASSUMPTIONS.index(_SEALED)
+    return (*ASSUMPTIONS[:place], *_MARKED, *ASSUMPTIONS[place + 1 :])

@@ -97,16 +97,19 @@ def chsh_value(win_probability: Real) -> Real:
     )
 
 
-def chsh_entropy(win_probability: Real) -> Real:
-    """Return η(w), the least von Neumann entropy of the reference outcome given everything else.
+def chsh_entropy(win_probability: Real, noise: float = 0.0) -> Real:
+    """Return η_q(w), the least von Neumann entropy of the reference outcome given everything else.
 
-    η(w) = 1 − h((1 + C)/2) with C = √(S²/4 − 1), S = 8w − 4 (Acín et al., PRL 98, 230501 (2007));
-    0 for w ≤ 3/4. It is convex and increasing, and tight: 1 at the Tsirelson bound.
+    η_q(w) = 1 − h((1 + C)/2) + h((1 + e)/2) with C = √(S²/4 − 1), e = √(1 − q(1 − q)(8 − S²)) and
+    S = 8w − 4: Acín et al., PRL 98, 230501 (2007), and with noise Ho et al., PRL 124, 230502
+    (2020). h(q) for w ≤ 3/4. It is convex and increasing, and tight: 1 at the Tsirelson bound.
 
     Parameters
     ----------
     win_probability : float or ndarray
         w in [(2 − √2)/4, (2 + √2)/4]; excess within 1e-12 is taken for rounding and removed.
+    noise : float, optional
+        q in [0, 1/2): probability with which the reference inverts the outcome beforehand.
 
     Returns
     -------
@@ -116,34 +119,53 @@ def chsh_entropy(win_probability: Real) -> Real:
     Raises
     ------
     InvalidArgumentError
-        If a value is outside the quantum range.
+        If a value is outside its range.
     """
-    return entropy_of_coherence(coherence(_in_range(win_probability)))
+    check_noise(noise)
+    return entropy_of_coherence(coherence(_in_range(win_probability)), noise)
 
 
-def chsh_entropy_slope(win_probability: Real) -> Real:
-    """Return dη/dw of `chsh_entropy`; 0 for w ≤ 3/4, infinite at the Tsirelson bound.
+def chsh_entropy_slope(win_probability: Real, noise: float = 0.0) -> Real:
+    """Return dη_q/dw of `chsh_entropy`; 0 for w ≤ 3/4, infinite at the Tsirelson bound.
 
     Parameters
     ----------
-    win_probability : float or ndarray
-        w in [(2 − √2)/4, (2 + √2)/4]; excess within 1e-12 is taken for rounding and removed.
+    win_probability, noise
+        As for `chsh_entropy`.
 
     Returns
     -------
     float or ndarray
         Slope in bits per round and unit of win probability. At the kink w = 3/4 the left
-        derivative; the right one is 4/ln 2.
+        derivative; the right one is 4/ln 2 without noise.
 
     Raises
     ------
     InvalidArgumentError
-        If a value is outside the quantum range.
+        If a value is outside its range.
     """
+    check_noise(noise)
     c = coherence(_in_range(win_probability))
     with np.errstate(divide="ignore"):
-        slope: Real = slope_of_coherence(np.maximum(c, 1e-150)) * (c > 0)
+        slope: Real = slope_of_coherence(np.maximum(c, 1e-150), noise) * (c > 0)
     return slope
+
+
+def noisy_error_rate(qber: float, noise: float) -> float:
+    """Return Q_q = Q(1 − q) + q(1 − Q), the error rate of key bits that noise was added to."""
+    return qber * (1 - noise) + noise * (1 - qber)
+
+
+def check_noise(noise: float) -> None:
+    """Refuse a flip probability outside [0, 1/2).
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is outside.
+    """
+    if not 0 <= noise < 0.5:
+        raise InvalidArgumentError("noisy_preprocessing", noise, "a probability in [0, 1/2)")
 
 
 def coherence(win_probability: Real) -> Real:
@@ -156,15 +178,30 @@ def coherence(win_probability: Real) -> Real:
     return cast(Real, np.sqrt(np.minimum(squared + at_top, 1.0)))
 
 
-def entropy_of_coherence(c: Real) -> Real:
-    """Return η = 1 − h((1 + C)/2) for C in [0, 1]."""
-    return cast(Real, (xlog1py(1 + c, c) + xlog1py(1 - c, -c)) / (2 * math.log(2)))
+def entropy_of_coherence(c: Real, noise: float = 0.0) -> Real:
+    """Return η_q = 1 − h((1 + C)/2) + h((1 + e)/2), e² = 1 − 4q(1 − q)(1 − C²), C in [0, 1]."""
+    entropy = cast(Real, (xlog1py(1 + c, c) + xlog1py(1 - c, -c)) / (2 * math.log(2)))
+    if not noise:
+        return entropy
+    blur = _blur(c, noise)
+    return cast(Real, entropy + binary_entropy(blur / (2 * (1 + np.sqrt(1 - blur)))))
 
 
-def slope_of_coherence(c: Real) -> Real:
-    """Return dη/dw for C in (0, 1), where w = 1/2 + √(1 + C²)/4."""
-    slope: Real = 4 / math.log(2) * np.sqrt(1 + c * c) * np.arctanh(c) / c
+def slope_of_coherence(c: Real, noise: float = 0.0) -> Real:
+    """Return dη_q/dw for C in (0, 1), where w = 1/2 + √(1 + C²)/4."""
+    steepness = np.arctanh(c) / c
+    if noise:
+        blur = _blur(c, noise)
+        e = np.sqrt(1 - blur)
+        # artanh e, which e alone would lose to rounding near 1.
+        steepness = steepness - 4 * noise * (1 - noise) * (np.log1p(e) - np.log(blur) / 2) / e
+    slope: Real = 4 / math.log(2) * np.sqrt(1 + c * c) * steepness
     return slope
+
+
+def _blur(c: Real, noise: float) -> Real:
+    """Return 1 − e² = 4q(1 − q)(1 − C²)."""
+    return 4 * noise * (1 - noise) * (1 - c) * (1 + c)
 
 
 def _in_range(win_probability: Real) -> Real:

@@ -10,7 +10,15 @@ from scipy.special import ndtri
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.quantiles import upper_quantile
 from postprocessing.rounds import RoundProbabilities
-from postprocessing.security.tan22 import Extractor, Tan22Block, Tan22Parameters, Tan22Terms
+from postprocessing.security.curves import CurveTerms
+from postprocessing.security.renyi import RenyiBlock, RenyiParameters, RenyiTerms
+from postprocessing.security.tan22 import (
+    Accumulation,
+    Extractor,
+    Tan22Block,
+    Tan22Parameters,
+    Tan22Terms,
+)
 from postprocessing.security.tan22_optimum import best_parameters
 
 
@@ -71,16 +79,27 @@ class KeyLength:
         Key length, rounded down, never negative.
     unclipped : float
         The bound before rounding and clipping; negative where no key is left.
-    terms : Tan22Terms
+    terms : Tan22Terms, RenyiTerms or CurveTerms
         The contributions in bits.
-    parameters : Tan22Parameters
-        The free parameters the bound was evaluated at.
+    parameters : Tan22Parameters, RenyiParameters or None
+        The free parameters the bound was evaluated at; None for a bound without any.
     """
 
     bits: int
     unclipped: float
-    terms: Tan22Terms
-    parameters: Tan22Parameters
+    terms: Tan22Terms | RenyiTerms | CurveTerms
+    parameters: Tan22Parameters | RenyiParameters | None
+
+    @classmethod
+    def of(
+        cls,
+        terms: Tan22Terms | RenyiTerms | CurveTerms,
+        parameters: Tan22Parameters | RenyiParameters | None,
+        unclipped: float | None = None,
+    ) -> KeyLength:
+        """Round a bound down and clip it at 0; it is the sum of the terms unless given."""
+        bound = terms.total if unclipped is None else unclipped
+        return cls(max(0, math.floor(bound)), bound, terms, parameters)
 
 
 def tan22_key_length(
@@ -91,13 +110,16 @@ def tan22_key_length(
     leaked_bits: float,
     secrecy: float,
     extractor: Extractor = "two_universal",
+    accumulation: Accumulation = "tan22",
+    noise: float = 0.0,
     parameters: Tan22Parameters | None = None,
 ) -> KeyLength:
     """Return the fixed key length secure against coherent attacks if at most k tests are lost.
 
     Entropy accumulation in the form of Tan et al., Quantum 6, 880 (2022), with the infimum of Liu
-    et al. (2021). The numbers here are to be fixed before the block is measured; the adversary's
-    state is fixed at the start, and nothing leaves the laboratories before the last herald.
+    et al. (2021). The numbers here are to be fixed before the block is measured. For "tan22" the
+    adversary's state is fixed at the start, and nothing leaves the laboratories before the last
+    herald; "geat" allows announcements round by round.
 
     Parameters
     ----------
@@ -114,6 +136,10 @@ def tan22_key_length(
         ε_sec = max{ε_EA, ε_PA + 2 ε_s} in (0, 1); ε_EA takes all of it.
     extractor : {"two_universal", "trevisan"}, optional
         Family of hash functions of privacy amplification.
+    accumulation : {"tan22", "geat"}, optional
+        The theorem, see `postprocessing.security.tan22`.
+    noise : float, optional
+        q in [0, 1/2), the probability with which the reference inverts a key bit.
     parameters : Tan22Parameters, optional
         Free parameters, evaluated as they are; the best ones by default.
 
@@ -142,11 +168,68 @@ def tan22_key_length(
         leaked_bits=leaked_bits,
         secrecy=secrecy,
         extractor=extractor,
+        accumulation=accumulation,
+        noise=noise,
     )
     chosen = best_parameters(block) if parameters is None else parameters
     terms = block.terms(chosen)
-    unclipped = block.length(terms)
-    return KeyLength(max(0, math.floor(unclipped)), unclipped, terms, chosen)
+    return KeyLength.of(terms, chosen, block.length(terms))
+
+
+def renyi_key_length(
+    *,
+    rounds: int,
+    probabilities: RoundProbabilities,
+    won: float,
+    lost: float,
+    leaked_bits: float,
+    secrecy: float,
+    parameters: RenyiParameters,
+    noise: float = 0.0,
+    least_score: float | None = None,
+) -> KeyLength:
+    """Return the key length by Rényi entropy accumulation at given parameters.
+
+    Derived and checked for this project, not peer reviewed. The length varies with the counts of
+    tests by an affine function fixed before the run, or is fixed and the function has to reach
+    `least_score`.
+
+    Parameters
+    ----------
+    rounds : int
+        Heralded rounds n, discarded ones included.
+    probabilities : RoundProbabilities
+        How often a heralded round is a key or a test round.
+    won, lost : float
+        Numbers of won and lost tests, at least 0; expected ones before the run.
+    leaked_bits : float
+        Every public bit that depends on the raw keys, except the test outcomes that both parties
+        publish.
+    secrecy : float
+        ε_sec in (0, 1).
+    parameters : RenyiParameters
+        The free parameters, fixed before the run.
+    noise : float, optional
+        q in [0, 1/2), the probability with which the reference inverts a key bit.
+    least_score : float, optional
+        F_min, in place of the score of the counts.
+
+    Returns
+    -------
+    KeyLength
+        Length, terms and parameters.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If an argument is outside its range.
+    """
+    for name, count in (("won", won), ("lost", lost)):
+        if not 0 <= count < math.inf:
+            raise InvalidArgumentError(name, count, "a finite number of at least 0")
+    block = RenyiBlock(rounds, probabilities, leaked_bits, secrecy, noise)
+    score = parameters.score(won, lost) if least_score is None else least_score
+    return KeyLength.of(block.terms(parameters, score, parameters.cost(won, lost)), parameters)
 
 
 def threshold_win_probability(

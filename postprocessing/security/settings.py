@@ -1,74 +1,108 @@
-"""How often to test: the biased settings that give the longest key of a finite block."""
+"""How often to test, and how much noise to add: what gives the longest key of a finite block."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
+from typing import Literal
 
+import numpy as np
 from scipy.optimize import minimize_scalar
 
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.rounds import LocalSettings, RoundProbabilities
-from postprocessing.security.finite_size import approximate_test_losses, tan22_key_length
+from postprocessing.rounds import AnnouncedMarks, LocalSettings, RoundProbabilities, SettingChoice
+from postprocessing.security.honest_block import HonestBlock
+
+SettingsRule = Literal["local", "announced"]
+
+# Flip probabilities looked at first; the best is refined between its neighbours.
+_NOISES = (0.0, *np.geomspace(2e-3, 0.35, 12).tolist())
 
 
-def optimise_local_settings(
+def settings_with_tests(rule: SettingsRule, test_probability: float) -> SettingChoice:
+    """Return the settings of a rule that make a round a test with a given probability.
+
+    Local settings test equally often on both sides, γ = p: of all pairs with the same rate of
+    tests 2γp this one leaves the most key rounds, (1 − γ)(1 − p), and where there is a key, a
+    further key round adds more entropy than leakage.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the probability is outside (0, 1), or (0, 1/2] for local settings.
+    """
+    if rule == "announced":
+        return AnnouncedMarks(test_probability)
+    if not 0 < test_probability <= 0.5:
+        raise InvalidArgumentError("test_probability", test_probability, "in (0, 1/2]")
+    side = math.sqrt(test_probability / 2)
+    return LocalSettings(side, side)
+
+
+def optimise_settings(
+    block: HonestBlock,
     *,
-    rounds: int,
-    win_probability: float,
-    secrecy: float,
-    completeness_share: float,
+    rule: SettingsRule = "local",
     leakage: Callable[[RoundProbabilities], float],
-) -> LocalSettings:
-    """Return the local, independent settings with the longest `tan22` key.
-
-    Both parties test equally often, γ = p: of all pairs with the same rate of tests 2γp this one
-    leaves the most key rounds, (1 − γ)(1 − p), and where there is a key, a further key round adds
-    more entropy than leakage.
+) -> SettingChoice:
+    """Return the settings with the longest key.
 
     Parameters
     ----------
-    rounds : int
-        Heralded rounds n ≥ 1.
-    win_probability : float
-        w of the honest devices, in [0, 1].
-    secrecy : float
-        ε_sec in (0, 1).
-    completeness_share : float
-        Probability, in (0, 1), that honest devices lose too many tests.
+    block : HonestBlock
+        Size, devices, method and what is asked of the key.
+    rule : {"local", "announced"}, optional
+        Whether each side chooses its settings alone, or both follow a shared mark.
     leakage : callable
         Gives the public bits that depend on the raw keys at given round probabilities; smooth.
 
     Returns
     -------
-    LocalSettings
-        Test probabilities good to about 1e-3 of themselves. Where no key is possible, those with
-        γ = p that come closest to one.
+    LocalSettings or AnnouncedMarks
+        Test probability good to about 1e-3 of itself. Where no key is possible, that which comes
+        closest to one.
 
     Raises
     ------
     InvalidArgumentError
         If an argument is outside its range.
     """
-    if not 1 <= rounds < math.inf:
-        raise InvalidArgumentError("rounds", rounds, "at least 1")
+    if not 1 <= block.rounds < math.inf:
+        raise InvalidArgumentError("rounds", block.rounds, "at least 1")
+    if block.method == "asymptotic":
+        block = dataclasses.replace(block, method="tan22")
 
-    def settings(log_probability: float) -> LocalSettings:
-        probability = math.exp(log_probability)
-        return LocalSettings(probability, probability)
+    def settings(log_test: float) -> SettingChoice:
+        return settings_with_tests(rule, math.exp(log_test))
 
-    def shortfall(log_probability: float) -> float:
-        marks = settings(log_probability).rounds
-        losses = approximate_test_losses(rounds, marks.test, win_probability, completeness_share)
-        return -tan22_key_length(
-            rounds=rounds,
-            probabilities=marks,
-            tolerated_losses=losses,
-            leaked_bits=leakage(marks),
-            secrecy=secrecy,
-        ).unclipped
+    def shortfall(log_test: float) -> float:
+        marks = settings(log_test).rounds
+        return -block.length(marks, leakage(marks), smooth=True).unclipped
 
     # From one expected test in the block, or less, up to the largest probability there is.
-    bounds = (min(-math.log(2 * rounds) / 2, math.log(0.25)), math.log(0.5) - 1e-9)
-    found = minimize_scalar(shortfall, bounds=bounds, method="bounded", options={"xatol": 1e-3})
+    bounds = (min(-math.log(block.rounds), math.log(0.125)), math.log(0.5) - 2e-9)
+    found = minimize_scalar(shortfall, bounds=bounds, method="bounded", options={"xatol": 2e-3})
     return settings(float(found.x))
+
+
+def optimal_noise(length: Callable[[float], float]) -> float:
+    """Return the flip probability of the longest key, 0 where noise does not help.
+
+    Parameters
+    ----------
+    length : callable
+        Gives the length in bits at a flip probability in [0, 1/2).
+
+    Returns
+    -------
+    float
+        q, to about 1e-3.
+    """
+    lengths = [length(noise) for noise in _NOISES]
+    best = int(np.argmax(lengths))
+    low, high = _NOISES[max(best - 1, 0)], _NOISES[min(best + 1, len(_NOISES) - 1)]
+    found = minimize_scalar(
+        lambda noise: -length(noise), bounds=(low, high), method="bounded", options={"xatol": 1e-3}
+    )
+    return float(found.x) if -float(found.fun) > lengths[best] else _NOISES[best]

@@ -1,4 +1,4 @@
-"""The free parameters of `tan22` that give the longest key."""
+"""The free parameters of `tan22` and `geat` that give the longest key."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def best_parameters(block: Tan22Block) -> Tan22Parameters:
 
 def _first_excess(block: Tan22Block, tangent: float) -> float:
     """Return the α′ − 1 at which the length stops growing."""
-    score = MinTradeoff(block.probabilities, tangent)
+    score = MinTradeoff(block.probabilities, tangent, block.noise)
 
     def imbalance(log_excess: float) -> float:
         """Log ratio of what grows with α′ − 1 to what shrinks with it; increasing."""

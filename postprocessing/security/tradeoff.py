@@ -26,9 +26,10 @@ _LOG_VARIANCE_OFFSET = math.log2(2 * 4**2 + 1)
 class MinTradeoff:
     """The tangent of the entropy curve at one win probability, as a score of the rounds.
 
-    g(w) = p_keep [η(w_t) + η′(w_t) (w − w_t)] lies below the entropy of a round, since η is
-    convex. As a score of single rounds: f(win) = f(no test) = g(1) and f(lose) = g(1) − Δ/p_test
-    with Δ = p_keep η′(w_t), whose mean is g(w) (Tan et al., Quantum 6, 880 (2022)).
+    g is the tangent of the entropy of a round, H(w) = p_key η_q(w) + p_test η(w), at w_t: noise is
+    added to key rounds only. It lies below H, which is convex. As a score of single rounds:
+    f(win) = f(no test) = g(1) and f(lose) = g(1) − Δ/p_test with Δ = H′(w_t), whose mean is g(w)
+    (Tan et al., Quantum 6, 880 (2022)).
 
     Parameters
     ----------
@@ -36,15 +37,18 @@ class MinTradeoff:
         How often a round is kept and how often it is a test.
     tangent : float
         w_t, strictly between 3/4 and (2 + √2)/4.
+    noise : float, optional
+        q, the probability with which the reference inverts a key bit.
     """
 
     probabilities: RoundProbabilities
     tangent: float
+    noise: float = 0.0
 
     @cached_property
     def slope(self) -> float:
         """Δ, in bits per round and unit of win probability."""
-        return self.probabilities.keep * float(slope_of_coherence(coherence(self.tangent)))
+        return self._entropy_slope(float(coherence(self.tangent)))
 
     @cached_property
     def spread(self) -> float:
@@ -54,7 +58,19 @@ class MinTradeoff:
     @cached_property
     def _height(self) -> float:
         """The value of g at the tangent point, in bits."""
-        return self.probabilities.keep * float(entropy_of_coherence(coherence(self.tangent)))
+        return self.entropy(float(coherence(self.tangent)))
+
+    def entropy(self, c: float) -> float:
+        """Return H = p_key η_q + p_test η at C in [0, 1], in bits per round."""
+        plain = float(entropy_of_coherence(c))
+        noisy = float(entropy_of_coherence(c, self.noise)) if self.noise else plain
+        return plain * self.probabilities.keep + (noisy - plain) * self.probabilities.key
+
+    def _entropy_slope(self, c: float) -> float:
+        """Return dH/dw at C in (0, 1)."""
+        plain = float(slope_of_coherence(c))
+        noisy = float(slope_of_coherence(c, self.noise)) if self.noise else plain
+        return plain * self.probabilities.keep + (noisy - plain) * self.probabilities.key
 
     def value(self, win_probability: float) -> float:
         """Return g(w) in bits per round; any real w, since the score of a run may be extreme."""
@@ -73,10 +89,10 @@ class MinTradeoff:
         return growth * log_term**3 / (6 * math.log(2) * (1 - excess) ** 3)
 
     def infimum(self, excess: float) -> tuple[float, float]:
-        """Bound inf_w [p_keep η(w) − g(w) − (α − 1) V(w)] over the quantum range from below.
+        """Bound inf_w [H(w) − g(w) − (α − 1) V(w)] over the quantum range from below.
 
         Keeping the entropy's curvature against the fluctuation's cost, point by point, is the
-        refinement of Liu et al. (2021). The function of w is convex: η is convex, and V is an
+        refinement of Liu et al. (2021). The function of w is convex: H is convex, and V is an
         increasing concave function of Var f, which is itself concave in w. So a tangent at any
         point bounds it from below, and the bound does not hang on how well the minimum was found.
 
@@ -93,7 +109,7 @@ class MinTradeoff:
             The win probability at which the tangent was laid.
         """
         minimiser, gradient = self._stationary_point(excess)
-        entropy = self.probabilities.keep * float(entropy_of_coherence(coherence(minimiser)))
+        entropy = self.entropy(float(coherence(minimiser)))
         height = entropy - self.value(minimiser) - excess * self.variance_cost(minimiser)
         low, high = QUANTUM_WIN_PROBABILITIES
         drop = min(gradient * (low - minimiser), gradient * (high - minimiser))
@@ -101,15 +117,14 @@ class MinTradeoff:
 
     def _stationary_point(self, excess: float) -> tuple[float, float]:
         """Return where the convex function of `infimum` is least, and a subgradient there."""
-        keep = self.probabilities.keep
 
         def linear_gradient(win: float) -> float:
             return -self.slope - excess * self._variance_cost_slope(win)
 
         def gradient(c: float) -> float:
-            return keep * float(slope_of_coherence(c)) + linear_gradient(_win_probability(c))
+            return self._entropy_slope(c) + linear_gradient(_win_probability(c))
 
-        # Above the kink of η, in the coordinate in which its slope is nearly linear. At the
+        # Above the kink of H, in the coordinate in which its slope is nearly linear. At the
         # tangent point the two slopes cancel and the fluctuation's cost falls with w, hence the
         # sign change; below c = 1e-8 the win probability is 3/4 within rounding.
         kink, top = 1e-8, float(coherence(self.tangent))

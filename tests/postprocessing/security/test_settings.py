@@ -12,8 +12,9 @@ import pytest
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.rounds import LocalSettings, RoundProbabilities
 from postprocessing.security import (
+    HonestBlock,
     binary_entropy,
-    optimise_local_settings,
+    optimise_settings,
     tan22_key_length,
     tolerated_test_losses,
     win_probability,
@@ -38,8 +39,11 @@ def optimum(rounds: int, /, **changed: Any) -> LocalSettings:
         "secrecy": SECRECY,
         "completeness_share": SHARE,
         "leakage": leakage(rounds),
-    }
-    return optimise_local_settings(**(arguments | changed))
+    } | changed
+    bits = arguments.pop("leakage")
+    settings = optimise_settings(HonestBlock(**arguments), leakage=bits)
+    assert isinstance(settings, LocalSettings)
+    return settings
 
 
 def unclipped_length(rounds: int, settings: LocalSettings) -> float:

@@ -1,0 +1,317 @@
+"""Keys by Rényi entropy accumulation: the single-round bound, and the terms of the length.
+
+Derived and checked for this project, not peer reviewed. The block's entropy accumulates at one
+Rényi order α = 1 + δ and is hashed without smoothing. Before the run each won test is given a
+credit f₁, each lost one f₀; nκ plus the credits of the run bounds the entropy, whatever the devices
+do, and both parties publish their test outcomes, at a cost of c₁ and c₀ bits.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.rounds import RoundProbabilities
+from postprocessing.security.entropy import (
+    LOCAL_WIN_PROBABILITY,
+    QUANTUM_WIN_PROBABILITIES,
+    Real,
+    check_noise,
+    chsh_entropy,
+    coherence,
+)
+
+_LN2 = math.log(2)
+# Rounding of the sum and of κ stays below this many bits per round.
+_ROUNDING_PER_ROUND = 1e-9
+# The maximum over devices: a grid, then finer ones around its highest point.
+_GRID_POINTS, _ZOOMED_POINTS, _ZOOMS = 65, 17, 4
+
+
+@dataclass(frozen=True)
+class RenyiParameters:
+    """The free parameters of the bound, to be fixed before the run; every choice is secure.
+
+    Parameters
+    ----------
+    excess : float
+        δ = α − 1 in (0, 1), the Rényi order.
+    win_credit, loss_credit : float
+        f₁ ≥ f₀, bits credited for a won and a lost test.
+    published_win : float
+        w̃ in (0, 1), the win probability that the cost of publishing test outcomes is set for.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a parameter is outside its range.
+    """
+
+    excess: float
+    win_credit: float
+    loss_credit: float
+    published_win: float
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name in ("excess", "published_win"):
+            if not 0 < getattr(self, name) < 1:
+                raise InvalidArgumentError(name, getattr(self, name), "in (0, 1)")
+        if not -math.inf < self.loss_credit <= self.win_credit < math.inf:
+            allowed = "finite, and at least loss_credit"
+            raise InvalidArgumentError("win_credit", self.win_credit, allowed)
+
+    @property
+    def win_cost(self) -> float:
+        """c₁ = 1 + log2(1/w̃), the bits that publishing both outcomes of a won test costs."""
+        return 1 - math.log2(self.published_win)
+
+    @property
+    def loss_cost(self) -> float:
+        """c₀ = 1 + log2(1/(1 − w̃)), the same of a lost test."""
+        return 1 - math.log1p(-self.published_win) / _LN2
+
+    def cost(self, won: float, lost: float) -> float:
+        """Return n_w c₁ + n_l c₀, what publishing the outcomes of tests costs, in bits."""
+        return won * self.win_cost + lost * self.loss_cost
+
+    def score(self, won: float, lost: float) -> float:
+        """Return n_w (f₁ − c₁) + n_l (f₀ − c₀), the affine function of the counts, in bits."""
+        return won * self.win_credit + lost * self.loss_credit - self.cost(won, lost)
+
+
+@dataclass(frozen=True)
+class RenyiTerms:
+    """The contributions to the key length, in bits, costs negative; they add up to the length.
+
+    Parameters
+    ----------
+    entropy : float
+        n p_key η_q(w̃), von Neumann entropy of the key rounds at the expected win probability.
+    fluctuation : float
+        nκ and the credits of the tests, less `entropy`: what accumulation costs.
+    tests : float
+        Minus what publishing the test outcomes costs.
+    leakage : float
+        Minus everything else sent in public that depends on the raw keys.
+    amplification : float
+        −θ = −((1 + δ)/δ) log2(1/ε_sec) + 2.
+    rounding : float
+        Minus a margin of one bit and 1e-9 n for floating point.
+    """
+
+    entropy: float
+    fluctuation: float
+    tests: float
+    leakage: float
+    amplification: float
+    rounding: float
+
+    @property
+    def total(self) -> float:
+        """Their sum in bits."""
+        return math.fsum(getattr(self, field.name) for field in fields(self))
+
+
+@dataclass(frozen=True)
+class RenyiBlock:
+    """What is known of a block before its free parameters are chosen.
+
+    Parameters
+    ----------
+    rounds : int
+        Heralded rounds n.
+    probabilities : RoundProbabilities
+        How often a heralded round is a key or a test round.
+    leaked_bits : float
+        Public bits that depend on the raw keys, the test outcomes excepted.
+    secrecy : float
+        ε_sec in (0, 1).
+    noise : float, optional
+        q in [0, 1/2), the probability with which the reference inverts a key bit.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If an argument is outside its range.
+    """
+
+    rounds: int
+    probabilities: RoundProbabilities
+    leaked_bits: float
+    secrecy: float
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if not 1 <= self.rounds < math.inf:
+            raise InvalidArgumentError("rounds", self.rounds, "a positive number")
+        if not 0 <= self.leaked_bits < math.inf:
+            raise InvalidArgumentError("leaked_bits", self.leaked_bits, "finite, at least 0")
+        if not 0 < self.secrecy < 1:
+            raise InvalidArgumentError("secrecy", self.secrecy, "in (0, 1)")
+        check_noise(self.noise)
+
+    def terms(self, parameters: RenyiParameters, score: float, cost: float) -> RenyiTerms:
+        """Evaluate the bound term by term: ℓ = nκ + score − leakage − θ.
+
+        Parameters
+        ----------
+        parameters : RenyiParameters
+            The free parameters.
+        score : float
+            `RenyiParameters.score` of the run, or the least that is accepted.
+        cost : float
+            The part of the score that publishing the tests costs.
+
+        Returns
+        -------
+        RenyiTerms
+            The contributions in bits.
+        """
+        n = self.rounds
+        low, high = QUANTUM_WIN_PROBABILITIES
+        expected = min(max(parameters.published_win, low), high)
+        entropy = n * self.probabilities.key * float(chsh_entropy(expected, self.noise))
+        accumulated = n * accumulated_entropy(parameters, self.probabilities, self.noise)
+        return RenyiTerms(
+            entropy=entropy,
+            fluctuation=accumulated + score + cost - entropy,
+            tests=-cost,
+            leakage=-self.leaked_bits,
+            amplification=-amplification_cost(parameters.excess, self.secrecy),
+            rounding=-1 - n * _ROUNDING_PER_ROUND,
+        )
+
+
+def amplification_cost(excess: float, secrecy: float) -> float:
+    """Return θ = ((1 + δ)/δ) log2(1/ε) − 2, the loss of hashing without smoothing, in bits."""
+    return -(1 + 1 / excess) * math.log2(secrecy) - 2
+
+
+def renyi_entropy(win_probability: Real, excess: float, noise: float = 0.0) -> Real:
+    """Return the least sandwiched Rényi entropy (↓) of the reference outcome at order 1 + δ.
+
+    H_α(A|E) ≥ −(1/δ) log2 q_α with q_α = 2^(1−α) (e₊^α + e₋^α), e± = ½ [(u + v) ± √((u + v)² −
+    16 q(1 − q)uv)], u = λ^(1/α), v = (1 − λ)^(1/α), λ = (1 + C)/2; without noise 1 − h_{1/α}(λ).
+
+    Parameters
+    ----------
+    win_probability : float or ndarray
+        w in [(2 − √2)/4, (2 + √2)/4].
+    excess : float
+        δ = α − 1 in (0, 1).
+    noise : float, optional
+        q in [0, 1/2), the probability with which the outcome is inverted beforehand.
+
+    Returns
+    -------
+    float or ndarray
+        Entropy in bits.
+    """
+    check_noise(noise)
+    c = np.asarray(coherence(win_probability), dtype=np.float64)
+    entropy: Any = -np.log1p(_weight_excess(c, excess, noise)) / (excess * _LN2)
+    return cast(Real, entropy)
+
+
+@lru_cache(maxsize=256)
+def accumulated_entropy(
+    parameters: RenyiParameters, probabilities: RoundProbabilities, noise: float = 0.0
+) -> float:
+    """Return κ, the bits that each round adds beside the credits of its test, whatever the devices.
+
+    κ = −(1/δ) log2 max_S G(S) with G(S) = p_key q_α(S; q) + p_disc + p_test [2^{δf₁} Q₁ +
+    2^{δf₀} Q₀], Q₁ = min(w, q_α(S; 0)), Q₀ = q_α(S; 0) − Q₁. G is concave in S, so that chords
+    beside the highest point bound the maximum from above.
+
+    Parameters
+    ----------
+    parameters : RenyiParameters
+        The free parameters.
+    probabilities : RoundProbabilities
+        How often a round is key, test or discarded.
+    noise : float, optional
+        q in [0, 1/2).
+
+    Returns
+    -------
+    float
+        κ in bits per round; negative where the credits promise more than there is.
+    """
+    low, high = LOCAL_WIN_PROBABILITY, QUANTUM_WIN_PROBABILITIES[1]
+    wins = np.linspace(low, high, _GRID_POINTS)
+    values = _moment_excess(wins, parameters, probabilities, noise)
+    for _ in range(_ZOOMS):
+        best = int(values.argmax())
+        first, last = max(best - 1, 0), min(best + 1, len(wins) - 1)
+        wins = np.linspace(wins[first], wins[last], _ZOOMED_POINTS)
+        values = _moment_excess(wins, parameters, probabilities, noise)
+    return -math.log1p(_bound_of_concave(values)) / (parameters.excess * _LN2)
+
+
+def _bound_of_concave(values: npt.NDArray[np.float64]) -> float:
+    """Bound the maximum of a concave function from above by its values at equal distances.
+
+    Beside the highest point, the chord of the next two points lies above the function.
+    """
+    best = int(values.argmax())
+    bound = float(values[best])
+    for start, step in ((best - 1, 1), (best, 1)):
+        ends = (start, start + step)
+        if ends[0] < 0 or ends[1] >= len(values):
+            continue
+        chords = []
+        if ends[0] >= 1:
+            chords.append(2 * values[ends[0]] - values[ends[0] - 1])
+        if ends[1] + 1 < len(values):
+            chords.append(2 * values[ends[1]] - values[ends[1] + 1])
+        bound = max(bound, float(min(chords)))
+    return bound
+
+
+def _moment_excess(
+    wins: npt.NDArray[np.float64],
+    parameters: RenyiParameters,
+    probabilities: RoundProbabilities,
+    noise: float,
+) -> npt.NDArray[np.float64]:
+    """Return G − 1 at win probabilities of at least 3/4, without cancellation at small δ."""
+    delta, c = parameters.excess, coherence(wins)
+    plain = _weight_excess(c, delta, 0.0)
+    noisy = _weight_excess(c, delta, noise) if noise else plain
+    won = np.minimum(wins, 1 + plain)
+    lost = 1 + plain - won
+    credited = won * math.expm1(delta * parameters.win_credit * _LN2)
+    credited = credited + lost * math.expm1(delta * parameters.loss_credit * _LN2)
+    return probabilities.key * noisy + probabilities.test * (plain + credited)
+
+
+def _weight_excess(
+    c: npt.NDArray[np.float64], excess: float, noise: float
+) -> npt.NDArray[np.float64]:
+    """Return q_α − 1 at C in [0, 1], accurate relative to itself."""
+    alpha = 1 + excess
+    large, small = (1 + c) / 2, np.maximum((1 - c) / 2, 1e-300)
+    # u + v − 1, of order δ.
+    growths = [x * np.expm1(-excess / alpha * np.log(x)) for x in (large, small)]
+    sum_excess = growths[0] + growths[1]
+    total = 1 + sum_excess
+    if noise:
+        product = (large + growths[0]) * (small + growths[1])
+        root = np.sqrt(np.maximum(total**2 - 16 * noise * (1 - noise) * product, 0.0))
+        plus = (total + root) / 2
+        minus = np.maximum(4 * noise * (1 - noise) * product / plus, 1e-300)
+    else:
+        plus, minus = total, np.zeros_like(total)
+    # e₊ + e₋ = u + v, so only the power δ of each is left to add.
+    change = sum_excess + plus * np.expm1(excess * np.log(plus))
+    if noise:
+        change = change + minus * np.expm1(excess * np.log(minus))
+    return cast(npt.NDArray[np.float64], math.expm1(-excess * _LN2) + math.pow(2, -excess) * change)

@@ -1,0 +1,179 @@
+"""The free parameters of the Rényi keys that give the longest expected or fixed length."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize, minimize_scalar
+
+from postprocessing.rounds import RoundProbabilities
+from postprocessing.security.entropy import (
+    LOCAL_WIN_PROBABILITY,
+    QUANTUM_WIN_PROBABILITIES,
+    chsh_entropy_slope,
+)
+from postprocessing.security.renyi import RenyiBlock, RenyiParameters
+
+# Beyond, no block has a key; a start there would only overflow.
+_EXCESS_RANGE = (1e-14, 0.9)
+# 2^(δ f) stays far below overflow.
+_MOST_CREDIT_EXPONENT = 500.0
+_LEAST_VIOLATION = 1e-3
+_TOLERANCE = 1e-4
+
+Rating = Callable[[RenyiParameters], float]
+
+
+def expected_length(block: RenyiBlock, win_probability: float) -> Rating:
+    """Return the length at the expected counts of devices of this win probability, in bits."""
+    won, lost = expected_tests(block, win_probability)
+
+    def rating(parameters: RenyiParameters) -> float:
+        return block.terms(parameters, parameters.score(won, lost), 0.0).total
+
+    return rating
+
+
+def accepted_length(block: RenyiBlock, win_probability: float, completeness_share: float) -> Rating:
+    """Return the length at the least score accepted of devices of this win probability, in bits."""
+
+    def rating(parameters: RenyiParameters) -> float:
+        least = least_score(
+            parameters, block.rounds, block.probabilities.test, win_probability, completeness_share
+        )
+        return block.terms(parameters, least, 0.0).total
+
+    return rating
+
+
+def expected_tests(block: RenyiBlock, win_probability: float) -> tuple[float, float]:
+    """Return the expected numbers of won and lost tests."""
+    tests = block.rounds * block.probabilities.test
+    return tests * win_probability, tests * (1 - win_probability)
+
+
+def least_score(
+    parameters: RenyiParameters,
+    rounds: int,
+    test_probability: float,
+    win_probability: float,
+    completeness_share: float,
+) -> float:
+    """Return F_min, which honest devices miss with at most a given probability (Chernoff).
+
+    F_min = sup_t −[n ln E e^{−tf} + ln(1/share)]/t over t > 0, f the score of a round: f₁ − c₁
+    with probability p_test w, f₀ − c₀ with p_test (1 − w), else 0. It decides how often honest
+    devices abort and has no part in security.
+
+    Parameters
+    ----------
+    parameters : RenyiParameters
+        The free parameters.
+    rounds : int
+        Heralded rounds n.
+    test_probability : float
+        p_test.
+    win_probability : float
+        w of the honest devices, in [0, 1].
+    completeness_share : float
+        Probability in (0, 1) of aborting for this reason.
+
+    Returns
+    -------
+    float
+        F_min in bits.
+    """
+    scores = np.array([parameters.score(1, 0), parameters.score(0, 1)])
+    chances = test_probability * np.array([win_probability, 1 - win_probability])
+    variance = rounds * float(chances @ scores**2)
+    if not variance > 0:
+        return rounds * float(chances @ scores)
+    cost = -math.log(completeness_share)
+    # Where the score is normal, the best t.
+    start = math.log(math.sqrt(2 * cost / variance))
+    limit = math.log(_MOST_CREDIT_EXPONENT / float(np.abs(scores).max()))
+
+    def shortfall(log_t: float) -> float:
+        t = math.exp(log_t)
+        moment = float(chances @ np.expm1(-t * scores))
+        return (rounds * math.log1p(moment) + cost) / t
+
+    bounds = (min(start, limit) - 5, min(start + 3, limit))
+    found = minimize_scalar(shortfall, bounds=bounds, method="bounded", options={"xatol": 1e-6})
+    return -float(found.fun)
+
+
+def miss_probability(
+    parameters: RenyiParameters,
+    rounds: int,
+    test_probability: float,
+    win_probability: float,
+    score: float,
+) -> float:
+    """Bound the probability that honest devices miss a score (Chernoff).
+
+    inf_t e^{t score} (E e^{−tf})^n over t > 0, with parameters and f as for `least_score`.
+    """
+    scores = np.array([parameters.score(1, 0), parameters.score(0, 1)])
+    chances = test_probability * np.array([win_probability, 1 - win_probability])
+    limit = math.log(_MOST_CREDIT_EXPONENT / float(np.abs(scores).max()))
+
+    def exponent(log_t: float) -> float:
+        t = math.exp(log_t)
+        return t * score + rounds * math.log1p(float(chances @ np.expm1(-t * scores)))
+
+    found = minimize_scalar(exponent, bounds=(limit - 30, limit), method="bounded")
+    return math.exp(min(0.0, float(found.fun)))
+
+
+def best_renyi_parameters(
+    block: RenyiBlock, win_probability: float, rating: Rating
+) -> RenyiParameters:
+    """Return the parameters of the greatest rating.
+
+    Parameters
+    ----------
+    block : RenyiBlock
+        The block.
+    win_probability : float
+        w of the honest devices.
+    rating : callable
+        `expected_length` or `accepted_length`.
+
+    Returns
+    -------
+    RenyiParameters
+        The best to about 1e-5 of the length. Security does not rest on their being the best.
+    """
+    slope, credit, excess = _start(block, win_probability)
+
+    def parameters(logs: npt.NDArray[np.float64]) -> RenyiParameters:
+        steep, level, order = (float(np.clip(x, -30, 30)) for x in logs)
+        delta = min(max(excess * math.exp(order), _EXCESS_RANGE[0]), _EXCESS_RANGE[1])
+        spread = slope * math.exp(steep) / block.probabilities.test
+        spread = min(spread, _MOST_CREDIT_EXPONENT / delta)
+        win_credit = float(min(credit * math.exp(level), spread))
+        return RenyiParameters(delta, win_credit, win_credit - spread, float(win_probability))
+
+    def shortfall(logs: Any) -> float:
+        return -rating(parameters(logs))
+
+    simplex = 0.2 * np.vstack([np.zeros(3), np.eye(3)])
+    options: Any = {"initial_simplex": simplex, "xatol": _TOLERANCE, "fatol": 1e-7 * block.rounds}
+    found: Any = minimize(shortfall, np.zeros(3), method="Nelder-Mead", options=options)
+    return parameters(found.x)
+
+
+def _start(block: RenyiBlock, win_probability: float) -> tuple[float, float, float]:
+    """Return slope, win credit and δ of the normal approximation."""
+    marks: RoundProbabilities = block.probabilities
+    low, high = LOCAL_WIN_PROBABILITY, QUANTUM_WIN_PROBABILITIES[1]
+    win = float(min(max(win_probability, low + _LEAST_VIOLATION), high - _LEAST_VIOLATION))
+    slope = marks.keep * float(chsh_entropy_slope(win, block.noise))
+    variance = slope**2 * win * (1 - win) / marks.test + 2
+    excess = math.sqrt(-2 * math.log2(block.secrecy) / (block.rounds * variance * math.log(2)))
+    return slope, (1 - win) * slope / marks.test, min(excess, _EXCESS_RANGE[1])
