@@ -112,7 +112,10 @@ def test_aborts_are_results(tmp_path, arguments, reason):
         (["run", "--soundness", "2"], r"soundness must be a probability in \[1e-20, 1\), got 2"),
         (["run", "--rounds", "1e16"], "rounds must be less than or equal to .*, got '?1e16'?"),
         (["run", "--scheme", "bb84"], "scheme must be one of ecs, bell_state, .*, got 'bb84'"),
-        (["run", "--security", "magic"], "security must be 'tan22' or 'asymptotic', got 'magic'"),
+        (
+            ["run", "--security", "magic"],
+            "security must be 'tan22', 'geat', 'renyi', 'renyi_fixed' or 'asymptotic', got 'magic'",
+        ),
         (
             ["run", "ecs-1000km"],
             "scenario must be a path ending in .toml or one of bell-state-50km, .*ecs-100km",
