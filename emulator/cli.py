@@ -17,6 +17,7 @@ from emulator.commands.attack import attack_command
 from emulator.commands.flags import EXIT_ABORTED, EXIT_FAILURE, scenario_flags
 from emulator.commands.lab import design_command, distill_command, emulate_command
 from emulator.commands.party import party_command, pool_command
+from emulator.commands.plan import plan_command
 from emulator.commands.results import plot_command, report_command, results_command
 from emulator.commands.sweep import sweep_command
 from emulator.progress import StageProgress
@@ -140,6 +141,7 @@ app.command("distill")(distill_command)
 app.command("pool")(pool_command)
 app.command("party")(party_command)
 app.command("attack")(attack_command)
+app.command("plan")(plan_command)
 app.command("sweep")(sweep_command)
 app.command("results")(results_command)
 app.command("plot")(plot_command)

@@ -64,6 +64,8 @@ class Scenario(BaseModel, ABC):
         "rounds": ("pulses",),
         "pulses": ("rounds",),
     }
+    # The parameter that sets the brightness of the light, where there is a choice.
+    intensity_parameter: ClassVar[str | None] = None
     # Parameters that name files; in a scenario file they are relative to its folder.
     file_parameters: ClassVar[frozenset[str]] = frozenset()
 

@@ -96,6 +96,7 @@ class EntangledCoherentScenario(LinkScenario):
     """Entangled coherent states (Xie et al.)."""
 
     default_preset: ClassVar[str | None] = "ecs-100km"
+    intensity_parameter: ClassVar[str | None] = "mean_photon_number"
     drifting: ClassVar[frozenset[str]] = LinkScenario.drifting | {
         "mean_photon_number",
         "misalignment_error",
@@ -142,6 +143,7 @@ class CavityCatScenario(Scenario):
     """Cat codes in cavity QED (Li et al.)."""
 
     default_preset: ClassVar[str | None] = "cavity-1-loss-10km"
+    intensity_parameter: ClassVar[str | None] = "amplitude"
     displaced: ClassVar[Mapping[str, tuple[str, ...]]] = {
         **Scenario.displaced,
         "amplitude": ("entanglement_rate_hz",),

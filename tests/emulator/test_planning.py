@@ -1,0 +1,71 @@
+"""Plans: they are what a run of theirs designs, and nothing near them is better."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from emulator.loading import load_scenario
+from emulator.planning import plan, plan_table
+from emulator.runner import run
+from emulator.scenario import Scenario
+from postprocessing.errors import InvalidArgumentError
+
+
+def scenario(**changes: Any) -> Scenario:
+    common = {"distance_km": 10, "soundness": 1e-6, "repetition_rate_hz": 1e8}
+    return load_scenario("ecs-100km", {**common, **changes})
+
+
+def test_the_planned_key_comes_out() -> None:
+    """Three seeds; tests/acceptance/plans_come_true.py runs fifty."""
+    asked = scenario(security="renyi_fixed", mean_photon_number=0.09)
+    chosen = plan(asked, key_bits=50_000)
+    assert 50_000 <= chosen.key_length < 60_000
+    assert chosen.seconds == chosen.pulses / 1e8
+    model = asked.build_model()
+    for seed in range(3):
+        report = run(model, pulses=chosen.pulses, security=asked.build_security(), seed=seed)
+        assert report.keys_match
+        assert report.key_length == chosen.key_length
+
+
+def test_intensity_is_chosen_for_the_finite_block() -> None:
+    """A short block wants fainter light than the asymptotic rate, and other light gives less."""
+    asked = scenario(security="tan22")
+    chosen = plan(asked, seconds=0.05)
+    asymptotic = asked.build_model().intensity
+    assert chosen.intensity is not None
+    assert asymptotic is not None
+    assert chosen.intensity < asymptotic
+    for factor in (0.8, 1.25, asymptotic / chosen.intensity):
+        other = plan(asked.replace(mean_photon_number=chosen.intensity * factor), seconds=0.05)
+        assert other.key_length <= chosen.key_length
+
+
+def test_no_key_at_any_size() -> None:
+    chosen = plan(scenario(distance_km=600), key_bits=1000)
+    assert (chosen.pulses, chosen.key_length) == (0, 0)
+
+
+def test_table_has_a_row_a_value() -> None:
+    table = plan_table(scenario(mean_photon_number=0.08), "distance_km", [0.0, 20.0], seconds=0.1)
+    assert list(table["distance_km"]) == [0.0, 20.0]
+    assert table["key_length"].is_monotonic_decreasing
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted", "message"),
+    [
+        ({}, {}, "key_bits must be given, or else seconds"),
+        ({}, {"key_bits": 1, "seconds": 1.0}, "key_bits must be given, or else seconds"),
+        ({}, {"key_bits": 7}, "key_bits must be at least 8"),
+        ({}, {"seconds": 0.0}, "seconds must be"),
+        ({"repetition_rate_hz": None}, {"seconds": 1.0}, "seconds must be given with a repetition"),
+        ({"security": "asymptotic"}, {"seconds": 1.0}, "security must be a finite-size method"),
+    ],
+)
+def test_rejects(changes: dict[str, Any], wanted: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        plan(scenario(**changes), **wanted)
