@@ -241,6 +241,11 @@ class AnnouncedMarks:
             law[x, y] = self.test_probability / 4
         return law
 
+    def choice(self, settings: BellSettings, party: Party) -> npt.NDArray[np.float64]:
+        """Return the probability of each setting of `party`, whatever the mark."""
+        law = self.pair_law(settings)
+        return np.asarray(law.sum(axis=1 if party == "alice" else 0))
+
 
 SettingChoice = LocalSettings | AnnouncedMarks
 

@@ -65,7 +65,7 @@ class Target:
     Raises
     ------
     InvalidArgumentError
-        If the scheme has other settings than those of Xie et al.
+        If the scheme has other settings than those of Xie et al., or they are not chosen locally.
     """
 
     model: ProtocolModel
@@ -77,6 +77,14 @@ class Target:
         if (given.key_pair, given.chsh_signs) != (known.key_pair, known.chsh_signs):
             allowed = "a scheme with the settings of Xie et al."
             raise InvalidArgumentError("scheme", self.model.name, allowed)
+        if not isinstance(self.design.local_settings, LocalSettings):
+            raise InvalidArgumentError("settings", "announced", "local")
+
+    @property
+    def local_settings(self) -> LocalSettings:
+        """How each side chooses its settings under the design."""
+        assert isinstance(self.design.local_settings, LocalSettings)
+        return self.design.local_settings
 
     @property
     def settings(self) -> BellSettings:
@@ -137,4 +145,4 @@ def steady(
     devices: JointDistribution, entropy: float, target: Target, local: LocalSettings | None = None
 ) -> Conduct:
     """Return a conduct that never changes."""
-    return Conduct((Part(devices, entropy),), local or target.design.local_settings)
+    return Conduct((Part(devices, entropy),), local or target.local_settings)

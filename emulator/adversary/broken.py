@@ -53,8 +53,8 @@ def biased_settings(target: Target, seed: int) -> Conduct:
     design = target.design
     honest = float(win_probability(design.expected_chsh))
     local = BiasedSettings(
-        design.local_settings.corrector_test_probability,
-        design.local_settings.reference_test_probability,
+        target.local_settings.corrector_test_probability,
+        target.local_settings.reference_test_probability,
         second_share=2 * (1 - honest),
     )
     return steady(target.heralding(table_of((1, 1, 1), (1, -1))), 0.0, target, local)

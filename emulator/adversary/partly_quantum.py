@@ -81,4 +81,4 @@ def _in_turns(target: Target, quantum: list[bool]) -> Conduct:
     ideal = Part(target.heralding(ideal_table()), 1.0)
     classical = Part(target.heralding(_classical_table(target)), 0.0)
     parts = tuple(ideal if is_quantum else classical for is_quantum in quantum)
-    return Conduct(parts, target.design.local_settings)
+    return Conduct(parts, target.local_settings)

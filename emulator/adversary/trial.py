@@ -99,7 +99,7 @@ def play_tallies(attack: Attack, target: Target, seed: int) -> Trial:
         counts = chance.multinomial(total, sampler.probabilities)
         kinds = _kinds(target.settings, sampler)
         surplus = np.where(kinds.surplus, counts, 0)
-        coins = chance.binomial(surplus, target.design.local_settings.thinning_probability)
+        coins = chance.binomial(surplus, target.local_settings.thinning_probability)
         tested = np.where(kinds.test, counts, coins)
         tests, lost = tests + int(tested.sum()), lost + int(tested[kinds.lost].sum())
         key_rounds[sampler] = int(counts[kinds.key].sum())

@@ -18,9 +18,9 @@ from postprocessing.rounds import (
     MOST_HERALDS,
     MOST_SETTINGS,
     BellSettings,
-    LocalSettings,
     Party,
     PartyRecord,
+    SettingChoice,
 )
 
 Counts = npt.NDArray[np.int64]
@@ -95,7 +95,7 @@ def validate(
     alice: PartyRecord,
     bob: PartyRecord,
     settings: BellSettings,
-    local_settings: LocalSettings | None = None,
+    local_settings: SettingChoice | None = None,
 ) -> Validation:
     """Look at two records.
 
@@ -105,7 +105,7 @@ def validate(
         The halves of the same rounds, whose settings and heralds are the scheme's.
     settings : BellSettings
         Settings of the scheme.
-    local_settings : LocalSettings, optional
+    local_settings : LocalSettings or AnnouncedMarks, optional
         How settings should have been drawn.
 
     Returns
@@ -193,7 +193,7 @@ def _setting_counts(tally: Counts, settings: BellSettings) -> dict[str, dict[str
 
 
 def _choices(
-    tally: Counts, settings: BellSettings, local_settings: LocalSettings | None
+    tally: Counts, settings: BellSettings, local_settings: SettingChoice | None
 ) -> dict[str, float]:
     """Test each party's settings against the probabilities they should be drawn with."""
     if local_settings is None:
