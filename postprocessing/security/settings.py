@@ -18,6 +18,7 @@ SettingsRule = Literal["local", "announced"]
 
 # Flip probabilities looked at first; the best is refined between its neighbours.
 _NOISES = (0.0, *np.geomspace(2e-3, 0.35, 12).tolist())
+_PLACES = 10
 
 
 def settings_with_tests(rule: SettingsRule, test_probability: float) -> SettingChoice:
@@ -82,7 +83,11 @@ def optimise_settings(
 
     # From one expected test in the block, or less, up to the largest probability there is.
     bounds = (min(-math.log(block.rounds), math.log(0.125)), math.log(0.5) - 2e-9)
-    found = minimize_scalar(shortfall, bounds=bounds, method="bounded", options={"xatol": 2e-3})
+    # Where tests are too rare for a key the length is flat, and a search alone would stay there.
+    places = np.linspace(*bounds, _PLACES).tolist()
+    best = int(np.argmin([shortfall(place) for place in places]))
+    around = (places[max(best - 1, 0)], places[min(best + 1, _PLACES - 1)])
+    found = minimize_scalar(shortfall, bounds=around, method="bounded", options={"xatol": 2e-3})
     return settings(float(found.x))
 
 

