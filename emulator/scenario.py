@@ -85,6 +85,10 @@ class Scenario(BaseModel, ABC):
     noisy_preprocessing: Annotated[
         NumberOrOptimal, Field(description='probability of inverting a raw key bit, or "optimal"')
     ] = 0.0
+    reconciliation: Annotated[
+        Literal["auto", "throughput", "efficiency"],
+        Field(description="fast codes, codes that leak little, or what leaves more key"),
+    ] = "auto"
     soundness: Annotated[float, Field(description="epsilon of the keys")] = 1e-10
     completeness: Annotated[float, Field(description="abort probability of honest devices")] = 1e-2
     seed: Annotated[
@@ -116,6 +120,7 @@ class Scenario(BaseModel, ABC):
             self.completeness,
             self.security,
             noisy_preprocessing=self.noisy_preprocessing,
+            reconciliation=self.reconciliation,
         )
 
     @field_validator("*", mode="before")

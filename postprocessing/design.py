@@ -19,7 +19,7 @@ from postprocessing.checks import whole_number
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.leakage import LeakagePlan, expected_leakage, plan_leakage
 from postprocessing.quantiles import exceedance, lower_quantile
-from postprocessing.reconciliation import get_code, tag_length
+from postprocessing.reconciliation import Mode, tag_length
 from postprocessing.rounds import (
     AnnouncedMarks,
     BellSettings,
@@ -45,6 +45,8 @@ from postprocessing.security import (
 )
 from postprocessing.security.entropy import check_noise
 from postprocessing.security.methods import is_renyi, leaked_per_test, published_per_test
+
+ModeChoice = Literal["auto", "throughput", "efficiency"]
 
 # Counts stay exact in double precision.
 MOST_ROUNDS = 10**15
@@ -171,7 +173,6 @@ class Design:
             allowed = "given for renyi_fixed, and for it alone"
             raise InvalidArgumentError("least_score", self.least_score, allowed)
         if self.leakage is not None:
-            get_code(self.leakage.code)
             least = tag_length(self.heralded_rounds, self.epsilons.correctness)
             if self.leakage.tag_bits < least:
                 raise InvalidArgumentError("tag_bits", self.leakage.tag_bits, f"at least {least}")
@@ -366,6 +367,8 @@ class Security:
         before they measure; the latter needs "geat".
     noisy_preprocessing : float or "optimal"
         q in [0, 1/2), the probability with which the reference inverts each key bit.
+    reconciliation : {"auto", "throughput", "efficiency"}
+        Codes that decode fast, those that leak little, or whichever leave the longer key.
 
     Raises
     ------
@@ -378,6 +381,7 @@ class Security:
     method: Method = "tan22"
     settings: SettingsRule = "local"
     noisy_preprocessing: float | Literal["optimal"] = 0.0
+    reconciliation: ModeChoice = "auto"
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -394,6 +398,9 @@ class Security:
             raise InvalidArgumentError("method", self.method, "geat, where marks are announced")
         if self.noisy_preprocessing != "optimal":
             check_noise(self.noisy_preprocessing)
+        if self.reconciliation not in get_args(ModeChoice):
+            allowed = f"one of {get_args(ModeChoice)}"
+            raise InvalidArgumentError("reconciliation", self.reconciliation, allowed)
 
     def design(
         self, expected: ExpectedBehaviour | HasJointDistribution, heralded_rounds: int
@@ -425,10 +432,13 @@ class Security:
         rounds = whole_number("heralded_rounds", heralded_rounds, 1, MOST_ROUNDS)
         if not 0 <= behaviour.qber <= 1:
             raise InvalidArgumentError("qber", behaviour.qber, "in [0, 1]")
-        return _design(self, behaviour, rounds)
+        auto: tuple[Mode, ...] = ("throughput", "efficiency")
+        modes = auto if self.reconciliation == "auto" else (self.reconciliation,)
+        designs = [_design(self, behaviour, rounds, mode) for mode in modes]
+        return max(designs, key=lambda design: design.key_length)
 
 
-def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Design:
+def _design(security: Security, expected: ExpectedBehaviour, rounds: int, mode: Mode) -> Design:
     """Optimise noise and settings for the finite-size length, then fix thresholds and budget."""
     epsilons = EpsilonSplit.from_soundness(security.soundness)
     tag_bits = tag_length(rounds, epsilons.correctness)
@@ -436,11 +446,11 @@ def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Des
     share = security.completeness * _LOST_TESTS_SHARE
     rare_share = security.completeness * RARE_SHARE
     block = HonestBlock(rounds, win, epsilons.secrecy, share, security.method)
-    leakage = partial(_expected_leakage, rounds, expected.qber, tag_bits, security.method)
+    leakage = partial(_expected_leakage, rounds, expected.qber, tag_bits, mode, security.method)
     block, choice = _optimised(block, security, leakage)
     marks, charged = choice.rounds, leaked_per_test(security.method)
     qber = noisy_error_rate(expected.qber, block.noise)
-    plan = plan_leakage(rounds, marks, qber, tag_bits, security.completeness, charged)
+    plan = plan_leakage(rounds, marks, qber, tag_bits, security.completeness, mode, charged)
     losses = block.tolerated_losses(marks)
     abort, length, least_score = rare_share, None, None
     if not is_renyi(security.method):
@@ -476,11 +486,17 @@ def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Des
 
 
 def _expected_leakage(
-    rounds: int, qber: float, tag_bits: int, method: Method, noise: float, marks: RoundProbabilities
+    rounds: int,
+    qber: float,
+    tag_bits: int,
+    mode: Mode,
+    method: Method,
+    noise: float,
+    marks: RoundProbabilities,
 ) -> float:
     """Return a smooth estimate of what a run leaks, the tests of the Rényi methods excepted."""
     noisy = noisy_error_rate(qber, noise)
-    return expected_leakage(rounds, marks, noisy, tag_bits, leaked_per_test(method))
+    return expected_leakage(rounds, marks, noisy, tag_bits, mode, leaked_per_test(method))
 
 
 def _optimised(

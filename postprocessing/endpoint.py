@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from postprocessing.amplification import toeplitz_hash
+from postprocessing.amplification import seed_length, toeplitz_hash_packed
 from postprocessing.checks import thread_count
 from postprocessing.design import Design
 from postprocessing.errors import InvalidArgumentError, ProtocolError
 from postprocessing.estimation import GameTally
 from postprocessing.messages import Message, SettingsAnnouncement
 from postprocessing.randomness import PartyRandomness
-from postprocessing.reconciliation import get_code
+from postprocessing.reconciliation.frames import Words, octets, whole_words
 from postprocessing.rounds import AnnouncedMarks, Bits, Party, PartyRecord
 from postprocessing.sifting import count_surplus, packed_settings, round_marks, sift
 
@@ -22,6 +22,11 @@ MALFORMED_MESSAGE = "malformed message"
 
 # More would wait for memory.
 _MOST_HASHING_THREADS = 8
+
+# Sifting packs the first bit highest, frames and hashes have it lowest.
+_REVERSED = np.packbits(
+    np.unpackbits(np.arange(256, dtype=np.uint8)).reshape(256, 8), axis=1, bitorder="little"
+).ravel()
 
 Messages = tuple[Message, ...]
 
@@ -80,13 +85,13 @@ class Endpoint(ABC):
         self.result: PartyResult | None = None
         self.leaked_bits = 0
         self.key_rounds = 0
-        self.key_bits: Bits = np.empty(0, np.uint8)
+        self.key_words: Words = np.empty(0, np.uint64)
         self.test_outcomes: Bits = np.empty(0, np.uint8)
         self.tally: GameTally | None = None
         self._record = record
         self._design = design
         self._plan = design.leakage
-        self._code = get_code(design.leakage.code)
+        self._rates = design.leakage.reconciliation
         self._randomness = randomness
         self._threads = thread_count(threads)
         self._peer_settings: Bits = np.empty(0, np.uint8)
@@ -165,7 +170,7 @@ class Endpoint(ABC):
         return messages
 
     def _abort(self, reason: str) -> None:
-        self.key_bits = np.empty(0, np.uint8)
+        self.key_words = np.empty(0, np.uint64)
         self.result = PartyResult(key=None, abort_reason=reason)
 
     def _take_settings(self, message: SettingsAnnouncement) -> None:
@@ -186,15 +191,20 @@ class Endpoint(ABC):
         scheme, record = self._design.settings, self._record
         sifted = sift(scheme, self.party, record, self._peer_settings, coins)
         self.key_rounds = sifted.key_rounds
-        self.key_bits = np.unpackbits(sifted.key_bits, count=sifted.key_rounds)
+        self.key_words = whole_words(_REVERSED[sifted.key_bits])
         self.test_outcomes = sifted.test_outcomes
         self._winning_parities = sifted.winning_parities
 
-    def _amplify(self, seed: Bits, length: int) -> None:
+    def _seed_bytes(self, length: int) -> int:
+        """Return the number of bytes of the seed that hashes the key rounds to `length` bits."""
+        return -(-seed_length(self.key_rounds, length) // 8)
+
+    def _amplify(self, seed: bytes, length: int) -> None:
         """Hash the corrected string into the key."""
         threads = min(self._threads, _MOST_HASHING_THREADS)
-        bits = toeplitz_hash(self.key_bits, seed, length, threads=threads)
-        self.result = PartyResult(key=np.packbits(bits).tobytes(), abort_reason=None)
+        words = whole_words(np.frombuffer(seed, np.uint8))
+        key = toeplitz_hash_packed(self.key_words, words, self.key_rounds, length, threads=threads)
+        self.result = PartyResult(key=octets(key)[: length // 8].tobytes(), abort_reason=None)
 
     def _final_length(self) -> int:
         tests, lost = len(self.test_outcomes), self.tally.lost if self.tally else 0

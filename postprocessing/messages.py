@@ -94,7 +94,10 @@ class Acceptance(Message):
 
 @dataclass(frozen=True, eq=False)
 class Syndromes(Message):
-    """Packed syndromes of all frames, shape (frames, ⌈syndrome_bits/8⌉)."""
+    """Packed syndromes, shape (frames, syndrome_bits/8), the first bit lowest.
+
+    At first those of all frames; after a frame status, what is added to those of the failed frames.
+    """
 
     stage: ClassVar[str] = "reconciliation"
     syndromes: npt.NDArray[np.uint8]
@@ -108,7 +111,7 @@ class Syndromes(Message):
 
 @dataclass(frozen=True, eq=False)
 class FrameStatus(Message):
-    """One flag a frame: 1 where the corrector could not decode."""
+    """One flag a frame of the last syndromes: 1 where the corrector could not decode."""
 
     stage: ClassVar[str] = "verification"
     failed: Bits
@@ -121,7 +124,7 @@ class FrameStatus(Message):
 
 @dataclass(frozen=True, eq=False)
 class DisclosedFrames(Message):
-    """The reference's key bits of all failed frames, in order."""
+    """The reference's key bits of the frames that failed to the last, frame after frame."""
 
     stage: ClassVar[str] = "reconciliation"
     bits: Bits
@@ -162,10 +165,10 @@ class VerificationVerdict(Message):
 
 @dataclass(frozen=True, eq=False)
 class AmplificationSeed(Message):
-    """A fresh seed of the Toeplitz hash, as bits."""
+    """A fresh seed of the Toeplitz hash, its first bit the lowest of the first byte."""
 
     stage: ClassVar[str] = "amplification"
-    seed: Bits
+    seed: bytes
 
 
 @dataclass(frozen=True, eq=False)

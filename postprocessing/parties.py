@@ -11,7 +11,7 @@ reference's outcomes of key rounds are the raw key; the corrector corrects its o
     reference  DisclosedTests                  or Abort: too few test rounds
     corrector  DisclosedTests, Acceptance      the former for Rényi keys; abort: too many lost tests
     reference  Syndromes                       or Abort: leakage budget exceeded
-    corrector  FrameStatus
+    corrector  FrameStatus                     both again for frames that failed
     reference  DisclosedFrames, Verification   or Abort: leakage budget exceeded
     corrector  VerificationVerdict             abort: verification failed
     reference  AmplificationSeed               or Abort: no key length under this design
@@ -22,7 +22,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from postprocessing.amplification import seed_length
 from postprocessing.design import Design
 from postprocessing.endpoint import Endpoint, Messages, require, require_bits
 from postprocessing.errors import ProtocolError
@@ -42,17 +41,22 @@ from postprocessing.messages import (
     Verification,
     VerificationVerdict,
 )
-from postprocessing.randomness import draw_bits, draw_coins
+from postprocessing.randomness import draw_coins
 from postprocessing.reconciliation import (
-    decode_frames,
-    encode_frames,
-    frame_count,
-    in_frames,
+    Frames,
+    collect,
+    deal,
+    decode,
+    encode,
     verification_tag,
 )
+from postprocessing.reconciliation.frames import whole_words
 from postprocessing.reconciliation.verification import SEED_BYTES
 from postprocessing.rounds import Bits, LocalSettings, Party
 from postprocessing.sifting import packed_settings, round_marks
+
+Indices = npt.NDArray[np.intp]
+Octets = npt.NDArray[np.uint8]
 
 TOO_FEW_TESTS = "too few test rounds"
 TOO_MANY_LOST_TESTS = "too many lost tests"
@@ -65,6 +69,9 @@ class Reference(Endpoint):
     """The party whose key bits are the raw key."""
 
     _marks: Bits
+    # Those that the corrector has not decoded, and how many attempts it had.
+    _frames: Frames
+    _attempts = 0
 
     @staticmethod
     def _party_under(design: Design) -> Party:
@@ -85,7 +92,7 @@ class Reference(Endpoint):
             case Acceptance():
                 return self._send_syndromes(message)
             case FrameStatus():
-                return self._close_reconciliation(message)
+                return self._take_status(message)
             case VerificationVerdict():
                 return self._conclude(message)
         raise ProtocolError(f"{self.party} cannot handle {type(message).__name__}")
@@ -107,7 +114,8 @@ class Reference(Endpoint):
             return self._give_up(TOO_FEW_TESTS)
         if self._design.noisy_preprocessing:
             noise = self._design.noisy_preprocessing
-            self.key_bits ^= draw_coins(self._randomness.choices, self.key_rounds, noise)
+            coins = draw_coins(self._randomness.choices, self.key_rounds, noise)
+            self.key_words ^= whole_words(np.packbits(coins, bitorder="little"))
         self._expected = (DisclosedTests if self._design.both_publish_tests else Acceptance,)
         return (DisclosedTests(self.test_outcomes),)
 
@@ -126,22 +134,29 @@ class Reference(Endpoint):
         if not message.accepted:
             self._abort(TOO_MANY_LOST_TESTS)
             return ()
-        frames = frame_count(self._code, self.key_bits)
-        to_come = frames * (self._code.syndrome_bits + 1) + self._plan.tag_bits + 1
-        if self._over_budget(to_come):
-            return self._give_up(LEAKAGE_BUDGET_EXCEEDED)
-        syndromes = encode_frames(self._code, self.key_bits)
-        self._expected = (FrameStatus,)
-        return (Syndromes(syndromes, self._code.syndrome_bits),)
+        self._frames = deal(self.key_words, self.key_rounds, self._rates)
+        return self._next_syndromes()
 
-    def _close_reconciliation(self, message: FrameStatus) -> Messages:
-        require_bits(message.failed, frame_count(self._code, self.key_bits), "one flag a frame")
-        disclosed = self.key_bits[in_frames(message.failed == 1, self.key_rounds)]
-        to_come = len(disclosed) + self._plan.tag_bits + 1
-        if self._over_budget(to_come):
+    def _next_syndromes(self) -> Messages:
+        """Send what the next attempt adds for the frames that are left."""
+        bits = self._rates.syndrome_bits(self._attempts)
+        if not self._affords(len(self._frames) * (bits + 1)):
+            return self._give_up(LEAKAGE_BUDGET_EXCEEDED)
+        syndromes = encode(self._rates, self._frames, self._attempts)
+        self._attempts += 1
+        self._expected = (FrameStatus,)
+        return (Syndromes(syndromes, bits),)
+
+    def _take_status(self, message: FrameStatus) -> Messages:
+        require_bits(message.failed, len(self._frames), "one flag a frame")
+        self._frames = self._frames.chosen(message.failed == 1)
+        if len(self._frames) and self._attempts < self._rates.steps:
+            return self._next_syndromes()
+        disclosed = self._frames.bits()
+        if not self._affords(len(disclosed)):
             return self._give_up(LEAKAGE_BUDGET_EXCEEDED)
         seed = self._randomness.hash_seeds(SEED_BYTES)
-        tag = verification_tag(self.key_bits, seed, self._plan.tag_bits)
+        tag = verification_tag(self.key_words, seed, self._plan.tag_bits)
         self._expected = (VerificationVerdict,)
         verification = Verification(seed, tag, self._plan.tag_bits)
         return (DisclosedFrames(disclosed), verification) if len(disclosed) else (verification,)
@@ -153,10 +168,13 @@ class Reference(Endpoint):
         length = self._final_length()
         if length == 0:
             return self._give_up(NO_KEY_LENGTH)
-        count = seed_length(len(self.key_bits), length)
-        seed = draw_bits(self._randomness.hash_seeds, count)
+        seed = self._randomness.hash_seeds(self._seed_bytes(length))
         self._amplify(seed, length)
         return (AmplificationSeed(seed),)
+
+    def _affords(self, bits: int) -> bool:
+        """Tell whether the budget has room for so many bits beside the tag and its verdict."""
+        return not self._over_budget(bits + self._plan.tag_bits + 1)
 
     def _give_up(self, reason: str) -> Messages:
         self._abort(reason)
@@ -179,8 +197,11 @@ class Corrector(Endpoint):
     corrected_errors: int | None = None
     frames: int = 0
     failed_frames: int = 0
-    _uncorrected: Bits
-    _failed: npt.NDArray[np.bool_]
+    # Decoded frames, those that are left by index, and what was sent for these.
+    _frames: Frames
+    _left: Indices
+    _syndromes: Octets
+    _attempts = 0
 
     @staticmethod
     def _party_under(design: Design) -> Party:
@@ -208,16 +229,13 @@ class Corrector(Endpoint):
             case Syndromes():
                 return self._decode(message)
             case DisclosedFrames():
-                require_bits(message.bits, int(self._failed.sum()), "the failed frames' bits")
-                self.key_bits[self._failed] = message.bits
-                self._expected = (Verification, Abort)
-                return ()
+                return self._take_disclosed(message)
             case Verification():
                 return self._verify(message)
             case AmplificationSeed():
                 length = self._final_length()
-                count = seed_length(len(self.key_bits), length)
-                require_bits(message.seed, count, "a seed of the hash's length")
+                right = len(message.seed) == self._seed_bytes(length)
+                require(right, "a seed of the hash's length")
                 self._amplify(message.seed, length)
                 return ()
             case Abort():
@@ -248,28 +266,46 @@ class Corrector(Endpoint):
         return (DisclosedTests(own), verdict) if self._design.both_publish_tests else (verdict,)
 
     def _decode(self, message: Syndromes) -> Messages:
-        self._uncorrected = self.key_bits
-        shape = (frame_count(self._code, self.key_bits), -(-self._code.syndrome_bits // 8))
+        if not self._attempts:
+            self._frames = deal(self.key_words, self.key_rounds, self._rates)
+            self._left, self.frames = np.arange(len(self._frames)), len(self._frames)
+            self._syndromes = np.empty((self.frames, 0), np.uint8)
+        bits = self._rates.syndrome_bits(self._attempts)
+        shape = (len(self._left), bits // 8)
         right = message.syndromes.dtype == np.uint8 and message.syndromes.shape == shape
         require(right, "all syndromes")
-        require(message.syndrome_bits == self._code.syndrome_bits, "the design's code")
-        qber = self._design.key_error_rate
-        decoded = decode_frames(self._code, self.key_bits, message.syndromes, qber, self._threads)
-        self.key_bits = decoded.bits
-        failed = decoded.failed.astype(np.uint8)
-        self.frames, self.failed_frames = len(failed), int(failed.sum())
-        self._failed = in_frames(decoded.failed, self.key_rounds)
-        waits_for = DisclosedFrames if self.failed_frames else Verification
+        require(message.syndrome_bits == bits, "the design's code")
+        self._syndromes = np.hstack([self._syndromes, message.syndromes])
+        qber, attempt = self._design.key_error_rate, self._attempts
+        left = self._frames.chosen(self._left)
+        decoded = decode(self._rates, left, self._syndromes, qber, attempt, self._threads)
+        self._frames.words[self._left] = decoded.frames.words
+        self._left, self._syndromes = self._left[decoded.failed], self._syndromes[decoded.failed]
+        self._attempts += 1
+        self.failed_frames = len(self._left)
+        if not self.failed_frames:
+            waits_for: type[Message] = Verification
+        else:
+            waits_for = Syndromes if self._attempts < self._rates.steps else DisclosedFrames
         self._expected = (waits_for, Abort)
-        return (FrameStatus(failed),)
+        return (FrameStatus(decoded.failed.astype(np.uint8)),)
+
+    def _take_disclosed(self, message: DisclosedFrames) -> Messages:
+        left = self._frames.chosen(self._left)
+        require_bits(message.bits, int(left.lengths.sum()), "the failed frames' bits")
+        self._frames.words[self._left] = left.filled(message.bits).words
+        self._expected = (Verification, Abort)
+        return ()
 
     def _verify(self, message: Verification) -> Messages:
         require(len(message.seed) == SEED_BYTES, "a seed of the tag's length")
         require(message.tag_bits == self._plan.tag_bits, "a tag of the design's length")
-        tag = verification_tag(self.key_bits, message.seed, self._plan.tag_bits)
+        corrected = collect(self._frames)
+        tag = verification_tag(corrected, message.seed, self._plan.tag_bits)
         matches = tag == message.tag
         if matches:
-            self.corrected_errors = int(np.count_nonzero(self.key_bits != self._uncorrected))
+            self.corrected_errors = int(np.bitwise_count(corrected ^ self.key_words).sum())
+            self.key_words = corrected
             self._expected = (AmplificationSeed, Abort)
         else:
             self._abort(VERIFICATION_FAILED)

@@ -1,19 +1,33 @@
 """Error correction between the parties: codes, syndrome encoder, decoder, verification."""
 
-from postprocessing.reconciliation.codes import QCLDPCCode, code_family, get_code
-from postprocessing.reconciliation.decoder import DecodedFrames, decode_frames
-from postprocessing.reconciliation.encoder import encode_frames, frame_count, in_frames
+from postprocessing.reconciliation.codes import (
+    QCLDPCCode,
+    RateAdaptation,
+    code_family,
+    get_code,
+)
+from postprocessing.reconciliation.decoder import DecodedFrames, decode
+from postprocessing.reconciliation.encoder import encode
+from postprocessing.reconciliation.frames import Frames, collect, deal, frame_count
+from postprocessing.reconciliation.performance import failure_rates
+from postprocessing.reconciliation.selection import Mode, candidates
 from postprocessing.reconciliation.verification import tag_length, verification_tag
 
 __all__ = [
     "DecodedFrames",
+    "Frames",
+    "Mode",
     "QCLDPCCode",
+    "RateAdaptation",
+    "candidates",
     "code_family",
-    "decode_frames",
-    "encode_frames",
+    "collect",
+    "deal",
+    "decode",
+    "encode",
+    "failure_rates",
     "frame_count",
     "get_code",
-    "in_frames",
     "tag_length",
     "verification_tag",
 ]

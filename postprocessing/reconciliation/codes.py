@@ -1,19 +1,46 @@
-"""The family of quasi-cyclic LDPC codes that reconciliation chooses from."""
+"""Quasi-cyclic LDPC codes, of which reconciliation sends syndromes, and how their rate is adapted.
+
+A frame that is shorter than the code leaves out block columns: the syndrome has its length and
+serves fewer bits (shortening). Longer syndromes come from splitting block rows: the two halves of a
+check say more than their sum. Both keep the degrees of the bits, so that one code serves a range of
+error rates; and since a half is sent as an addition to the sum, splitting more rows after a frame
+has failed costs the added bits only (the rate adaptation of Varodayan, Aaron, Girod, Signal
+Process. 86, 3123 (2006), without its accumulator).
+"""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
 
 from postprocessing.errors import InvalidArgumentError
 
-_CODES = Path(__file__).parent / "matrices"
+SHIFTS_FILE = Path(__file__).parent / "matrices" / "shifts.npz"
+WORD_BITS = 64
+_GOLDEN_RATIO = 0.6180339887498949
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """The blocks of a code at some rate, grouped by block row.
+
+    Parameters
+    ----------
+    row_starts : ndarray of int64, shape (rows + 1,)
+        Where each block row starts in `edges`.
+    edges : ndarray of int64, shape (edges, 2)
+        Block column and shift of each block.
+    """
+
+    row_starts: Integers
+    edges: Integers
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,107 +49,175 @@ class QCLDPCCode:
 
     The parity-check matrix is `shifts` with each entry s replaced by a Z × Z block: zero for
     s = −1, else the cyclic shift that has check i contain bit (i + s) mod Z of the block column.
+    Columns are ordered so that any number of the first has about the degrees of all.
 
     Parameters
     ----------
     name : str
         Name in the family.
     lifting : int
-        Block size Z.
+        Block size Z, a multiple of 64.
     shifts : ndarray of int16, shape (rows, columns)
         Base matrix: shifts in [0, Z), −1 for the zero block.
-    rated_errors : int
-        Number of errors in a frame up to which decoding fails no more often than `failure_floor`.
-    failure_floor : float
-        Probability assumed that a frame with at most `rated_errors` errors is not corrected.
-    rated_frames : int
-        Frames with `rated_errors` errors that were decoded, all correctly, for the rating.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the lifting is no multiple of 64 or a shift is outside its range.
     """
 
     name: str
     lifting: int
     shifts: npt.NDArray[np.int16]
-    rated_errors: int
-    failure_floor: float
-    rated_frames: int
 
     def __post_init__(self) -> None:
-        """Check the range of the shifts."""
+        """Check lifting and shifts."""
+        if self.lifting < WORD_BITS or self.lifting % WORD_BITS:
+            raise InvalidArgumentError("lifting", self.lifting, f"a multiple of {WORD_BITS}")
         if self.shifts.ndim != 2 or self.shifts.min() < -1 or self.shifts.max() >= self.lifting:
-            raise InvalidArgumentError(
-                "shifts", self.shifts, "a matrix of entries in [-1, lifting)"
-            )
+            allowed = "a matrix of entries in [-1, lifting)"
+            raise InvalidArgumentError("shifts", self.shifts, allowed)
+
+    @property
+    def rows(self) -> int:
+        """Block rows."""
+        return int(self.shifts.shape[0])
+
+    @property
+    def columns(self) -> int:
+        """Block columns."""
+        return int(self.shifts.shape[1])
 
     @property
     def frame_bits(self) -> int:
-        """Key bits n of a frame."""
-        return int(self.shifts.shape[1]) * self.lifting
-
-    @property
-    def syndrome_bits(self) -> int:
-        """Syndrome bits m of a frame: what a frame leaks."""
-        return int(self.shifts.shape[0]) * self.lifting
+        """Key bits n of a whole frame."""
+        return self.columns * self.lifting
 
     @property
     def leak_per_bit(self) -> float:
-        """Syndrome bits per key bit, m/n."""
-        return self.syndrome_bits / self.frame_bits
+        """Least syndrome bits per key bit, m/n."""
+        return self.rows / self.columns
+
+    @cached_property
+    def split_order(self) -> Integers:
+        """Block rows in the order in which they are split, evenly spread however many."""
+        return np.argsort(np.arange(1, self.rows + 1) * _GOLDEN_RATIO % 1).astype(np.int64)
+
+    @cached_property
+    def _halves(self) -> npt.NDArray[np.bool_]:
+        """Which blocks belong to the half that is sent: every other one, by column weight."""
+        weights = (self.shifts >= 0).sum(axis=0)
+        halves = np.zeros(self.shifts.shape, np.bool_)
+        for row, shifts in enumerate(self.shifts):
+            blocks = np.flatnonzero(shifts >= 0)
+            halves[row, blocks[np.argsort(weights[blocks], kind="stable")][1::2]] = True
+        return halves
+
+    def sent(self, columns: int) -> Graph:
+        """Return what is sent of the first columns: all block rows, then all their halves."""
+        shifts = np.vstack([self.shifts, self._half_rows(self.rows)])
+        return _graph(shifts[:, :columns])
+
+    def decoded(self, columns: int, split_rows: int) -> Graph:
+        """Return what is decoded: block rows without their halves where split, then the halves."""
+        shifts = self.shifts.copy()
+        split = self.split_order[:split_rows]
+        shifts[split] = np.where(self._halves[split], -1, shifts[split])
+        return _graph(np.vstack([shifts, self._half_rows(split_rows)])[:, :columns])
+
+    def _half_rows(self, split_rows: int) -> npt.NDArray[np.int16]:
+        split = self.split_order[:split_rows]
+        return np.where(self._halves[split], self.shifts[split], np.int16(-1))
+
+
+def _graph(shifts: npt.NDArray[np.int16]) -> Graph:
+    rows, columns = np.nonzero(shifts >= 0)
+    edges = np.column_stack([columns, shifts[rows, columns]]).astype(np.int64)
+    starts = np.searchsorted(rows, np.arange(shifts.shape[0] + 1)).astype(np.int64)
+    return Graph(starts, edges)
+
+
+@dataclass(frozen=True)
+class RateAdaptation:
+    """A code at the rates at which a design uses it.
+
+    Parameters
+    ----------
+    code : str
+        Name of the code.
+    frame_bits : int
+        Most key bits in a frame.
+    split_rows : tuple of int
+        Block rows split at first, and after each failure; increasing.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such code, or a frame or the rows split are more than it has.
+    """
+
+    code: str
+    frame_bits: int
+    split_rows: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Check that the code has as many bits and rows."""
+        code = self.mother
+        if not 1 <= self.frame_bits <= code.frame_bits:
+            allowed = f"between 1 and {code.frame_bits}"
+            raise InvalidArgumentError("frame_bits", self.frame_bits, allowed)
+        steps = (-1, *self.split_rows, code.rows + 1)
+        if not self.split_rows or any(b <= a for a, b in pairwise(steps)):
+            allowed = f"increasing numbers of at most {code.rows} rows"
+            raise InvalidArgumentError("split_rows", self.split_rows, allowed)
 
     @property
-    def rated_qber(self) -> float:
-        """Rated errors per bit."""
-        return self.rated_errors / self.frame_bits
+    def mother(self) -> QCLDPCCode:
+        """The code."""
+        return get_code(self.code)
 
-    @cached_property
-    def edges(self) -> npt.NDArray[np.int64]:
-        """Nonzero blocks by block row, shape (edges, 3): block row, block column, shift."""
-        rows, columns = np.nonzero(self.shifts >= 0)
-        return np.column_stack([rows, columns, self.shifts[rows, columns]]).astype(np.int64)
+    @property
+    def columns(self) -> int:
+        """Block columns in use."""
+        return -(-self.frame_bits // self.mother.lifting)
 
-    @cached_property
-    def row_starts(self) -> npt.NDArray[np.int64]:
-        """Where each block row starts in `edges`, shape (rows + 1,)."""
-        return np.searchsorted(self.edges[:, 0], np.arange(self.shifts.shape[0] + 1))
+    @property
+    def steps(self) -> int:
+        """Attempts to decode a frame."""
+        return len(self.split_rows)
 
-    def frame_error_rate(self, qber: float) -> float:
-        """Return the probability that a frame is not corrected, as a design assumes it.
+    def rows_sent(self, step: int) -> tuple[int, int]:
+        """Return the half-open range of block rows sent for an attempt."""
+        rows = self.mother.rows
+        first = rows + self.split_rows[step - 1] if step else 0
+        return first, rows + self.split_rows[step]
 
-        The number of errors is binomial; beyond `rated_errors` every frame counts as failed. The
-        figure serves completeness (how often a run aborts or discloses frames), never security.
+    def syndrome_bits(self, step: int) -> int:
+        """Return the syndrome bits that one frame costs at an attempt, in addition to earlier."""
+        first, last = self.rows_sent(step)
+        return (last - first) * self.mother.lifting
 
-        Parameters
-        ----------
-        qber : float
-            Probability in [0, 1/2] that a bit differs, independently of the others.
 
-        Raises
-        ------
-        InvalidArgumentError
-            If `qber` is outside [0, 1/2].
-        """
-        if not 0 <= qber <= 0.5:
-            raise InvalidArgumentError("qber", qber, "in [0, 1/2]")
-        excess = float(binom.sf(self.rated_errors, self.frame_bits, qber))
-        return min(1.0, excess + self.failure_floor)
+@lru_cache(maxsize=32)
+def sent_graph(adaptation: RateAdaptation) -> Graph:
+    """Return the graph of the syndromes sent."""
+    return adaptation.mother.sent(adaptation.columns)
+
+
+@lru_cache(maxsize=64)
+def decoded_graph(adaptation: RateAdaptation, step: int) -> Graph:
+    """Return the graph on which an attempt decodes."""
+    return adaptation.mother.decoded(adaptation.columns, adaptation.split_rows[step])
 
 
 @cache
-def code_family() -> tuple[QCLDPCCode, ...]:
-    """Return the shipped codes, from the highest rate (least leakage) down."""
-    ratings = json.loads((_CODES / "ratings.json").read_text(encoding="utf-8"))
-    with np.load(_CODES / "shifts.npz", allow_pickle=False) as matrices:
+def code_family() -> dict[str, QCLDPCCode]:
+    """Return the shipped codes by name, from the highest rate (least leakage) down."""
+    with np.load(SHIFTS_FILE, allow_pickle=False) as matrices:
         codes = [
-            QCLDPCCode(
-                name=name,
-                lifting=rating["lifting"],
-                shifts=matrices[name],
-                rated_errors=rating["rated_errors"],
-                failure_floor=rating["failure_floor"],
-                rated_frames=rating["rated_frames"],
-            )
-            for name, rating in ratings.items()
+            QCLDPCCode(name, int(name.split("-")[1]), matrices[name]) for name in matrices.files
         ]
-    return tuple(sorted(codes, key=lambda code: code.leak_per_bit))
+    return {code.name: code for code in sorted(codes, key=lambda code: code.leak_per_bit)}
 
 
 def get_code(name: str) -> QCLDPCCode:
@@ -133,7 +228,7 @@ def get_code(name: str) -> QCLDPCCode:
     InvalidArgumentError
         If the family has no such code.
     """
-    family = {code.name: code for code in code_family()}
+    family = code_family()
     if name not in family:
-        raise InvalidArgumentError("name", name, f"one of {', '.join(family)}")
+        raise InvalidArgumentError("code", name, f"one of {', '.join(family)}")
     return family[name]

@@ -2,120 +2,145 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from postprocessing.checks import thread_count
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.reconciliation import _bp_kernels
-from postprocessing.reconciliation.codes import QCLDPCCode
-from postprocessing.reconciliation.encoder import (
-    frame_count,
-    frame_lengths,
-    join_frames,
-    split_frames,
-)
-from postprocessing.rounds import Bits
+from postprocessing.reconciliation import _layered_kernels, _sum_product_kernels
+from postprocessing.reconciliation.codes import WORD_BITS, RateAdaptation, decoded_graph
+from postprocessing.reconciliation.frames import Frames, whole_words
 
-MAX_ITERATIONS = 60
-_QBER_RANGE = (1e-5, 0.4)
-# Frames that one thread takes at a time: enough to share its working memory between them.
-_BATCH = 8
+# Frames within reach take a tenth of it, those at the limit half.
+QUANTISED_ITERATIONS = 250
+# The exact decoder takes up what the quantised one leaves: about one frame in a hundred.
+EXACT_ITERATIONS = 100
+_QBER_RANGE = (1e-7, 0.4)
+# Working memory of a thread, which frames decoded one after the other share.
+_BATCH_BITS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
 class DecodedFrames:
-    """Key bits after decoding, and which frames to trust.
+    """Frames after decoding, and which of them to trust.
 
     Parameters
     ----------
-    bits : ndarray of uint8, shape (length,)
-        Corrected bits; those of a failed frame are meaningless.
+    frames : Frames
+        Corrected frames; a failed one is as it was received.
     failed : ndarray of bool, shape (frames,)
         Whether a frame did not reach the syndrome. A frame that did may still be wrong, which
         verification finds out.
     iterations : ndarray of int64, shape (frames,)
-        Iterations spent on each frame, over both attempts, −1 if it failed.
+        Iterations that led to the syndrome, −1 if the frame failed.
     """
 
-    bits: Bits
+    frames: Frames
     failed: npt.NDArray[np.bool_]
     iterations: npt.NDArray[np.int64]
 
 
-def decode_frames(
-    code: QCLDPCCode, bits: Bits, syndromes: Bits, qber: float, threads: int | None = None
+def decode(
+    adaptation: RateAdaptation,
+    frames: Frames,
+    syndromes: npt.NDArray[np.uint8],
+    qber: float,
+    step: int = 0,
+    threads: int | None = None,
 ) -> DecodedFrames:
-    """Correct `bits` towards the syndromes of the reference party's bits.
+    """Correct frames towards the syndromes of the reference party's.
 
-    Layered sum-product decoding (Mansour and Shanbhag, IEEE Trans. VLSI Syst. 11, 976 (2003)) of
-    the coset with the given syndrome, in single precision, until the syndrome matches. A frame that
-    does not reach it gets a second attempt with smaller log-likelihood ratios. The result does not
-    depend on the number of threads.
+    Layered belief propagation (Mansour and Shanbhag, IEEE Trans. VLSI Syst. 11, 976 (2003)) on the
+    coset with the given syndrome, until the syndrome matches: with messages of 8 bits, then, where
+    that fails, in single precision. The result does not depend on the number of threads.
 
     Parameters
     ----------
-    code : QCLDPCCode
-        The code of both parties.
-    bits : ndarray of uint8, shape (length,)
-        The corrector's key bits, 0 or 1.
-    syndromes : ndarray of uint8, shape (frames, ceil(m / 8))
-        From ``encode_frames`` on the reference party's bits, of the same length.
+    adaptation : RateAdaptation
+        The code and its rates, the same for both parties.
+    frames : Frames
+        The frames to correct.
+    syndromes : ndarray of uint8, shape (frames, bytes)
+        All that was sent for these frames up to this attempt, one after the other.
     qber : float
-        Probability in [0, 1/2] that a bit differs, as the design assumes it; the decoder uses the
-        nearest value in [1e-5, 0.4].
+        Expected error rate, in [0, 1/2]; decoding works with the nearest value in [1e-7, 0.4].
+    step : int, optional
+        Attempt, from 0.
     threads : int, optional
-        Threads that share the frames, at least 1; by default one a processor.
+        Threads that share the frames, in [1, 1000]; by default one a processor.
 
     Returns
     -------
     DecodedFrames
-        Corrected bits and what became of each frame.
+        Corrected frames and what became of each.
 
     Raises
     ------
     InvalidArgumentError
-        If an argument is outside its range or the syndromes do not fit the bits.
+        If an argument is outside its range or the syndromes do not fit the frames.
     """
     if not 0 <= qber <= 0.5:
         raise InvalidArgumentError("qber", qber, "in [0, 1/2]")
-    if threads is not None and threads < 1:
-        raise InvalidArgumentError("threads", threads, "at least 1")
-    shape = (frame_count(code, bits), -(-code.syndrome_bits // 8))
+    threads = thread_count(threads)
+    sent = sum(adaptation.syndrome_bits(earlier) for earlier in range(step + 1))
+    shape = (len(frames), sent // 8)
     if syndromes.shape != shape or syndromes.dtype != np.uint8:
         raise InvalidArgumentError("syndromes", syndromes.shape, f"uint8 of shape {shape}")
-    frames = split_frames(code, bits)
-    lengths = frame_lengths(code, bits)
     crossover = min(max(qber, _QBER_RANGE[0]), _QBER_RANGE[1])
     llr = float(np.log1p(-crossover) - np.log(crossover))
+    words, iterations = frames.words.copy(), np.empty(len(frames), np.int64)
+    batch = max(1, _BATCH_BITS // adaptation.frame_bits)
 
-    def decode_batch(first: int) -> npt.NDArray[np.int64]:
-        batch = slice(first, first + _BATCH)
-        return _decode_in_place(code, frames[batch], lengths[batch], syndromes[batch], llr)
+    def decode_batch(first: int) -> None:
+        part = slice(first, first + batch)
+        signs = _signs(adaptation, step, whole_words(syndromes[part]))
+        job = _Job(words[part], frames.lengths[part], signs, iterations[part])
+        job.run(_layered_kernels.decode, adaptation, step, llr, QUANTISED_ITERATIONS)
+        left = np.flatnonzero(job.iterations < 0)
+        if len(left):
+            rest = _Job(job.words[left], job.lengths[left], signs[left], job.iterations[left])
+            rest.run(_sum_product_kernels.decode, adaptation, step, llr, EXACT_ITERATIONS)
+            job.words[left] = rest.words
+            job.iterations[left] = np.where(
+                rest.iterations < 0, -1, rest.iterations + QUANTISED_ITERATIONS
+            )
 
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        parts = list(pool.map(decode_batch, range(0, len(frames), _BATCH)))
-    iterations = np.concatenate([np.empty(0, dtype=np.int64), *parts])
-    return DecodedFrames(join_frames(frames, len(bits)), iterations < 0, iterations)
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(decode_batch, range(0, len(frames), batch)):
+            pass
+    return DecodedFrames(Frames(words, frames.lengths), iterations < 0, iterations)
 
 
-def _decode_in_place(
-    code: QCLDPCCode, frames: Bits, lengths: npt.NDArray[np.int64], syndromes: Bits, llr: float
-) -> npt.NDArray[np.int64]:
-    """Correct `frames`, of which all bits from `lengths` on are zero; return the iterations."""
-    iterations = np.empty(len(frames), dtype=np.int64)
-    targets = np.unpackbits(syndromes, axis=1, count=code.syndrome_bits)
-    _bp_kernels.decode(
-        frames,
-        lengths,
-        targets.reshape(-1, code.shifts.shape[0], code.lifting),
-        code.row_starts,
-        code.edges,
-        llr,
-        MAX_ITERATIONS,
-        iterations,
-    )
-    return iterations
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A batch of frames that a kernel corrects in place."""
+
+    words: npt.NDArray[np.uint64]
+    lengths: npt.NDArray[np.int64]
+    signs: npt.NDArray[np.int8]
+    iterations: npt.NDArray[np.int64]
+
+    def run(
+        self, kernel: Any, adaptation: RateAdaptation, step: int, llr: float, most: int
+    ) -> None:
+        graph = decoded_graph(adaptation, step)
+        starts, edges = graph.row_starts, graph.edges
+        kernel(self.words, self.lengths, self.signs, starts, edges, llr, most, self.iterations)
+
+
+def _signs(
+    adaptation: RateAdaptation, step: int, syndromes: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.int8]:
+    """Return the signs of the checks to decode, shape (frames, block rows, Z)."""
+    code, split = adaptation.mother, adaptation.split_rows[step]
+    signs = np.empty((len(syndromes), code.rows + split, code.lifting), np.int8)
+    whole = code.rows * code.lifting // WORD_BITS
+    for k, syndrome in enumerate(syndromes):
+        _layered_kernels.spread_syndrome(
+            syndrome[:whole], syndrome[whole:], code.split_order[:split], signs[k], code.lifting
+        )
+    return signs

@@ -14,11 +14,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
-from postprocessing.checks import check_bits
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.reconciliation import _hash_kernels
+from postprocessing.reconciliation.codes import WORD_BITS
+from postprocessing.reconciliation.frames import Words
 
 _BLOCK_BITS = 128
 SEED_BYTES = _BLOCK_BITS // 8
@@ -56,14 +56,15 @@ def tag_length(bits_count: int, correctness: float) -> int:
     return length
 
 
-def verification_tag(bits: npt.NDArray[np.uint8], seed: bytes, tag_bits: int) -> bytes:
+def verification_tag(words: Words, seed: bytes, tag_bits: int) -> bytes:
     """Return the tag of a string of bits.
 
     Parameters
     ----------
-    bits : ndarray of uint8, shape (length,)
-        The string, 0 or 1. Bit j of block i is ``bits[128 i + j]``, the coefficient of x^j; the
-        last block is padded with zeros, so strings to compare must have one length.
+    words : ndarray of uint64, shape (⌈length/64⌉,)
+        The string: bit i is bit i mod 64 of word ⌊i/64⌋, and bit j of block i is bit 128 i + j, the
+        coefficient of x^j. Bits past the last one are zeros, so strings to compare must have one
+        length.
     seed : bytes
         The 16 bytes of r, drawn uniformly after both strings are fixed; little-endian, so that the
         lowest bit of the first byte is the coefficient of x^0.
@@ -78,20 +79,20 @@ def verification_tag(bits: npt.NDArray[np.uint8], seed: bytes, tag_bits: int) ->
     Raises
     ------
     InvalidArgumentError
-        If `bits` is not a vector of 0 and 1 in uint8, the seed is not 16 bytes or `tag_bits` is
+        If `words` is not a vector of uint64, the seed is not 16 bytes or `tag_bits` is
         outside its range.
     """
-    check_bits("bits", bits)
+    if words.dtype != np.uint64 or words.ndim != 1:
+        given = f"{words.dtype} of shape {words.shape}"
+        raise InvalidArgumentError("words", given, "a flat array of uint64")
     if len(seed) != SEED_BYTES:
         raise InvalidArgumentError("seed", f"{len(seed)} bytes", f"{SEED_BYTES} bytes")
     if not 1 <= tag_bits <= _BLOCK_BITS:
         raise InvalidArgumentError("tag_bits", tag_bits, "between 1 and 128")
-    blocks = np.zeros((-(-len(bits) // _BLOCK_BITS), SEED_BYTES), dtype=np.uint8)
-    packed = np.packbits(bits, bitorder="little")
-    blocks.ravel()[: len(packed)] = packed
+    whole = len(words) % (_BLOCK_BITS // WORD_BITS) == 0
+    blocks = words if whole else np.append(words, np.uint64(0))
     multiplier = np.frombuffer(seed, dtype="<u8").astype(np.uint64)
     tables = _hash_kernels.multiplication_tables(multiplier)
-    words = blocks.view("<u8").astype(np.uint64, copy=False)
-    value = _hash_kernels.polynomial(words, tables)
+    value = _hash_kernels.polynomial(np.ascontiguousarray(blocks).reshape(-1, 2), tables)
     number = int(value[0]) | int(value[1]) << 64
     return (number & ((1 << tag_bits) - 1)).to_bytes(-(-tag_bits // 8), "little")

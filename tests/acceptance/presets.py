@@ -25,7 +25,12 @@ MOST_STANDARD_ERRORS = 5
 def one_run(preset: str, seed: int) -> dict[str, object]:
     """Run a preset and return what the table needs."""
     scenario = load_scenario(preset)
-    security = Security(scenario.soundness, scenario.completeness, scenario.security)
+    security = Security(
+        scenario.soundness,
+        scenario.completeness,
+        scenario.security,
+        scenario.reconciliation,
+    )
     model = scenario.build_model()
     report = run(model, **scenario.stopping_rule(), security=security, seed=seed)
     errors, rounds = report.distillation.errors, report.distillation.key_rounds

@@ -13,7 +13,7 @@ from emulator.protocols.entangled_coherent import SETTINGS, EntangledCoherent
 from postprocessing.design import ExpectedValues, Security, whole_bytes
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.leakage import VERDICT_BITS, plan_leakage
-from postprocessing.reconciliation import get_code, tag_length
+from postprocessing.reconciliation import failure_rates, tag_length
 from postprocessing.rounds import LocalSettings, RoundProbabilities
 from postprocessing.security import (
     EpsilonSplit,
@@ -95,17 +95,18 @@ def test_budget_covers_its_parts(qber):
     """Tests, syndromes, flags, disclosed frames, tag and verdicts, each at its quantile."""
     n, completeness = 10**7, 1e-2
     tag_bits = tag_length(n, 5e-12)
-    plan = plan_leakage(n, PROBABILITIES, qber, tag_bits, completeness)
-    code = get_code(plan.code)
+    plan = plan_leakage(n, PROBABILITIES, qber, tag_bits, completeness, "throughput")
+    rates = plan.reconciliation
     assert binom.sf(plan.key_rounds, n, PROBABILITIES.key) <= completeness / 8
     assert binom.sf(plan.test_rounds, n, PROBABILITIES.test) <= completeness / 8
-    assert plan.frames * code.frame_bits >= plan.key_rounds
-    failures = binom.sf(plan.disclosed_frames, plan.frames, code.frame_error_rate(qber))
-    assert failures <= completeness / 4 * (1 + 1e-9)
+    assert plan.frames * rates.frame_bits >= plan.key_rounds
+    failures = binom.sf(plan.failed_frames, plan.frames, failure_rates(rates, qber))
+    assert failures.sum() <= completeness / 4 * (1 + 1e-9)
+    tried = (plan.frames, *plan.failed_frames[:-1])
     parts = (
         plan.test_rounds
-        + plan.frames * (code.syndrome_bits + 1)
-        + plan.disclosed_frames * code.frame_bits
+        + sum(count * (rates.syndrome_bits(step) + 1) for step, count in enumerate(tried))
+        + min(plan.failed_frames[-1] * rates.frame_bits, plan.key_rounds)
         + tag_bits
         + VERDICT_BITS
     )
@@ -116,7 +117,7 @@ def test_budget_covers_its_parts(qber):
 @pytest.mark.parametrize("qber", [0.3, 0.9])
 @pytest.mark.parametrize("method", ["tan22", "asymptotic"])
 def test_no_code_means_no_key(qber, method):
-    assert plan_leakage(10**6, PROBABILITIES, qber, 60, 1e-2) is None
+    assert plan_leakage(10**6, PROBABILITIES, qber, 60, 1e-2, "throughput") is None
     design = Security(method=method).design(ExpectedValues(SETTINGS, 2.8, qber), 10**6)
     assert (design.leakage, design.key_length, design.leakage_budget_bits) == (None, 0, 0)
 
@@ -190,15 +191,23 @@ def test_a_tag_too_short_for_the_correctness_is_refused(design):
 
 
 def test_planned_leakage_follows_the_error_rate():
-    """Everything a run expects to send: f ≤ 1.6 from 1 %, 0.05 a key bit below 1e-3."""
-    for qber in np.geomspace(1e-6, 0.1, 120):
-        plan = plan_leakage(10**7, PROBABILITIES, qber, 54, 1e-2)
-        code, key_rounds = get_code(plan.code), 10**7 * PROBABILITIES.key
-        sent = plan.frames * (code.syndrome_bits + 1) + plan.disclosed_frames * code.frame_bits
-        if qber >= 0.01:
-            assert sent / (key_rounds * binary_entropy(qber)) <= 1.6
-        elif qber <= 1e-3:
-            assert sent / key_rounds <= 0.05
+    """All that the budget sets aside for sending: f ≤ 1.3 in either mode, or 0.015 a key bit."""
+    for mode in ("throughput", "efficiency"):
+        for qber in np.geomspace(1e-6, 0.11, 25):
+            plan = plan_leakage(10**8, PROBABILITIES, qber, 54, 1e-2, mode)
+            sent = plan.budget_bits - plan.test_rounds - plan.tag_bits - VERDICT_BITS
+            most = max(1.3 * binary_entropy(qber), 0.015)
+            assert sent <= most * 10**8 * PROBABILITIES.key
+
+
+def test_auto_takes_the_mode_that_leaves_the_longer_key(honest):
+    """Long keys get long frames; short ones cannot fill them."""
+    for rounds, least in ((10**6, 0), (10**7, 1), (10**8, 1)):
+        lengths, modes = {}, ("throughput", "efficiency", "auto")
+        for mode in modes:
+            design = Security(soundness=1e-6, reconciliation=mode).design(honest, rounds)
+            lengths[mode] = design.key_length
+        assert lengths["auto"] == max(lengths.values()) >= least
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from postprocessing.messages import (
 from postprocessing.parties import Corrector, Reference
 from postprocessing.pipeline import distill
 from postprocessing.randomness import PartyRandomness
+from postprocessing.reconciliation import RateAdaptation
 from postprocessing.rounds import Bits, PartyRecord
 from postprocessing.sifting import packed_settings
 
@@ -68,10 +69,10 @@ def _with_noise(record: PartyRecord, rate: float, seed: int = 3) -> PartyRecord:
 
 
 def _with_one_spoiled_frame(emulated: EmulatedRounds, frames: int) -> EmulatedRounds:
-    """Replace Alice's first bits of the first frame by noise: key bits are dealt out like cards."""
+    """Replace Alice's bits of the first frame by noise: words of 64 are dealt out like cards."""
     alice, bob = emulated.alice, emulated.bob
     key_rounds = np.flatnonzero((alice.settings == 0) & (bob.settings == 0))
-    spoiled = key_rounds[::frames][:3500]
+    spoiled = key_rounds[np.arange(len(key_rounds)) // 64 % frames == 0]
     outcomes = alice.outcomes
     outcomes[spoiled] ^= np.random.default_rng(5).integers(0, 2, len(spoiled), np.uint8)
     return dataclasses.replace(emulated, alice=_with_outcomes(alice, outcomes))
@@ -204,8 +205,11 @@ def test_single_failed_frame_is_disclosed_and_the_rest_decoded(emulated, design,
 
 @pytest.fixture(scope="module")
 def fixed(strong):
-    """A fixed-length design and its rounds."""
+    """A fixed-length design of short frames and its rounds."""
     design = Security(soundness=1e-6).design(strong, 2_000_000)
+    short_frames = RateAdaptation("fast0.0015-128-17x800", 65_536, (0, 1, 3))
+    leakage = dataclasses.replace(design.leakage, reconciliation=short_frames)
+    design = dataclasses.replace(design, leakage=leakage)
     rounds = emulate(Sampler(strong, design.local_settings, seed=2), heralded_rounds=2_000_000)
     return design, rounds
 
@@ -257,7 +261,7 @@ def test_wrong_tag_aborts(emulated, design, monkeypatch):
 
     def decode_wrongly(self, message):
         answer = decode(self, message)
-        self.key_bits[7] ^= 1
+        self._frames.words[0, 0] ^= np.uint64(1 << 7)
         return answer
 
     monkeypatch.setattr(Corrector, "_decode", decode_wrongly)
@@ -329,7 +333,7 @@ def test_malformed_answers_are_refused(emulated, design, finished, kind, change,
         (Syndromes, {"syndromes": np.zeros((1, 3), np.uint8)}, "all syndromes"),
         (Verification, {"tag_bits": 1}, "a tag of the design's length"),
         (Verification, {"seed": b"short"}, "a seed of the tag's length"),
-        (AmplificationSeed, {"seed": np.zeros(3, np.uint8)}, "a seed of the hash's length"),
+        (AmplificationSeed, {"seed": bytes(3)}, "a seed of the hash's length"),
     ],
 )
 def test_malformed_messages_are_refused(emulated, design, finished, kind, change, expected):

@@ -1,4 +1,4 @@
-"""Encoding and decoding: round trips at the ratings, padding, threads, failures, bad arguments."""
+"""Frames, syndromes, decoding, added redundancy: round trips, threads, honest failures."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,177 +6,184 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from postprocessing.amplification.packing import pack_bits, unpack_bits
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.reconciliation import (
-    QCLDPCCode,
+    Frames,
+    RateAdaptation,
     code_family,
-    decode_frames,
-    encode_frames,
+    collect,
+    deal,
+    decode,
+    encode,
+    failure_rates,
     frame_count,
-    get_code,
-    in_frames,
+    verification_tag,
 )
-from postprocessing.reconciliation.rating import count_failures
+from postprocessing.reconciliation import decoder as decoder_module
+from postprocessing.reconciliation.performance import waterfall
 
 Bits = npt.NDArray[np.uint8]
-CODE = get_code("qc352-92x352")
-
-
-def noisy(bits: Bits, errors: int, seed: int) -> Bits:
-    """Return `bits` with exactly `errors` of them flipped."""
-    received = bits.copy()
-    received[np.random.default_rng(seed).choice(len(bits), errors, replace=False)] ^= 1
-    return received
+RATES = RateAdaptation("fast0.02-512-32x200", 96_000, (0, 2, 16))
 
 
 def random_bits(length: int, seed: int) -> Bits:
     return np.random.default_rng(seed).integers(0, 2, length, dtype=np.uint8)
 
 
-@pytest.mark.parametrize("code", code_family(), ids=lambda code: code.name)
-def test_round_trip_at_the_rating(code: QCLDPCCode) -> None:
+def noisy(bits: Bits, qber: float, seed: int) -> Bits:
+    return bits ^ (np.random.default_rng(seed).random(len(bits)) < qber).astype(np.uint8)
+
+
+def dealt(bits: Bits, rates: RateAdaptation = RATES) -> Frames:
+    return deal(pack_bits(bits), len(bits), rates)
+
+
+@pytest.mark.parametrize("name", code_family())
+def test_round_trip_of_every_code_below_its_waterfall(name: str) -> None:
+    """A whole frame, the reference's bits random, at nine tenths of the errors it can take."""
+    code = code_family()[name]
+    rates = RateAdaptation(name, code.frame_bits, (0,))
+    qber = 0.85 * waterfall(name, code.frame_bits, 0)[0] / code.frame_bits
     bits = random_bits(code.frame_bits, seed=1)
-    received = noisy(bits, code.rated_errors, seed=2)
-    decoded = decode_frames(code, received, encode_frames(code, bits), code.rated_qber)
-    assert not decoded.failed.any()
-    np.testing.assert_array_equal(decoded.bits, bits)
-    assert 0 < decoded.iterations[0] <= 60
+    sent, received = dealt(bits, rates), dealt(noisy(bits, qber, seed=2), rates)
+    decoded = decode(rates, received, encode(rates, sent), qber)
+    assert decoded.iterations[0] > 0
+    np.testing.assert_array_equal(unpack_bits(collect(decoded.frames), len(bits)), bits)
 
 
-@pytest.mark.parametrize("length", [1, 100, CODE.frame_bits - 1, CODE.frame_bits + 12_345])
-def test_padded_last_frame(length: int) -> None:
+@pytest.mark.parametrize("length", [1, 63, 64, 96_000, 96_001, 1_000_003])
+def test_frames_of_nearly_equal_length_hold_the_key(length: int) -> None:
     bits = random_bits(length, seed=3)
-    received = noisy(bits, length // 40, seed=4)
-    syndromes = encode_frames(CODE, bits)
-    assert len(syndromes) == frame_count(CODE, bits) == -(-length // CODE.frame_bits)
-    decoded = decode_frames(CODE, received, syndromes, 0.025)
-    assert not decoded.failed.any()
-    np.testing.assert_array_equal(decoded.bits, bits)
+    frames = dealt(bits)
+    assert len(frames) == frame_count(length, RATES) == -(-length // 96_000)
+    assert frames.lengths.sum() == length
+    assert np.ptp(frames.lengths) < 128
+    np.testing.assert_array_equal(unpack_bits(collect(frames), length), bits)
+    np.testing.assert_array_equal(frames.filled(frames.bits()).words, frames.words)
 
 
-def test_known_padding_makes_a_short_frame_decode_beyond_the_rating() -> None:
-    """All syndrome bits serve the real bits alone: shortening lowers the rate."""
-    bits = random_bits(CODE.frame_bits // 2, seed=5)
-    received = noisy(bits, int(1.5 * CODE.rated_qber * len(bits)), seed=6)
-    decoded = decode_frames(CODE, received, encode_frames(CODE, bits), 1.5 * CODE.rated_qber)
-    np.testing.assert_array_equal(decoded.bits, bits)
+def test_short_last_frame_is_decoded() -> None:
+    bits = random_bits(100_001, seed=4)
+    frames = dealt(noisy(bits, 0.02, seed=5))
+    decoded = decode(RATES, frames, encode(RATES, dealt(bits)), 0.02)
+    np.testing.assert_array_equal(unpack_bits(collect(decoded.frames), len(bits)), bits)
 
 
 def test_empty_key() -> None:
-    empty = np.zeros(0, dtype=np.uint8)
-    syndromes = encode_frames(CODE, empty)
-    decoded = decode_frames(CODE, empty, syndromes, 0.01)
-    assert frame_count(CODE, empty) == len(decoded.bits) == len(decoded.failed) == 0
+    empty = dealt(np.zeros(0, np.uint8))
+    decoded = decode(RATES, empty, encode(RATES, empty), 0.02)
+    assert len(empty) == len(decoded.failed) == len(collect(decoded.frames)) == 0
+
+
+def test_added_redundancy_saves_failed_frames() -> None:
+    """Errors beyond the first attempt: the added bits alone, no new syndrome, free every frame."""
+    bits = random_bits(4 * 96_000, seed=6)
+    sent, received = dealt(bits), dealt(noisy(bits, 0.024, seed=7))
+    first = encode(RATES, sent)
+    decoded = decode(RATES, received, first, 0.024)
+    assert decoded.failed.all()
+    np.testing.assert_array_equal(decoded.frames.words, received.words)
+    so_far = first
+    for step in (1, 2):
+        so_far = np.hstack([so_far, encode(RATES, sent, step)])
+        assert 8 * so_far.shape[1] == (32 + RATES.split_rows[step]) * 512
+        decoded = decode(RATES, received, so_far, 0.024, step)
+    np.testing.assert_array_equal(decoded.frames.words, sent.words)
+
+
+def test_single_precision_takes_up_what_the_quantised_decoder_leaves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bits = random_bits(2 * 96_000, seed=8)
+    sent, received = dealt(bits), dealt(noisy(bits, 0.02, seed=9))
+    monkeypatch.setattr(decoder_module, "QUANTISED_ITERATIONS", 3)
+    decoded = decode(RATES, received, encode(RATES, sent), 0.02)
+    assert (decoded.iterations > 3).all()
+    np.testing.assert_array_equal(decoded.frames.words, sent.words)
 
 
 def test_result_does_not_depend_on_threads() -> None:
-    bits = random_bits(20 * CODE.frame_bits - 7, seed=7)
-    received = noisy(bits, int(1.05 * CODE.rated_qber * len(bits)), seed=8)
-    syndromes = encode_frames(CODE, bits)
-    results = [decode_frames(CODE, received, syndromes, 0.03, threads) for threads in (1, 2, 5)]
-    for other in results[1:]:
-        np.testing.assert_array_equal(results[0].bits, other.bits)
-        np.testing.assert_array_equal(results[0].iterations, other.iterations)
+    bits = random_bits(23 * 96_000 - 7, seed=10)
+    received, syndromes = dealt(noisy(bits, 0.0222, seed=11)), encode(RATES, dealt(bits))
+    one, two, five = (decode(RATES, received, syndromes, 0.022, 0, n) for n in (1, 2, 5))
+    for other in (two, five):
+        np.testing.assert_array_equal(one.frames.words, other.frames.words)
+        np.testing.assert_array_equal(one.iterations, other.iterations)
+
+
+def test_drift_is_shared_by_all_frames() -> None:
+    """Four hundredths of errors at the end of the key, none at its start."""
+    bits = random_bits(4 * 96_000, seed=12)
+    received, half = bits.copy(), len(bits) // 2
+    received[half:] = noisy(bits[half:], 0.038, seed=13)
+    decoded = decode(RATES, dealt(received), encode(RATES, dealt(bits)), 0.019)
+    assert not decoded.failed.any()
 
 
 def test_equal_bits_need_no_iterations() -> None:
-    bits = random_bits(3 * CODE.frame_bits, seed=9)
-    decoded = decode_frames(CODE, bits, encode_frames(CODE, bits), 0.0)
+    frames = dealt(random_bits(3 * 96_000, seed=14))
+    decoded = decode(RATES, frames, encode(RATES, frames), 0.0)
     assert decoded.iterations.tolist() == [0, 0, 0]
-    np.testing.assert_array_equal(decoded.bits, bits)
-
-
-def test_failed_frame_is_flagged_and_spares_the_others() -> None:
-    bits = random_bits(2 * CODE.frame_bits, seed=10)
-    received = bits.copy()
-    received[::2] = noisy(bits[::2], CODE.frame_bits // 8, seed=11)
-    decoded = decode_frames(CODE, received, encode_frames(CODE, bits), 0.02)
-    assert decoded.failed.tolist() == [True, False]
-    assert decoded.iterations.tolist() == [-1, 0]
-    np.testing.assert_array_equal(decoded.bits[1::2], bits[1::2])
-
-
-def test_a_drift_of_the_error_rate_is_shared_by_all_frames() -> None:
-    """Twice the rated errors at the end of the string, none at its start: no frame is above."""
-    bits = random_bits(4 * CODE.frame_bits - 7, seed=12)
-    received, half = bits.copy(), len(bits) // 2
-    received[half:] = noisy(bits[half:], 3 * CODE.rated_errors, seed=13)
-    decoded = decode_frames(CODE, received, encode_frames(CODE, bits), CODE.rated_qber)
-    assert not decoded.failed.any()
-    np.testing.assert_array_equal(decoded.bits, bits)
-
-
-def test_bits_of_a_frame_are_those_dealt_to_it() -> None:
-    marks = in_frames(np.array([False, True, False]), 8)
-    assert np.flatnonzero(marks).tolist() == [1, 4, 7]
-
-
-def test_second_attempt_frees_a_trapping_set() -> None:
-    """Three errors on four weight-3 columns that share five checks hold up the first attempt."""
-    code = get_code("qc352-30x352")
-    bits = random_bits(code.frame_bits, seed=14)
-    trapped = 0
-    for seed in range(8):
-        received = noisy(bits, code.rated_errors - 3, seed)
-        received[[19111, 37231, 77508]] = 1 - bits[[19111, 37231, 77508]]
-        decoded = decode_frames(code, received, encode_frames(code, bits), code.rated_qber)
-        np.testing.assert_array_equal(decoded.bits, bits)
-        trapped += int(decoded.iterations[0] > 60)
-    assert trapped > 0
-
-
-@settings(deadline=None, max_examples=25)
-@given(
-    rows=st.sampled_from(["qc352-4x352", "qc352-14x352", "qc352-43x352", "qc352-162x352"]),
-    length=st.integers(1, 3000),
-    qber=st.floats(0, 0.5),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_never_claims_a_frame_with_another_syndrome(
-    rows: str, length: int, qber: float, seed: int
-) -> None:
-    code = get_code(rows)
-    generator = np.random.default_rng(seed)
-    bits = generator.integers(0, 2, length, dtype=np.uint8)
-    received = bits ^ (generator.random(length) < qber)
-    syndromes = encode_frames(code, bits)
-    decoded = decode_frames(code, received, syndromes, qber)
-    assert decoded.bits.shape == bits.shape
-    assert decoded.failed[0] == (decoded.iterations[0] < 0)
-    same = np.array_equal(encode_frames(code, decoded.bits), syndromes)
-    assert decoded.failed[0] or same
 
 
 def test_syndromes_are_linear() -> None:
-    a, b = random_bits(2000, seed=12), random_bits(2000, seed=13)
-    total = encode_frames(CODE, a) ^ encode_frames(CODE, b)
-    np.testing.assert_array_equal(encode_frames(CODE, a ^ b), total)
+    a, b = random_bits(96_000, seed=15), random_bits(96_000, seed=16)
+    total = encode(RATES, dealt(a)) ^ encode(RATES, dealt(b))
+    np.testing.assert_array_equal(encode(RATES, dealt(a ^ b)), total)
 
 
-@pytest.mark.parametrize("qber", [-0.1, 0.6])
-def test_qber_outside_its_range(qber: float) -> None:
-    bits = np.zeros(10, dtype=np.uint8)
-    with pytest.raises(InvalidArgumentError, match="qber must be in"):
-        decode_frames(CODE, bits, encode_frames(CODE, bits), qber)
-
-
-def test_bad_threads_and_syndromes() -> None:
-    bits = np.zeros(10, dtype=np.uint8)
-    syndromes = encode_frames(CODE, bits)
-    with pytest.raises(InvalidArgumentError, match="threads must be at least 1"):
-        decode_frames(CODE, bits, syndromes, 0.01, threads=0)
-    with pytest.raises(InvalidArgumentError, match="syndromes must be uint8 of shape"):
-        decode_frames(CODE, bits, syndromes[:, :-1], 0.01)
-
-
-@pytest.mark.parametrize(
-    "bits", [np.array([0, 2], np.uint8), np.array([0, 1]), np.zeros((2, 2), np.uint8)]
+@settings(deadline=None, max_examples=15)
+@given(
+    flips=st.lists(st.integers(0, 16_383), min_size=1, max_size=4, unique=True),
+    factor=st.sampled_from([0.3, 1.0, 3.0]),
+    seed=st.integers(0, 2**32 - 1),
 )
-def test_not_bits(bits: Bits) -> None:
-    with pytest.raises(InvalidArgumentError, match="bits must be"):
-        encode_frames(CODE, bits)
+def test_flipped_syndrome_bits_never_pass_for_the_key(
+    flips: list[int], factor: float, seed: int
+) -> None:
+    """Either the decoder gives up, or what it found has another tag."""
+    bits = random_bits(96_000, seed)
+    sent, received = dealt(bits), dealt(noisy(bits, 0.018 * factor, seed + 1))
+    syndromes = encode(RATES, sent)
+    for flip in flips:
+        syndromes[0, flip // 8] ^= 1 << flip % 8
+    decoded = decode(RATES, received, syndromes, 0.018)
+    if not decoded.failed[0]:
+        np.testing.assert_array_equal(encode(RATES, decoded.frames), syndromes)
+        tags = {
+            verification_tag(frames.words[0], bytes(range(16)), 64)
+            for frames in (decoded.frames, sent)
+        }
+        assert len(tags) == 2
 
 
-def test_rating_counts_failures() -> None:
-    assert count_failures(CODE, CODE.rated_errors, 3) == (0, 0)
-    assert count_failures(CODE, 2 * CODE.rated_errors, 2) == (2, 0)
+def test_another_code_fails() -> None:
+    bits = random_bits(96_000, seed=17)
+    other = RateAdaptation("fast0.04-512-53x200", 96_000, (0,))
+    syndromes = encode(other, dealt(bits, other))
+    with pytest.raises(InvalidArgumentError, match="syndromes must be uint8 of shape"):
+        decode(RATES, dealt(bits), syndromes, 0.02)
+    assert decode(RATES, dealt(bits), syndromes[:, :2048].copy(), 0.02).failed.all()
+
+
+def test_bad_arguments() -> None:
+    frames = dealt(np.zeros(10, np.uint8))
+    syndromes = encode(RATES, frames)
+    for qber in (-0.1, 0.6):
+        with pytest.raises(InvalidArgumentError, match="qber must be in"):
+            decode(RATES, frames, syndromes, qber)
+        with pytest.raises(InvalidArgumentError, match="qber must be in"):
+            failure_rates(RATES, qber)
+    with pytest.raises(InvalidArgumentError, match="threads must be"):
+        decode(RATES, frames, syndromes, 0.01, threads=0)
+    with pytest.raises(InvalidArgumentError, match="words must be 2 words"):
+        deal(np.zeros(1, np.uint64), 100, RATES)
+
+
+def test_failure_rates_fall_with_every_attempt_and_rise_with_the_error_rate() -> None:
+    rates = [failure_rates(RATES, qber) for qber in (0.0, 0.02, 0.022, 0.03)]
+    for attempts in rates:
+        assert attempts[0] >= attempts[1] >= attempts[2] > 0
+    assert rates[0][0] <= rates[1][0] < rates[2][0] < rates[3][0]
+    assert rates[3][0] == pytest.approx(1.0)

@@ -1,0 +1,122 @@
+"""Which code at which rate: candidates for a key of some length and error rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from postprocessing.reconciliation.codes import (
+    WORD_BITS,
+    QCLDPCCode,
+    RateAdaptation,
+    code_family,
+)
+from postprocessing.reconciliation.performance import (
+    binary_entropy,
+    ratings,
+    waterfall_failures,
+)
+
+Mode = Literal["throughput", "efficiency"]
+
+# Frames of up to so many bits decode fast; where errors are few, so do all.
+_FAST_FRAME_BITS = 1 << 17
+_FAST_LEAK = 0.04
+# In throughput mode the syndrome is this much longer than at the waterfall: few iterations do.
+_FAST_MARGIN = 1.05
+# How often first attempts may fail; what comes after them is cheap.
+_FIRST_FAILURES: dict[Mode, tuple[float, ...]] = {
+    "throughput": (1e-3, 1e-4),
+    "efficiency": (0.1, 0.03, 0.01, 1e-3, 1e-4),
+}
+# How long the syndrome is in all, beside the first, after each failure.
+_GROWTH = (1.02, 1.06, 1.25)
+# Leakages of mother codes worth a look, beside the entropy of the errors; the least is always.
+_LEAST_LEAK, _MOST_LEAK, _SMALL_LEAK = 0.3, 2.0, 0.03
+# Error rates that the family is made for; no device-independent key is left beyond.
+_MOST_QBER = 0.12
+# So few frames that one more of them is worth avoiding by splitting rows.
+_FEW_FRAMES = 20
+
+
+def candidates(mode: Mode, key_bits: int, qber: float) -> Iterator[RateAdaptation]:
+    """Return codes at rates that serve a key.
+
+    Parameters
+    ----------
+    mode : {"throughput", "efficiency"}
+        Codes that decode fast, or that leak little.
+    key_bits : int
+        Length of the key, at least 1.
+    qber : float
+        Expected error rate, in [0, 1/2]; the codes are made for up to 0.12.
+
+    Yields
+    ------
+    RateAdaptation
+        Codes, most of which leak more than is needed.
+    """
+    entropy = binary_entropy(qber)
+    for code in code_family().values() if qber <= _MOST_QBER else ():
+        most = max(_MOST_LEAK * entropy, _SMALL_LEAK)
+        if _LEAST_LEAK * entropy <= code.leak_per_bit <= most and _serves(code, mode):
+            for failures in _FIRST_FAILURES[mode]:
+                yield from _adapted(code, key_bits, qber, failures, _least_efficiency(code, mode))
+
+
+def _serves(code: QCLDPCCode, mode: Mode) -> bool:
+    fast = code.frame_bits <= _FAST_FRAME_BITS
+    return fast == (mode == "throughput") or (not fast and code.leak_per_bit <= _FAST_LEAK)
+
+
+def _least_efficiency(code: QCLDPCCode, mode: Mode) -> float:
+    return ratings()[code.name].split[0] * (_FAST_MARGIN if mode == "throughput" else 1.0)
+
+
+def _adapted(
+    code: QCLDPCCode, key_bits: int, qber: float, failures: float, least_efficiency: float
+) -> Iterator[RateAdaptation]:
+    """Return the code with frames short enough, or with longer frames and rows split."""
+
+    def good(bits: int, split: int) -> bool:
+        leak = (code.rows + split) * code.lifting
+        return (
+            leak >= least_efficiency * bits * binary_entropy(qber)
+            and waterfall_failures(code.name, bits, split, qber) <= failures
+        )
+
+    longest = _largest(code.columns, lambda columns: good(columns * code.lifting, 0))
+    frames = -(-key_bits // (longest * code.lifting)) if longest else _FEW_FRAMES + 1
+    if longest:
+        yield _with_growth(code, _frame_bits(key_bits, frames), 0)
+    bits = _frame_bits(key_bits, frames - 1) if 1 < frames <= _FEW_FRAMES else code.frame_bits + 1
+    if bits <= code.frame_bits:
+        unsplit = _largest(code.rows, lambda rows: good(bits, code.rows - rows))
+        if unsplit:
+            yield _with_growth(code, bits, code.rows - unsplit)
+
+
+def _largest(most: int, good: Callable[[int], bool]) -> int:
+    """Return the largest number in [0, most] that is good, where smaller ones are too."""
+    accepted, excluded = 0, most + 1
+    while excluded - accepted > 1:
+        middle = (accepted + excluded) // 2
+        if good(middle):
+            accepted = middle
+        else:
+            excluded = middle
+    return accepted
+
+
+def _frame_bits(key_bits: int, frames: int) -> int:
+    """Return the length of frames that hold a key, in whole words."""
+    return -(-key_bits // (frames * WORD_BITS)) * WORD_BITS
+
+
+def _with_growth(code: QCLDPCCode, bits: int, split: int) -> RateAdaptation:
+    steps = [split]
+    for growth in _GROWTH:
+        more = max(steps[-1] + 1, round(growth * (code.rows + split)) - code.rows)
+        if more <= code.rows:
+            steps.append(more)
+    return RateAdaptation(code.name, bits, tuple(steps))
