@@ -46,8 +46,3 @@ def draw_coins(source: ByteSource, count: int, probability: float) -> Bits:
         size = min(_CHUNK, count - start)
         coins[start : start + size] = np.frombuffer(source(8 * size), "<u8") < threshold
     return coins
-
-
-def draw_bits(source: ByteSource, count: int) -> Bits:
-    """Draw `count` uniform bits."""
-    return np.unpackbits(np.frombuffer(source(-(-count // 8)), np.uint8), count=count)

@@ -21,8 +21,8 @@ Mode = Literal["throughput", "efficiency"]
 
 # Frames of up to so many bits decode fast; where errors are few, so do all.
 _FAST_FRAME_BITS = 1 << 17
-_FAST_LEAK = 0.04
-# In throughput mode the syndrome is this much longer than at the waterfall: few iterations do.
+_FAST_QBER = 0.006
+# With short frames the syndrome is this much longer than at the waterfall: few iterations do.
 _FAST_MARGIN = 1.05
 # How often first attempts may fail; what comes after them is cheap.
 _FIRST_FAILURES: dict[Mode, tuple[float, ...]] = {
@@ -59,18 +59,19 @@ def candidates(mode: Mode, key_bits: int, qber: float) -> Iterator[RateAdaptatio
     entropy = binary_entropy(qber)
     for code in code_family().values() if qber <= _MOST_QBER else ():
         most = max(_MOST_LEAK * entropy, _SMALL_LEAK)
-        if _LEAST_LEAK * entropy <= code.leak_per_bit <= most and _serves(code, mode):
+        if _LEAST_LEAK * entropy <= code.leak_per_bit <= most and _serves(code, mode, qber):
             for failures in _FIRST_FAILURES[mode]:
                 yield from _adapted(code, key_bits, qber, failures, _least_efficiency(code, mode))
 
 
-def _serves(code: QCLDPCCode, mode: Mode) -> bool:
+def _serves(code: QCLDPCCode, mode: Mode, qber: float) -> bool:
     fast = code.frame_bits <= _FAST_FRAME_BITS
-    return fast == (mode == "throughput") or (not fast and code.leak_per_bit <= _FAST_LEAK)
+    return fast == (mode == "throughput") or (not fast and qber <= _FAST_QBER)
 
 
 def _least_efficiency(code: QCLDPCCode, mode: Mode) -> float:
-    return ratings()[code.name].split[0] * (_FAST_MARGIN if mode == "throughput" else 1.0)
+    hurried = mode == "throughput" and code.frame_bits <= _FAST_FRAME_BITS
+    return ratings()[code.name].split[0] * (_FAST_MARGIN if hurried else 1.0)
 
 
 def _adapted(

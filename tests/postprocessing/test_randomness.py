@@ -1,4 +1,4 @@
-"""Coins and bits from byte sources."""
+"""Coins from byte sources."""
 
 import secrets
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from postprocessing.randomness import PartyRandomness, draw_bits, draw_coins
+from postprocessing.randomness import PartyRandomness, draw_coins
 
 
 @pytest.mark.parametrize("probability", [0.1, 0.5, 1.0])
@@ -15,21 +15,6 @@ def test_coins_have_their_probability(probability):
     source = np.random.default_rng(1).bytes
     coins = draw_coins(source, 1_500_000, probability)
     assert stats.binomtest(int(coins.sum()), len(coins), probability).pvalue > 1e-6
-
-
-def test_bits_are_the_sources_bits():
-    assert draw_bits(lambda n: bytes([0b10110000] * n), 10).tolist() == [
-        1,
-        0,
-        1,
-        1,
-        0,
-        0,
-        0,
-        0,
-        1,
-        0,
-    ]
 
 
 def test_default_is_the_operating_systems_generator():
