@@ -81,6 +81,7 @@ def _summary(report: RunReport) -> Table:
         "key / test rounds": f"{distillation.key_rounds:,} / {tally.rounds if tally else 0:,}",
         "leaked bits": f"{report.leaked_bits:,}",
         "reconciliation efficiency f": number(report.reconciliation_efficiency),
+        "reconciliation": _reconciliation(report.design),
         "frames disclosed": f"{distillation.failed_frames} of {distillation.frames}",
         "seed": report.seed,
         "time": f"{report.timings_s['total']:.1f} s",
@@ -88,6 +89,13 @@ def _summary(report: RunReport) -> Table:
     for name, value in rows.items():
         table.add_row(name, str(value))
     return table
+
+
+def _reconciliation(design: Design | None) -> str:
+    """Return mode and code of a design."""
+    if design is None or design.leakage is None:
+        return "-"
+    return f"{design.leakage.mode}, code {design.leakage.reconciliation.code}"
 
 
 def _comparison(report: RunReport) -> Table:
