@@ -101,7 +101,7 @@ _ALL = (
         "biased-settings",
         "fixed answers that lose what Alice's generator takes too rarely",
         _KNOWN,
-        _assumption("Settings, thinning coins and hash seeds are fresh"),
+        _assumption("Settings, thinning coins, noise bits and hash seeds are fresh"),
         broken.biased_settings,
     ),
 )

@@ -146,8 +146,8 @@ def key_length(
     Examples
     --------
     >>> key = key_length(method="tan22", n=10**8, chsh=2.42, qber=7e-6)
-    >>> round(key.bits / 10**8, 2)
-    0.25
+    >>> round(key.bits / 10**8, 3)
+    0.245
     """
     if method not in LABELS:
         raise InvalidArgumentError("method", method, f"one of {get_args(CurveMethod)}")

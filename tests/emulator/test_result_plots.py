@@ -242,8 +242,8 @@ def test_bars_of_the_waterfall_hang_on_each_other():
     texts = [text.get_text().strip() for text in axes.texts]
     assert texts == ["+1,000", "−300", "−240", "−3", "456"]
     assert [label.get_text() for label in axes.get_yticklabels()] == [
-        "entropy at the accepted CHSH value",
-        "corrector's test outcomes",
+        "entropy of the rounds",
+        "test outcomes",
         "leakage budget",
         "own term",
         "key, whole bytes",

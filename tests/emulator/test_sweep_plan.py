@@ -86,6 +86,7 @@ def test_seeds_of_ones_own():
 OTHER_VALUES = {
     "ecs": {
         "rounds": 10**6, "security": "asymptotic", "soundness": 1e-9, "completeness": 0.1,
+        "noisy_preprocessing": 0.01, "reconciliation": "efficiency",
         "seed": 2, "distance_km": 101, "attenuation_db_per_km": 0.21, "detector_efficiency": 0.81,
         "dark_count_probability": 2e-7, "repetition_rate_hz": 1.0, "misalignment_error": 1e-12,
         "mean_photon_number": 0.1, "pulses": 10,
@@ -96,6 +97,7 @@ OTHER_VALUES = {
         "up_conversion_efficiency": 0.5, "coherence_time_s": 1.0, "gate_time_s": 1e-9,
         "loss_order": 3, "amplitude": 1.5, "entanglement_rate_hz": 3.0, "placement": "lumped",
         "discrimination": "linear_optics", "travel_times": 2, "photon_class": 1,
+        "settings": "announced",
     },
     "behaviour": {"chsh": 2.6, "qber": 0.01, "herald_probability": 0.5},
 }  # fmt: skip
