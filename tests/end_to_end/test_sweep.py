@@ -32,6 +32,7 @@ zip = [["distance_km", "pulses"]]
 [scenario]
 preset = "ecs-100km"
 security = "asymptotic"
+completeness = 1e-6
 mean_photon_number = 0.05
 
 [axes]
@@ -87,6 +88,7 @@ def test_a_row_is_its_run(uninterrupted):
     row = rows[(rows["status"] == "key") & (rows["distance_km"] == "100.0")].iloc[0]
     names = (
         "distance_km", "misalignment_error", "mean_photon_number", "seed", "security",
+        "completeness",
     )  # fmt: skip
     flags = [text for name in names for text in (f"--{name.replace('_', '-')}", row[name])]
     flags += ["--pulses", row["scenario_pulses"]]

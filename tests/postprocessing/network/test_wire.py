@@ -64,7 +64,7 @@ EXAMPLES = (
     SettingsAnnouncement(RANDOM.integers(0, 256, 1001, np.uint8), "ab" * 32),
     DisclosedTests(RANDOM.integers(0, 2, 777, np.uint8)),
     DisclosedTests(np.empty(0, np.uint8)),
-    AmplificationSeed(np.ones(1, np.uint8)),
+    AmplificationSeed(bytes([1])),
     Acceptance(accepted=False),
     Syndromes(RANDOM.integers(0, 256, (3, 41), np.uint8), 327),
     Syndromes(np.empty((0, 41), np.uint8), 327),
