@@ -108,8 +108,8 @@ def family() -> tuple[Mother, ...]:
         Mother("fine0.01", 2048, 44, 512),
         Mother("fine0.02", 2048, 76, 512),
         Mother("fine0.03", 2048, 103, 512),
-        Mother("fine0.05", 2048, 150, 512),
-        Mother("fine0.08", 2048, 209, 512),
+        Mother("fine0.05", 2048, 154, 512),
+        Mother("fine0.08", 2048, 217, 512),
     )
 
 
