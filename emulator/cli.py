@@ -19,6 +19,7 @@ from emulator.commands.lab import design_command, distill_command, emulate_comma
 from emulator.commands.party import party_command, pool_command
 from emulator.commands.plan import plan_command
 from emulator.commands.results import plot_command, report_command, results_command
+from emulator.commands.study import study_app
 from emulator.commands.sweep import sweep_command
 from emulator.progress import StageProgress
 from emulator.scenario import Scenario
@@ -142,6 +143,7 @@ app.command("pool")(pool_command)
 app.command("party")(party_command)
 app.command("attack")(attack_command)
 app.command("plan")(plan_command)
+app.add_typer(study_app, name="study")
 app.command("sweep")(sweep_command)
 app.command("results")(results_command)
 app.command("plot")(plot_command)

@@ -1,0 +1,88 @@
+"""The finite-size study: tallies against exact probabilities, and its files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binom
+from typer.testing import CliRunner
+
+from emulator.cli import app
+from emulator.loading import load_scenario
+from emulator.study import finite_size_study, tally_statistics
+from postprocessing.design import Design, ExpectedValues, Security
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.rounds import BellSettings
+from postprocessing.security import Method
+
+DRAWS = 100_000
+
+
+def design_of(method: Method) -> Design:
+    settings: BellSettings = load_scenario(None, {}).build_model().joint_distribution().settings
+    return Security(method=method).design(ExpectedValues(settings, 2.7, 0.02), 10**6)
+
+
+def statistics_of(design: Design) -> dict[str, float | int]:
+    return tally_statistics(design, DRAWS, np.random.default_rng(7))
+
+
+def test_aborts_of_tan22_have_the_exact_probability() -> None:
+    design = design_of("tan22")
+    found = statistics_of(design)
+    test, lose = design.local_settings.rounds.test, 0.5 - design.expected_chsh / 8
+    too_many = binom.sf(design.tolerated_test_losses, 10**6, test * lose)
+    too_few = binom.cdf(design.least_test_rounds - 1, 10**6, test)
+    # The interval misses the truth with probability 1e-3; the two causes may coincide.
+    assert found["abort_low"] <= too_many + too_few
+    assert found["abort_high"] >= max(too_many, too_few)
+    assert found["abort_bound"] >= too_many
+
+
+def test_aborts_of_renyi_fixed_stay_within_the_bound() -> None:
+    found = statistics_of(design_of("renyi_fixed"))
+    assert 0 < found["aborts"]
+    assert found["abort_low"] <= found["abort_bound"]
+
+
+def test_a_stricter_threshold_is_seen_in_the_aborts() -> None:
+    design = design_of("tan22")
+    strict = replace(design, tolerated_test_losses=design.tolerated_test_losses - 100)
+    assert statistics_of(strict)["abort_low"] > design.predicted_abort_probability
+
+
+def test_variance_of_the_estimate_follows_the_delta_method() -> None:
+    found = statistics_of(design_of("tan22"))
+    # Standard error √(2/draws) = 0.45 %: five of them, a false alarm below 1e-6.
+    assert found["chsh_variance"] == pytest.approx(found["chsh_variance_theory"], rel=0.0224)
+
+
+def test_two_points_end_to_end(tmp_path: Path) -> None:
+    out = tmp_path / "study"
+    command = ["study", "finite-size", "--sizes", "2e4,1e5", "--runs", "1", "--out", str(out)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert (out / "finite-size-study.png").read_bytes().startswith(b"\x89PNG")
+    runs, tallies = pd.read_csv(out / "runs.csv"), pd.read_csv(out / "tallies.csv")
+    assert set(runs["rounds"]) == {20_000, 100_000}
+    assert len(runs) == len(tallies) == 4
+    curves = pd.read_csv(out / "curves.csv")
+    assert (curves.drop(columns=["rounds", "asymptotic"]).max(axis=1) <= curves["asymptotic"]).all()
+    again = CliRunner().invoke(app, command)
+    assert again.exit_code == 2
+
+
+def test_bad_input_is_named() -> None:
+    scenario = load_scenario(None, {})
+    with pytest.raises(InvalidArgumentError, match="sizes"):
+        finite_size_study(scenario, sizes=[])
+    with pytest.raises(InvalidArgumentError, match="sizes"):
+        finite_size_study(scenario, sizes=[10])
+    with pytest.raises(InvalidArgumentError, match="runs"):
+        finite_size_study(scenario, runs=0)
+    command = ["study", "finite-size", "--sizes", "many", "--out", "unused"]
+    assert CliRunner().invoke(app, command).exit_code == 2
