@@ -164,7 +164,7 @@ def finite_size_curves(
     asymptotic = float(asymptotic_key_fraction(joint.chsh, joint.qber))
     rows = []
     for size in np.unique(np.geomspace(smallest, largest, points).round().astype(int)).tolist():
-        lengths = {
+        lengths: dict[str, float] = {
             method: replace(security, method=method).design(joint, size).key_length / size
             for method in CURVE_METHODS
         }

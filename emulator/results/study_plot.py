@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emulator.style import COLOURS, LINES, legend_below, new_axes, show_grid
 from emulator.study import CURVE_METHODS, RUN_METHODS, FiniteSizeStudy
+from emulator.style import COLOURS, LINES, legend_below, new_axes, show_grid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
