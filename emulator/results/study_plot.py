@@ -54,7 +54,8 @@ def plot_study(study: FiniteSizeStudy, ax: Axes | None = None) -> Axes:
     for method in RUN_METHODS:
         of_method = study.runs[study.runs["method"] == method]
         spread = of_method.groupby("rounds")["key_fraction"].agg(["mean", "min", "max"])
-        mean = spread["mean"].to_numpy()
+        # The mean of equal values may round past them.
+        mean = spread["mean"].clip(spread["min"], spread["max"]).to_numpy()
         axes.errorbar(
             spread.index.to_numpy(),
             mean,

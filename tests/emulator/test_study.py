@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from emulator.cli import app
 from emulator.loading import load_scenario
-from emulator.study import finite_size_study, tally_statistics
+from emulator.results.study_plot import plot_study
+from emulator.study import FiniteSizeStudy, finite_size_study, tally_statistics
 from postprocessing.design import Design, ExpectedValues, Security
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.rounds import BellSettings
@@ -63,17 +64,27 @@ def test_variance_of_the_estimate_follows_the_delta_method() -> None:
 
 def test_two_points_end_to_end(tmp_path: Path) -> None:
     out = tmp_path / "study"
-    command = ["study", "finite-size", "--sizes", "2e4,1e5", "--runs", "1", "--out", str(out)]
+    command = ["study", "finite-size", "--sizes", "1e5,1.5e5", "--runs", "1", "--out", str(out)]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     assert (out / "finite-size-study.png").read_bytes().startswith(b"\x89PNG")
     runs, tallies = pd.read_csv(out / "runs.csv"), pd.read_csv(out / "tallies.csv")
-    assert set(runs["rounds"]) == {20_000, 100_000}
+    assert set(runs["rounds"]) == {100_000, 150_000}
     assert len(runs) == len(tallies) == 4
     curves = pd.read_csv(out / "curves.csv")
     assert (curves.drop(columns=["rounds", "asymptotic"]).max(axis=1) <= curves["asymptotic"]).all()
     again = CliRunner().invoke(app, command)
     assert again.exit_code == 2
+
+
+def test_picture_takes_equal_keys_whose_mean_rounds_past_them() -> None:
+    fraction = 0.1
+    assert np.mean([fraction] * 3) > fraction
+    runs = pd.DataFrame({"rounds": 10**6, "method": "tan22", "key_fraction": [fraction] * 3})
+    curves = pd.DataFrame({"rounds": [10**5, 10**6], "asymptotic": 0.3})
+    curves[["tan22", "geat", "renyi", "renyi_fixed"]] = fraction
+    axes = plot_study(FiniteSizeStudy(runs, pd.DataFrame(), curves))
+    assert axes.get_xscale() == "log"
 
 
 def test_bad_input_is_named() -> None:
