@@ -128,11 +128,11 @@ def tally_statistics(
     Returns
     -------
     dict
-        ``draws``, ``aborts``, ``abort_frequency`` with its Clopper–Pearson interval
+        ``expected_tests`` n p_test, ``draws``, ``aborts``, ``abort_frequency`` with its Clopper–Pearson interval
         ``abort_low``, ``abort_high`` at 99.9 % confidence, ``abort_bound``, the part of the
         design's predicted abort probability that is not the leakage budget's, and
         ``chsh_variance`` of Ŝ with ``chsh_variance_theory`` = 64 w(1 − w)/(n p_test), by the delta
-        method.
+        method; it means something with many tests only, and a tally without any counts as S = 4.
     """
     test, win = design.local_settings.rounds.test, float(win_probability(design.expected_chsh))
     tests = generator.binomial(design.heralded_rounds, test, draws)
@@ -143,6 +143,7 @@ def tally_statistics(
     over_budget = design.leakage.over_budget_probability if design.leakage else 0.0
     estimates = 8 * (1 - lost / np.maximum(tests, 1)) - 4
     return {
+        "expected_tests": design.heralded_rounds * test,
         "draws": draws,
         "aborts": aborts,
         "abort_frequency": aborts / draws,
