@@ -130,8 +130,9 @@ def tally_statistics(
     dict
         ``expected_tests`` n p_test, ``draws``, ``aborts``, ``abort_frequency`` with its
         Clopper–Pearson interval ``abort_low``, ``abort_high`` at 99.9 % confidence,
-        ``abort_bound``, the part of the design's predicted abort probability that is not the
-        leakage budget's, and ``chsh_variance`` of Ŝ with ``chsh_variance_theory`` = 64 w(1 − w)/(n p_test), by the delta
+        ``abort_bound``, the part of the design's predicted abort
+        probability that is not the leakage budget's, and
+        ``chsh_variance`` of Ŝ with ``chsh_variance_theory`` = 64 w(1 − w)/(n p_test), by the delta
         method; it means something with many tests only, and a tally without any counts as S = 4.
     """
     test, win = design.local_settings.rounds.test, float(win_probability(design.expected_chsh))
