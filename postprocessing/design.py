@@ -180,6 +180,10 @@ class Design:
             return
         if self.method == "asymptotic" or self.leakage is None:
             raise InvalidArgumentError("length", self.length.bits, "None without a finite size")
+        kind = RenyiParameters if is_renyi(self.method) else Tan22Parameters
+        if not isinstance(self.length.parameters, kind):
+            given = type(self.length.parameters).__name__
+            raise InvalidArgumentError("length", given, f"one with {kind.__name__}")
         if self.method != "renyi":
             allowed_bits = self._length_at(0, 0, self.leakage.budget_bits).bits
             if self.length.bits > allowed_bits:

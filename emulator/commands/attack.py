@@ -28,7 +28,6 @@ def attack_command(
     from collections import Counter
 
     from emulator.adversary import ATTACKS, Target, attack_named, play, play_tallies
-    from postprocessing.design import Security
 
     if name == "list":
         for attack in ATTACKS.values():
@@ -38,7 +37,7 @@ def attack_command(
     rounds = scenario.stopping_rule().get("heralded_rounds")
     if rounds is None:
         raise InvalidArgumentError("rounds", None, "given: attacks are made on heralded rounds")
-    security = Security(scenario.soundness, scenario.completeness, scenario.security)
+    security = scenario.build_security()
     model = scenario.build_model()
     seed = secrets.randbits(63) if scenario.seed is None else scenario.seed
     with StageProgress() as progress:

@@ -310,8 +310,12 @@ class AuthenticatedChannel:
         return bytes(buffer)
 
     def _read_some(self, view: memoryview, deadline: float) -> int:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            # Bytes without end would otherwise keep the socket from timing out.
+            raise SessionError(f"the peer is silent for {self.timeout_s:g} s")
         try:
-            self._incoming.settimeout(max(1e-3, deadline - time.monotonic()))
+            self._incoming.settimeout(left)
             return self._incoming.recv_into(view)
         except TimeoutError as error:
             raise SessionError(f"the peer is silent for {self.timeout_s:g} s") from error
