@@ -16,7 +16,6 @@ from scipy import stats
 
 from emulator import load_scenario, run
 from emulator.loading import preset_names
-from postprocessing import Security
 
 FALSE_ALARM = 1e-6
 MOST_STANDARD_ERRORS = 5
@@ -25,12 +24,7 @@ MOST_STANDARD_ERRORS = 5
 def one_run(preset: str, seed: int) -> dict[str, object]:
     """Run a preset and return what the table needs."""
     scenario = load_scenario(preset)
-    security = Security(
-        scenario.soundness,
-        scenario.completeness,
-        scenario.security,
-        scenario.reconciliation,
-    )
+    security = scenario.build_security()
     model = scenario.build_model()
     report = run(model, **scenario.stopping_rule(), security=security, seed=seed)
     errors, rounds = report.distillation.errors, report.distillation.key_rounds
