@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import pandas as pd
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq, minimize_scalar
 
 from emulator.protocols.base import NoPositiveKeyRateError, check_settings_rule
 from emulator.scenario import Scenario
@@ -144,23 +144,30 @@ class _Search:
         """Return the plan of the fewest pulses that give the wanted bits."""
         if not self._possible:
             return self._plan(None, 0)
-        intensity = self._best(lambda value: math.log(self._pulses_needed(value, key_bits)))
-        pulses = self._pulses_needed(intensity, key_bits)
-        return self._plan(intensity, 0 if pulses > _MOST_PULSES else pulses)
+        intensity = self._start
+        pulses = self._pulses_needed(intensity, key_bits) or _MOST_PULSES
+        # The intensity of the fewest pulses has the longest key of all from these pulses, and the
+        # length there is flat in the intensity: two rounds settle both.
+        for _ in range(2 if intensity is not None else 0):
+            intensity = self._best_intensity(pulses)
+            pulses = self._pulses_needed(intensity, key_bits, near=pulses) or _MOST_PULSES
+        design = self._design(intensity, pulses)
+        reached = design is not None and design.key_length >= key_bits
+        return self._plan(intensity, pulses if reached else 0)
 
     def longest(self, pulses: int) -> Plan:
         """Return the plan of the longest key from so many pulses."""
         if not self._possible:
             return self._plan(None, 0)
-        return self._plan(self._best(lambda value: -self._unclipped(value, pulses)), pulses)
+        return self._plan(self._best_intensity(pulses), pulses)
 
-    def _best(self, rating: Callable[[float | None], float]) -> float | None:
-        """Return the intensity of the least rating; None where there is none to choose."""
+    def _best_intensity(self, pulses: int) -> float | None:
+        """Return the intensity of the longest key; None where there is none to choose."""
         if self._start is None:
             return None
         low, high = (math.log(self._start * factor) for factor in _INTENSITY_FACTORS)
         found = minimize_scalar(
-            lambda log_value: rating(math.exp(log_value)),
+            lambda log_value: -self._unclipped(math.exp(log_value), pulses),
             bounds=(low, high),
             method="bounded",
             options={"xatol": 0.03, "maxiter": 8},
@@ -181,22 +188,32 @@ class _Search:
         design = self._design(intensity, pulses)
         return design.length.unclipped if design and design.length else -float(pulses)
 
-    def _pulses_needed(self, intensity: float | None, key_bits: int) -> int:
-        """Return the fewest pulses, to a hundredth, that give the wanted bits."""
-        enough, too_few = float(_MOST_PULSES), 0.0
-        trial = max(1e6, 100.0 * key_bits)
-        while enough > 1.01 * max(too_few, 1.0):
-            design = self._design(intensity, math.floor(trial))
-            if design is not None and design.key_length >= key_bits:
-                enough = trial
-            else:
-                too_few = trial
-            if too_few >= _MOST_PULSES:
-                return 2 * _MOST_PULSES
-            inside = enough < _MOST_PULSES and too_few > 0
-            wider = trial / 4 if enough < _MOST_PULSES else min(trial * 4, _MOST_PULSES)
-            trial = math.sqrt(enough * too_few) if inside else wider
-        return math.ceil(enough)
+    def _pulses_needed(
+        self, intensity: float | None, key_bits: int, near: float | None = None
+    ) -> int | None:
+        """Return the fewest pulses, to a hundredth, that give the wanted bits; None if none do."""
+
+        def surplus(log_pulses: float) -> float:
+            return self._unclipped(intensity, math.floor(math.exp(log_pulses))) - key_bits
+
+        most = math.log(_MOST_PULSES)
+        low = high = min(math.log(near or max(1e6, 100.0 * key_bits)), most)
+        step = math.log(1.1 if near else 8)
+        while surplus(high) < 0:
+            if high == most:
+                return None
+            low, high, step = high, min(high + step, most), 2 * step
+        while low == high or surplus(low) > 0:
+            low, step = low - step, 2 * step
+        pulses = math.exp(brentq(surplus, low, high, xtol=2e-3))
+        # The exact length jitters about the root.
+        while (design := self._design(intensity, math.floor(pulses))) is None or (
+            design.key_length < key_bits
+        ):
+            pulses *= 1.003
+            if pulses > _MOST_PULSES:
+                return None
+        return math.floor(pulses)
 
     def _plan(self, intensity: float | None, pulses: int) -> Plan:
         design = self._design(intensity, pulses) if pulses else None

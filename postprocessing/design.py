@@ -436,13 +436,17 @@ class Security:
         rounds = whole_number("heralded_rounds", heralded_rounds, 1, MOST_ROUNDS)
         if not 0 <= behaviour.qber <= 1:
             raise InvalidArgumentError("qber", behaviour.qber, "in [0, 1]")
-        auto: tuple[Mode, ...] = ("throughput", "efficiency")
-        modes = auto if self.reconciliation == "auto" else (self.reconciliation,)
-        designs = [_design(self, behaviour, rounds, mode) for mode in modes]
-        return max(designs, key=lambda design: design.key_length)
+        return _design(self, behaviour, rounds)
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """The modes of reconciliation to choose from."""
+        if self.reconciliation == "auto":
+            return ("throughput", "efficiency")
+        return (self.reconciliation,)
 
 
-def _design(security: Security, expected: ExpectedBehaviour, rounds: int, mode: Mode) -> Design:
+def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Design:
     """Optimise noise and settings for the finite-size length, then fix thresholds and budget."""
     epsilons = EpsilonSplit.from_soundness(security.soundness)
     tag_bits = tag_length(rounds, epsilons.correctness)
@@ -450,11 +454,15 @@ def _design(security: Security, expected: ExpectedBehaviour, rounds: int, mode: 
     share = security.completeness * _LOST_TESTS_SHARE
     rare_share = security.completeness * RARE_SHARE
     block = HonestBlock(rounds, win, epsilons.secrecy, share, security.method)
-    leakage = partial(_expected_leakage, rounds, expected.qber, tag_bits, mode, security.method)
+    leakage = partial(_expected_leakage, rounds, expected.qber, tag_bits, security)
     block, choice = _optimised(block, security, leakage)
     marks, charged = choice.rounds, leaked_per_test(security.method)
     qber = noisy_error_rate(expected.qber, block.noise)
-    plan = plan_leakage(rounds, marks, qber, tag_bits, security.completeness, mode, charged)
+    plans = (
+        plan_leakage(rounds, marks, qber, tag_bits, security.completeness, mode, charged)
+        for mode in security.modes
+    )
+    plan = min((p for p in plans if p), key=lambda p: p.budget_bits, default=None)
     losses = block.tolerated_losses(marks)
     abort, length, least_score = rare_share, None, None
     if not is_renyi(security.method):
@@ -493,14 +501,15 @@ def _expected_leakage(
     rounds: int,
     qber: float,
     tag_bits: int,
-    mode: Mode,
-    method: Method,
+    security: Security,
     noise: float,
     marks: RoundProbabilities,
 ) -> float:
     """Return a smooth estimate of what a run leaks, the tests of the Rényi methods excepted."""
-    noisy = noisy_error_rate(qber, noise)
-    return expected_leakage(rounds, marks, noisy, tag_bits, mode, leaked_per_test(method))
+    noisy, charged = noisy_error_rate(qber, noise), leaked_per_test(security.method)
+    return min(
+        expected_leakage(rounds, marks, noisy, tag_bits, mode, charged) for mode in security.modes
+    )
 
 
 def _optimised(
