@@ -464,19 +464,14 @@ def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Des
     )
     plan = min((p for p in plans if p), key=lambda p: p.budget_bits, default=None)
     losses = block.tolerated_losses(marks)
-    abort, length, least_score = rare_share, None, None
+    length, missed = _length_and_risk(block, marks, plan, leakage(block.noise, marks))
+    abort, least_score = rare_share + missed, None
     if not is_renyi(security.method):
         abort += exceedance(rounds, marks.test * (1 - win), losses)
-    if security.method != "asymptotic" and plan is not None:
-        varies = security.method == "renyi"
-        leaked = math.ceil(leakage(block.noise, marks)) if varies else plan.budget_bits
-        length = block.length(marks, leaked)
-        if security.method == "renyi_fixed" and isinstance(length.parameters, RenyiParameters):
+    if security.method == "renyi_fixed":
+        abort, least_score = abort + share, 0.0
+        if length is not None and isinstance(length.parameters, RenyiParameters):
             least_score = block.least_score(marks, length.parameters)
-            abort += share
-        abort += block.no_key_probability(marks, length) if varies else plan.over_budget_probability
-    if security.method == "renyi_fixed" and least_score is None:
-        least_score = 0.0
     return Design(
         settings=expected.settings,
         method=security.method,
@@ -495,6 +490,29 @@ def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Des
         noisy_preprocessing=block.noise,
         least_score=least_score,
     )
+
+
+def _length_and_risk(
+    block: HonestBlock,
+    marks: RoundProbabilities,
+    plan: LeakagePlan | None,
+    expected_leakage: float,
+) -> tuple[KeyLength | None, float]:
+    """Return the key length, and how often honest devices leak too much for it or get none.
+
+    A varying length is that of the best mean, or of the best low quantile where honest devices
+    would miss the former too often; where they miss both there is no key.
+    """
+    if plan is None or block.method == "asymptotic":
+        return None, 0.0
+    if block.method != "renyi":
+        return block.length(marks, plan.budget_bits), plan.over_budget_probability
+    for length_of in (block.length, block.reliable_length):
+        length = length_of(marks, math.ceil(expected_leakage))
+        missed = block.no_key_probability(marks, length, plan.budget_bits)
+        if missed <= block.completeness_share:
+            return length, missed + plan.over_budget_probability
+    return None, 1.0
 
 
 def _expected_leakage(

@@ -62,7 +62,9 @@ class HonestBlock:
         win, share = self.win_probability, self.completeness_share
         return least_score(parameters, self.rounds, marks.test, win, share)
 
-    def no_key_probability(self, marks: RoundProbabilities, length: KeyLength) -> float:
+    def no_key_probability(
+        self, marks: RoundProbabilities, length: KeyLength, leaked_bits: float
+    ) -> float:
         """Bound the probability that the varying length of "renyi" comes out below a byte.
 
         Parameters
@@ -71,13 +73,23 @@ class HonestBlock:
             How often a round is key or test.
         length : KeyLength
             The length at the expected counts.
+        leaked_bits : float
+            Public bits that depend on the raw keys, if they are more than `length` counts on.
         """
-        if not isinstance(length.parameters, RenyiParameters) or length.bits == 0:
+        if not isinstance(length.parameters, RenyiParameters):
             return 1.0
         tests, win = self.rounds * marks.test, self.win_probability
         expected = length.parameters.score(tests * win, tests * (1 - win))
-        needed = expected - length.unclipped + 8
+        bound = length.unclipped - (leaked_bits + length.terms.leakage)
+        needed = expected - bound + 8
         return miss_probability(length.parameters, self.rounds, marks.test, win, needed)
+
+    def reliable_length(self, marks: RoundProbabilities, leaked_bits: float) -> KeyLength:
+        """Return the varying length of "renyi" whose low quantile is best, not its mean.
+
+        Arguments are those of `length`; the quantile is the completeness share.
+        """
+        return self._renyi_length(marks, leaked_bits, by_quantile=True)
 
     def length(
         self, marks: RoundProbabilities, leaked_bits: float, *, smooth: bool = False
@@ -108,7 +120,8 @@ class HonestBlock:
         if self.method == "asymptotic":
             return KeyLength.of(asymptotic_terms(self.rounds, win, leaked_bits, self.noise), None)
         if self.method in ("renyi", "renyi_fixed"):
-            return self._renyi_length(marks, leaked_bits)
+            is_fixed = self.method == "renyi_fixed"
+            return self._renyi_length(marks, leaked_bits, by_quantile=is_fixed)
         losses = approximate_test_losses if smooth else tolerated_test_losses
         return tan22_key_length(
             rounds=self.rounds,
@@ -120,13 +133,15 @@ class HonestBlock:
             noise=self.noise,
         )
 
-    def _renyi_length(self, marks: RoundProbabilities, leaked_bits: float) -> KeyLength:
+    def _renyi_length(
+        self, marks: RoundProbabilities, leaked_bits: float, *, by_quantile: bool
+    ) -> KeyLength:
         """Return the expected or the fixed length of the Rényi methods."""
         block = RenyiBlock(self.rounds, marks, leaked_bits, self.secrecy, self.noise)
         is_fixed, win = self.method == "renyi_fixed", self.win_probability
         rating = (
             accepted_length(block, win, self.completeness_share)
-            if is_fixed
+            if by_quantile
             else expected_length(block, win)
         )
         parameters = best_renyi_parameters(block, win, rating)

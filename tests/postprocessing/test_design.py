@@ -20,6 +20,7 @@ from postprocessing.security import (
     asymptotic_key_fraction,
     binary_entropy,
     tan22_key_length,
+    win_probability,
 )
 
 PROBABILITIES = RoundProbabilities(key=0.82, test=0.0176)
@@ -88,6 +89,30 @@ def test_a_larger_budget_shortens_the_key(design):
 
 def test_predicted_abort_probability_meets_completeness(design):
     assert 0 < design.predicted_abort_probability <= design.completeness
+
+
+@pytest.mark.parametrize("rounds", [110_000, 300_000, 380_000, 450_000, 10**6])
+def test_a_varying_length_keeps_the_completeness(honest, rounds):
+    """By 20 000 tallies: honest devices end without a key no more often than they may."""
+    wanted = Security(method="renyi", completeness=0.05)
+    design = wanted.design(honest, rounds)
+    assert design.predicted_abort_probability <= 0.05 or design.key_length == 0
+    assert (design.key_length > 0) == (rounds > 300_000)
+    test, win = design.local_settings.rounds.test, win_probability(honest.chsh)
+    generator = np.random.default_rng(rounds)
+    tests = generator.binomial(rounds, test, 20_000)
+    lost = generator.binomial(tests, 1 - win)
+    budget = design.leakage.budget_bits
+    counts = zip(tests.tolist(), lost.tolist(), strict=True)
+    without = sum(
+        design.final_key_length(rounds, tests, budget + 2 * tests, lost) == 0
+        for tests, lost in counts
+    )
+    if design.key_length:
+        # Chernoff's bound is not tight, but a length of mean 0 would be missed half the time.
+        assert without <= 20_000 * design.predicted_abort_probability
+    else:
+        assert without == 20_000
 
 
 @pytest.mark.parametrize("qber", [0.0, 7e-6, 1e-3, 0.01, 0.03, 0.1])

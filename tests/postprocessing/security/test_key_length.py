@@ -57,17 +57,24 @@ def test_never_above_asymptotic(
     assert math.fsum(key.terms.values()) == pytest.approx(key.unclipped, rel=1e-12)
 
 
-@given(methods, rules, sizes, violations, violations, tests, noises)
+@given(methods, rules, sizes, violations, violations, errors, tests, noises)
 @settings(max_examples=50, deadline=None)
 def test_grows_with_the_violation(
-    method: Any, rule: Any, n: int, one: float, other: float, test: float, noise: float
+    method: Any,
+    rule: Any,
+    n: int,
+    one: float,
+    other: float,
+    qber: float,
+    test: float,
+    noise: float,
 ) -> None:
     low, high = (
         key_length(
             method=method,
             n=n,
             chsh=chsh,
-            qber=0.01,
+            qber=qber,
             test_probability=test,
             settings=rule,
             noisy_preprocessing=noise,
