@@ -31,7 +31,7 @@ _LN2 = math.log(2)
 # Rounding of the sum and of κ stays below this many bits per round.
 _ROUNDING_PER_ROUND = 1e-9
 # The maximum over devices: a grid, then finer ones around its highest point.
-_GRID_POINTS, _ZOOMED_POINTS, _ZOOMS = 65, 17, 4
+_GRID_POINTS, _ZOOMS = 65, 4
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ def accumulated_entropy(
     for _ in range(_ZOOMS):
         best = int(values.argmax())
         first, last = max(best - 1, 0), min(best + 1, len(wins) - 1)
-        wins = np.linspace(wins[first], wins[last], _ZOOMED_POINTS)
+        wins = np.linspace(wins[first], wins[last], _GRID_POINTS)
         values = _moment_excess(wins, parameters, probabilities, noise)
     return -math.log1p(_bound_of_concave(values)) / (parameters.excess * _LN2)
 
