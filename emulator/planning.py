@@ -11,7 +11,8 @@ from scipy.optimize import brentq, minimize_scalar
 
 from emulator.protocols.base import NoPositiveKeyRateError, check_settings_rule
 from emulator.scenario import Scenario
-from postprocessing.design import RARE_SHARE, Design
+from postprocessing.design import Design
+from postprocessing.designing import RARE_SHARE
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.quantiles import lower_quantile
 

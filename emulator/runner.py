@@ -14,7 +14,8 @@ from emulator.report import RunReport
 from emulator.sampling import Sampler
 from emulator.streams import emulated_randomness
 from postprocessing.checks import thread_count
-from postprocessing.design import RARE_SHARE, Design, Security
+from postprocessing.design import Design
+from postprocessing.designing import RARE_SHARE, Security
 from postprocessing.parties import NO_KEY_LENGTH
 from postprocessing.pipeline import TOO_FEW_ROUNDS, DistillationReport, distill
 from postprocessing.quantiles import lower_quantile

@@ -20,7 +20,7 @@ from postprocessing.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from emulator.protocols.base import ProtocolModel
-    from postprocessing.design import Security
+    from postprocessing.designing import Security
 
 
 def _whole_number(value: object) -> object:
@@ -113,7 +113,7 @@ class Scenario(BaseModel, ABC):
         InvalidArgumentError
             If a parameter is outside its range.
         """
-        from postprocessing.design import Security
+        from postprocessing.designing import Security
 
         return Security(
             self.soundness,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from emulator.optics import Link
     from emulator.protocols.base import ProtocolModel
-    from postprocessing.design import Security
+    from postprocessing.designing import Security
 
 
 def _unlimited(value: object) -> object:

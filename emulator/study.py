@@ -14,7 +14,8 @@ from emulator.protocols.base import ProtocolModel
 from emulator.runner import run
 from emulator.scenario import Scenario
 from postprocessing.checks import whole_number
-from postprocessing.design import Design, Security
+from postprocessing.design import Design
+from postprocessing.designing import Security
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.security import Method, asymptotic_key_fraction, win_probability
 

@@ -6,7 +6,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from postprocessing.design import Design, ExpectedValues, Security
+    from postprocessing.design import Design
+    from postprocessing.designing import ExpectedValues, Security
     from postprocessing.errors import (
         DiqkdError,
         InputFileError,
@@ -44,7 +45,7 @@ _HOMES = {
     "Design": "postprocessing.design",
     "DiqkdError": "postprocessing.errors",
     "DistillationReport": "postprocessing.pipeline",
-    "ExpectedValues": "postprocessing.design",
+    "ExpectedValues": "postprocessing.designing",
     "InputFileError": "postprocessing.errors",
     "InvalidArgumentError": "postprocessing.errors",
     "Layout": "postprocessing.files.layout",
@@ -52,7 +53,7 @@ _HOMES = {
     "PartyRandomness": "postprocessing.randomness",
     "PartyRecord": "postprocessing.rounds",
     "ProtocolError": "postprocessing.errors",
-    "Security": "postprocessing.design",
+    "Security": "postprocessing.designing",
     "distill": "postprocessing.pipeline",
     "read_design": "postprocessing.files.designs",
     "read_records": "postprocessing.files.records",

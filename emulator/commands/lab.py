@@ -173,7 +173,7 @@ def chosen_layout(design: Design | None, layout: Layout | None) -> Layout:
 def _design(scenario: Scenario, layout: Layout | None) -> Design:
     """Make the design of a scenario, for the settings of a layout where there is one."""
     from emulator.runner import designed_rounds
-    from postprocessing.design import ExpectedValues
+    from postprocessing.designing import ExpectedValues
 
     security = scenario.build_security()
     joint = scenario.build_model().joint_distribution()

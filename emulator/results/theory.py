@@ -10,7 +10,7 @@ import pandas as pd
 from emulator.prediction import predict
 from emulator.protocols.base import NoPositiveKeyRateError, NoWorkingPointError, ProtocolModel
 from emulator.scenario import Scenario
-from postprocessing.design import RARE_SHARE
+from postprocessing.designing import RARE_SHARE
 from postprocessing.quantiles import lower_quantile
 
 

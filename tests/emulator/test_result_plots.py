@@ -24,7 +24,7 @@ from emulator.results.waterfall import plot_waterfall
 from emulator.runner import run
 from emulator.style import COLOURS
 from emulator.sweeps.store import COLUMNS, PARAMETERS, Store
-from postprocessing.design import Security
+from postprocessing.designing import Security
 from postprocessing.errors import InvalidArgumentError
 
 DOCS = Path(__file__).parents[2] / "docs"

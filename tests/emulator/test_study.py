@@ -15,7 +15,8 @@ from emulator.cli import app
 from emulator.loading import load_scenario
 from emulator.results.study_plot import plot_study
 from emulator.study import FiniteSizeStudy, finite_size_study, tally_statistics
-from postprocessing.design import Design, ExpectedValues, Security
+from postprocessing.design import Design
+from postprocessing.designing import ExpectedValues, Security
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.rounds import BellSettings
 from postprocessing.security import Method

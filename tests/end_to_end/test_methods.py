@@ -15,7 +15,8 @@ from emulator.protocols.cavity_link import CavityLink
 from emulator.report import RunReport
 from emulator.runner import distill_emulated, run
 from emulator.sampling import Sampler
-from postprocessing.design import Design, Security
+from postprocessing.design import Design
+from postprocessing.designing import Security
 from postprocessing.errors import InvalidArgumentError, ProtocolError
 from postprocessing.messages import DisclosedTests, RoundMarks, SettingsAnnouncement, ThinningCoins
 from postprocessing.parties import Reference

@@ -10,7 +10,8 @@ from scipy.stats import binom
 
 from emulator.optics import Link
 from emulator.protocols.entangled_coherent import SETTINGS, EntangledCoherent
-from postprocessing.design import ExpectedValues, Security, whole_bytes
+from postprocessing.design import whole_bytes
+from postprocessing.designing import ExpectedValues, Security
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.leakage import VERDICT_BITS, plan_leakage
 from postprocessing.reconciliation import failure_rates, tag_length

@@ -12,7 +12,8 @@ from emulator.emulation import EmulatedRounds, emulate
 from emulator.runner import distill_emulated
 from emulator.sampling import Sampler, Stream, byte_source
 from postprocessing.channel import Transcript
-from postprocessing.design import Design, Security
+from postprocessing.design import Design
+from postprocessing.designing import Security
 from postprocessing.errors import InvalidArgumentError, ProtocolError
 from postprocessing.messages import (
     Abort,

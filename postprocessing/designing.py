@@ -1,0 +1,280 @@
+"""What is asked of the keys, and the design that is drawn up for it before any data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal, Protocol, get_args, runtime_checkable
+
+from postprocessing.checks import whole_number
+from postprocessing.design import Design
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.leakage import LeakagePlan, expected_leakage, plan_leakage
+from postprocessing.quantiles import exceedance, lower_quantile
+from postprocessing.reconciliation import Mode, tag_length
+from postprocessing.rounds import BellSettings, RoundProbabilities, SettingChoice
+from postprocessing.security import (
+    EpsilonSplit,
+    HonestBlock,
+    KeyLength,
+    Method,
+    RenyiParameters,
+    SettingsRule,
+    chsh_entropy,
+    noisy_error_rate,
+    optimal_noise,
+    optimise_settings,
+    win_probability,
+)
+from postprocessing.security.entropy import check_noise
+from postprocessing.security.methods import is_renyi, leaked_per_test
+
+ModeChoice = Literal["auto", "throughput", "efficiency"]
+
+# Counts stay exact in double precision.
+MOST_ROUNDS = 10**15
+# Parts of the completeness: too few tests, and too few rounds of a run of so many pulses, have a
+# thousandth each, and too many lost tests have what these leave of a half.
+RARE_SHARE = 1e-3
+_LOST_TESTS_SHARE = 0.5 - 2 * RARE_SHARE
+
+
+class ExpectedBehaviour(Protocol):
+    """What a design needs to know of honest devices; a joint distribution has all of it."""
+
+    @property
+    def settings(self) -> BellSettings:
+        """Settings of the scheme."""
+
+    @property
+    def chsh(self) -> float:
+        """Expected CHSH value."""
+
+    @property
+    def qber(self) -> float:
+        """Expected error rate of the key pair."""
+
+
+@runtime_checkable
+class HasJointDistribution(Protocol):
+    """A protocol model, which knows its own expected behaviour."""
+
+    def joint_distribution(self) -> ExpectedBehaviour:
+        """Return the distribution of a round."""
+
+
+@dataclass(frozen=True)
+class ExpectedValues:
+    """Expected behaviour of honest devices, given as numbers.
+
+    Parameters
+    ----------
+    settings : BellSettings
+        Settings of the scheme.
+    chsh : float
+        Expected CHSH value, at most 2√2.
+    qber : float
+        Expected error rate of the key pair, in [0, 1].
+    """
+
+    settings: BellSettings
+    chsh: float
+    qber: float
+
+
+@dataclass(frozen=True)
+class Security:
+    """What the user asks of the keys.
+
+    Parameters
+    ----------
+    soundness : float
+        ε in [1e-20, 1): the keys are ε-sound, ε_sec + 2 ε_cor = ε.
+    completeness : float
+        Largest abort probability of honest devices, in [1e-12, 1). Not a security quantity.
+    method : {"tan22", "geat", "renyi", "renyi_fixed", "asymptotic"}
+        Key-length method. "asymptotic" keys are not secure at finite size, those of the Rényi
+        methods rest on a derivation that is not peer reviewed, and they say so.
+    settings : {"local", "announced"}
+        Whether each side chooses its settings alone, or both follow a mark that is announced
+        before they measure; the latter needs "geat".
+    noisy_preprocessing : float or "optimal"
+        q in [0, 1/2), the probability with which the reference inverts each key bit.
+    reconciliation : {"auto", "throughput", "efficiency"}
+        Codes that decode fast, those that leak little, or whichever leave the longer key.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a value is outside its range.
+    """
+
+    soundness: float = 1e-10
+    completeness: float = 1e-2
+    method: Method = "tan22"
+    settings: SettingsRule = "local"
+    noisy_preprocessing: float | Literal["optimal"] = 0.0
+    reconciliation: ModeChoice = "auto"
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name, least in (("soundness", 1e-20), ("completeness", 1e-12)):
+            value = getattr(self, name)
+            if not least <= value < 1:
+                raise InvalidArgumentError(name, value, f"a probability in [{least}, 1)")
+        if self.method not in get_args(Method):
+            raise InvalidArgumentError("method", self.method, f"one of {get_args(Method)}")
+        if self.settings not in get_args(SettingsRule):
+            allowed = f"one of {get_args(SettingsRule)}"
+            raise InvalidArgumentError("settings", self.settings, allowed)
+        if self.settings == "announced" and self.method != "geat":
+            raise InvalidArgumentError("method", self.method, "geat, where marks are announced")
+        if self.noisy_preprocessing != "optimal":
+            check_noise(self.noisy_preprocessing)
+        if self.reconciliation not in get_args(ModeChoice):
+            allowed = f"one of {get_args(ModeChoice)}"
+            raise InvalidArgumentError("reconciliation", self.reconciliation, allowed)
+
+    def design(
+        self, expected: ExpectedBehaviour | HasJointDistribution, heralded_rounds: int
+    ) -> Design:
+        """Fix everything that decides security, before any data.
+
+        Parameters
+        ----------
+        expected : ExpectedValues, JointDistribution or ProtocolModel
+            What honest devices are expected to do.
+        heralded_rounds : int
+            Number n of heralded rounds, 1 to 10¹⁵.
+
+        Returns
+        -------
+        Design
+            Frozen; its key length is 0 when n is too small for any key.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the number of rounds or the QBER is outside its range.
+        """
+        behaviour = (
+            expected.joint_distribution()
+            if isinstance(expected, HasJointDistribution)
+            else expected
+        )
+        rounds = whole_number("heralded_rounds", heralded_rounds, 1, MOST_ROUNDS)
+        if not 0 <= behaviour.qber <= 1:
+            raise InvalidArgumentError("qber", behaviour.qber, "in [0, 1]")
+        return _design(self, behaviour, rounds)
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """The modes of reconciliation to choose from."""
+        if self.reconciliation == "auto":
+            return ("throughput", "efficiency")
+        return (self.reconciliation,)
+
+
+def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Design:
+    """Optimise noise and settings for the finite-size length, then fix thresholds and budget."""
+    epsilons = EpsilonSplit.from_soundness(security.soundness)
+    tag_bits = tag_length(rounds, epsilons.correctness)
+    win = float(win_probability(expected.chsh))
+    share = security.completeness * _LOST_TESTS_SHARE
+    rare_share = security.completeness * RARE_SHARE
+    block = HonestBlock(rounds, win, epsilons.secrecy, share, security.method)
+    leakage = partial(_expected_leakage, rounds, expected.qber, tag_bits, security)
+    block, choice = _optimised(block, security, leakage)
+    marks, charged = choice.rounds, leaked_per_test(security.method)
+    qber = noisy_error_rate(expected.qber, block.noise)
+    plans = (
+        plan_leakage(rounds, marks, qber, tag_bits, security.completeness, mode, charged)
+        for mode in security.modes
+    )
+    plan = min((p for p in plans if p), key=lambda p: p.budget_bits, default=None)
+    losses = block.tolerated_losses(marks)
+    length, missed = _length_and_risk(block, marks, plan, leakage(block.noise, marks))
+    abort, least_score = rare_share + missed, None
+    if not is_renyi(security.method):
+        abort += exceedance(rounds, marks.test * (1 - win), losses)
+    if security.method == "renyi_fixed":
+        abort, least_score = abort + share, 0.0
+        if length is not None and isinstance(length.parameters, RenyiParameters):
+            least_score = block.least_score(marks, length.parameters)
+    return Design(
+        settings=expected.settings,
+        method=security.method,
+        heralded_rounds=rounds,
+        local_settings=choice,
+        tolerated_test_losses=losses,
+        least_test_rounds=lower_quantile(rounds, marks.test, rare_share),
+        leakage=plan,
+        epsilons=epsilons,
+        completeness=security.completeness,
+        predicted_abort_probability=min(abort, 1.0),
+        expected_chsh=expected.chsh,
+        expected_qber=expected.qber,
+        entropy_per_key_round=float(chsh_entropy(win, block.noise)),
+        length=length,
+        noisy_preprocessing=block.noise,
+        least_score=least_score,
+    )
+
+
+def _length_and_risk(
+    block: HonestBlock,
+    marks: RoundProbabilities,
+    plan: LeakagePlan | None,
+    expected_leakage: float,
+) -> tuple[KeyLength | None, float]:
+    """Return the key length, and how often honest devices leak too much for it or get none.
+
+    A varying length is that of the best mean, or of the best low quantile where honest devices
+    would miss the former too often; where they miss both there is no key.
+    """
+    if plan is None or block.method == "asymptotic":
+        return None, 0.0
+    if block.method != "renyi":
+        return block.length(marks, plan.budget_bits), plan.over_budget_probability
+    for length_of in (block.length, block.reliable_length):
+        length = length_of(marks, math.ceil(expected_leakage))
+        missed = block.no_key_probability(marks, length, plan.budget_bits)
+        if missed <= block.completeness_share:
+            return length, missed + plan.over_budget_probability
+    return None, 1.0
+
+
+def _expected_leakage(
+    rounds: int,
+    qber: float,
+    tag_bits: int,
+    security: Security,
+    noise: float,
+    marks: RoundProbabilities,
+) -> float:
+    """Return a smooth estimate of what a run leaks, the tests of the Rényi methods excepted."""
+    noisy, charged = noisy_error_rate(qber, noise), leaked_per_test(security.method)
+    return min(
+        expected_leakage(rounds, marks, noisy, tag_bits, mode, charged) for mode in security.modes
+    )
+
+
+def _optimised(
+    block: HonestBlock,
+    security: Security,
+    leakage: Callable[[float, RoundProbabilities], float],
+) -> tuple[HonestBlock, SettingChoice]:
+    """Return the block with its noise, and the best settings for it."""
+    noise, rule = security.noisy_preprocessing, security.settings
+    if noise == "optimal":
+        # The best rate of tests hardly depends on the noise.
+        typical = optimise_settings(block, rule=rule, leakage=partial(leakage, 0.0)).rounds
+
+        def length(q: float) -> float:
+            return replace(block, noise=q).length(typical, leakage(q, typical)).unclipped
+
+        noise = optimal_noise(length)
+    block = replace(block, noise=noise)
+    return block, optimise_settings(block, rule=rule, leakage=partial(leakage, noise))
