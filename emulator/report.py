@@ -174,6 +174,14 @@ class RunReport:
         return {"expected_entropy": entropy, "sent": float(tests - self.leaked_bits)}
 
     @property
+    def designed_terms(self) -> dict[str, float]:
+        """Contributions to the key length that the design counts on; empty without such a one."""
+        design = self.design
+        if design is None or design.length is None or design.leakage is None:
+            return {}
+        return itemised(asdict(design.length.terms), design, design.leakage.test_rounds)
+
+    @property
     def rates_per_pulse(self) -> dict[str, float | None]:
         """Secret bits per pulse: asymptotic theory, the design's key, and what was achieved.
 
@@ -240,6 +248,7 @@ class RunReport:
             "key_length": self.key_length,
             "asymptotic_key_length": self.asymptotic_key_length,
             "key_terms": self.key_terms,
+            "designed_terms": self.designed_terms,
             "keys_match": self.keys_match,
             "key_sha256": fingerprint,
             "rates_per_pulse": self.rates_per_pulse,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -19,8 +20,8 @@ from postprocessing.designing import Security
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.security import Method, asymptotic_key_fraction, win_probability
 
-DEFAULT_SIZES = (10**5, 10**6, 10**7, 3 * 10**7)
-RUN_METHODS: tuple[Method, ...] = ("tan22", "renyi_fixed")
+DEFAULT_SIZES = (10**5, 10**6, 10**7, 10**8)
+RUN_METHODS: tuple[Method, ...] = ("tan22", "renyi", "renyi_fixed")
 CURVE_METHODS: tuple[Method, ...] = ("tan22", "geat", "renyi", "renyi_fixed")
 DRAWS = 100_000
 CONFIDENCE = 0.999
@@ -120,7 +121,7 @@ def tally_statistics(
     Parameters
     ----------
     design : Design
-        A fixed-length design, whose `accepts` decides.
+        A finite-size design, which decides.
     draws : int
         Number of tallies.
     generator : numpy Generator
@@ -131,16 +132,20 @@ def tally_statistics(
     dict
         ``expected_tests`` n p_test, ``draws``, ``aborts``, ``abort_frequency`` with its
         Clopper–Pearson interval ``abort_low``, ``abort_high`` at 99.9 % confidence,
-        ``abort_bound``, the part of the design's predicted abort
-        probability that is not the leakage budget's, and
+        ``abort_bound``, the part of the design's predicted abort probability that is not the
+        leakage budget's, ``key_bits`` of those that do not abort on average with their standard
+        deviation ``key_bits_deviation``, at the whole budget, and
         ``chsh_variance`` of Ŝ with ``chsh_variance_theory`` = 64 w(1 − w)/(n p_test), by the delta
         method; it means something with many tests only, and a tally without any counts as S = 4.
     """
     test, win = design.local_settings.rounds.test, float(win_probability(design.expected_chsh))
     tests = generator.binomial(design.heralded_rounds, test, draws)
     lost = generator.binomial(tests, 1 - win)
-    accepted = np.fromiter(map(design.accepts, tests.tolist(), lost.tolist()), np.bool_, draws)
-    aborts = int(np.count_nonzero(~accepted | (tests < design.least_test_rounds)))
+    lengths = np.fromiter(
+        map(partial(_key_bits, design), tests.tolist(), lost.tolist()), np.int64, draws
+    )
+    keys = lengths[lengths > 0]
+    aborts = draws - len(keys)
     interval = binomtest(aborts, draws).proportion_ci(CONFIDENCE, method="exact")
     over_budget = design.leakage.over_budget_probability if design.leakage else 0.0
     estimates = 8 * (1 - lost / np.maximum(tests, 1)) - 4
@@ -151,10 +156,20 @@ def tally_statistics(
         "abort_frequency": aborts / draws,
         "abort_low": float(interval.low),
         "abort_high": float(interval.high),
-        "abort_bound": design.predicted_abort_probability - over_budget,
+        "abort_bound": max(0.0, design.predicted_abort_probability - over_budget),
+        "key_bits": float(keys.mean()) if len(keys) else 0.0,
+        "key_bits_deviation": float(keys.std()) if len(keys) else 0.0,
         "chsh_variance": float(estimates.var(ddof=1)),
         "chsh_variance_theory": 64 * win * (1 - win) / (design.heralded_rounds * test),
     }
+
+
+def _key_bits(design: Design, tests: int, lost: int) -> int:
+    """Return the key length at these counts with the leakage budget used up; 0 for an abort."""
+    if tests < design.least_test_rounds or not design.accepts(tests, lost):
+        return 0
+    key_rounds = math.floor(design.heralded_rounds * design.local_settings.rounds.key)
+    return design.final_key_length(key_rounds, tests, design.most_outcome_bits(tests), lost)
 
 
 def finite_size_curves(

@@ -141,8 +141,7 @@ class Design:
         key, tests = (math.floor(self.heralded_rounds * p) for p in (kinds.key, kinds.test))
         if self.method == "renyi":
             return whole_bytes(min(self.length.bits, key) if self.length else 0)
-        leaked = self.leakage.budget_bits
-        return self.final_key_length(key, tests, leaked + self._paid_otherwise(tests))
+        return self.final_key_length(key, tests, self.most_outcome_bits(tests))
 
     @property
     def key_error_rate(self) -> float:
@@ -161,6 +160,11 @@ class Design:
             return 0
         varies = self.method in ("asymptotic", "renyi")
         return math.inf if varies else self.leakage.budget_bits
+
+    def most_outcome_bits(self, test_rounds: int) -> int:
+        """Return the outcome-dependent bits of a transcript that uses the budget up."""
+        budget = self.leakage.budget_bits if self.leakage else 0
+        return budget + self._paid_otherwise(test_rounds)
 
     def exceeds_budget(self, outcome_bits: int, test_rounds: int) -> bool:
         """Tell whether a transcript with so many outcome-dependent bits is beyond the budget."""

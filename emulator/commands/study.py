@@ -29,12 +29,12 @@ def finite_size_command(
     out: Annotated[Path, typer.Option("--out", help="folder for the figure and its data")],
     sizes: Annotated[
         str, typer.Option(help="heralded rounds of the blocks, up to 1e9")
-    ] = "1e5,1e6,1e7,3e7",
+    ] = "1e5,1e6,1e7,1e8",
     runs: Annotated[int, typer.Option(help="runs for each block size and method")] = 3,
 ) -> None:
     """Hold keys, aborts and the spread of S against theory as the block grows (seed 0 by default).
 
-    tan22 and renyi_fixed are run; the Rényi methods are not peer reviewed.
+    tan22, renyi and renyi_fixed are run; the Rényi methods are not peer reviewed.
     """
     from emulator.results.study_plot import plot_study
     from emulator.study import finite_size_study

@@ -60,6 +60,7 @@ class SavedReport(BaseModel):
     key_length: int
     asymptotic_key_length: int | None
     key_terms: dict[str, float]
+    designed_terms: dict[str, float]
     keys_match: bool | None
     key_sha256: str | None
     rates_per_pulse: dict[str, float | None]
@@ -83,9 +84,7 @@ class SavedReport(BaseModel):
         """
         if self.key_terms:
             return "where the key went", self.key_terms
-        length = (self.design or {}).get("length")
-        terms = length.get("terms") if isinstance(length, dict) else None
-        return "what the design counted on (the run aborted)", _numbers(terms)
+        return "what the design counted on (the run aborted)", self.designed_terms
 
 
 def read_report(folder: Path) -> tuple[SavedReport, Values]:
@@ -127,10 +126,3 @@ def read_report(folder: Path) -> tuple[SavedReport, Values]:
 def _refuse(constant: str) -> NoReturn:
     """Refuse NaN and infinities, which JSON has not."""
     raise ValueError(f"{constant} is no JSON")
-
-
-def _numbers(terms: object) -> dict[str, float]:
-    """Return the numbers of a mapping; none of anything else."""
-    if not isinstance(terms, dict):
-        return {}
-    return {str(name): float(bits) for name, bits in terms.items() if isinstance(bits, int | float)}

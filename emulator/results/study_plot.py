@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _COLOURS = {"tan22": "blue", "geat": "sky", "renyi": "orange", "renyi_fixed": "vermillion"}
 _LINES = {"tan22": "solid", "geat": "dotted", "renyi": "dashed", "renyi_fixed": "dashdot"}
-_MARKERS = {"tan22": "o", "renyi_fixed": "s"}
+_MARKERS = {"tan22": "o", "renyi": "^", "renyi_fixed": "s"}
 _NOT_REVIEWED = " (not peer reviewed)"
 
 

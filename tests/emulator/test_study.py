@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,14 +20,14 @@ from postprocessing.design import Design
 from postprocessing.designing import ExpectedValues, Security
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.rounds import BellSettings
-from postprocessing.security import Method
+from postprocessing.security import Method, RenyiParameters
 
-DRAWS = 100_000
+DRAWS, ROUNDS = 100_000, 10**7
 
 
 def design_of(method: Method) -> Design:
     settings: BellSettings = load_scenario(None, {}).build_model().joint_distribution().settings
-    return Security(method=method).design(ExpectedValues(settings, 2.7, 0.02), 10**6)
+    return Security(method=method).design(ExpectedValues(settings, 2.7, 0.02), ROUNDS)
 
 
 def statistics_of(design: Design) -> dict[str, float | int]:
@@ -37,8 +38,8 @@ def test_aborts_of_tan22_have_the_exact_probability() -> None:
     design = design_of("tan22")
     found = statistics_of(design)
     test, lose = design.local_settings.rounds.test, 0.5 - design.expected_chsh / 8
-    too_many = binom.sf(design.tolerated_test_losses, 10**6, test * lose)
-    too_few = binom.cdf(design.least_test_rounds - 1, 10**6, test)
+    too_many = binom.sf(design.tolerated_test_losses, ROUNDS, test * lose)
+    too_few = binom.cdf(design.least_test_rounds - 1, ROUNDS, test)
     # The interval misses the truth with probability 1e-3; the two causes may coincide.
     assert found["abort_low"] <= too_many + too_few
     assert found["abort_high"] >= max(too_many, too_few)
@@ -48,6 +49,23 @@ def test_aborts_of_tan22_have_the_exact_probability() -> None:
 def test_aborts_of_renyi_fixed_stay_within_the_bound() -> None:
     found = statistics_of(design_of("renyi_fixed"))
     assert found["aborts"] > 0
+    assert found["abort_low"] <= found["abort_bound"]
+
+
+def test_varying_lengths_spread_as_the_score_does() -> None:
+    """By the variance of one round's score, written out; and the bound on aborts holds."""
+    design = design_of("renyi")
+    found = statistics_of(design)
+    assert design.length is not None
+    parameters = design.length.parameters
+    assert isinstance(parameters, RenyiParameters)
+    test, win = design.local_settings.rounds.test, 0.5 + design.expected_chsh / 8
+    scores = (parameters.score(1, 0), parameters.score(0, 1))
+    square = test * (win * scores[0] ** 2 + (1 - win) * scores[1] ** 2)
+    mean = test * (win * scores[0] + (1 - win) * scores[1])
+    deviation = math.sqrt(ROUNDS * (square - mean**2))
+    assert found["key_bits_deviation"] == pytest.approx(deviation, rel=0.02)
+    assert found["key_bits"] == pytest.approx(design.key_length, rel=0.02)
     assert found["abort_low"] <= found["abort_bound"]
 
 
@@ -71,7 +89,7 @@ def test_two_points_end_to_end(tmp_path: Path) -> None:
     assert (out / "finite-size-study.png").read_bytes().startswith(b"\x89PNG")
     runs, tallies = pd.read_csv(out / "runs.csv"), pd.read_csv(out / "tallies.csv")
     assert set(runs["rounds"]) == {100_000, 150_000}
-    assert len(runs) == len(tallies) == 4
+    assert len(runs) == len(tallies) == 6
     curves = pd.read_csv(out / "curves.csv")
     assert (curves.drop(columns=["rounds", "asymptotic"]).max(axis=1) <= curves["asymptotic"]).all()
     again = CliRunner().invoke(app, command)
