@@ -35,4 +35,4 @@ def emulated_randomness(party: Party, seed: int) -> PartyRandomness:
         "alice": (Stream.ALICE_CHOICES, Stream.ALICE_HASH_SEEDS),
         "bob": (Stream.BOB_CHOICES, Stream.BOB_HASH_SEEDS),
     }[party]
-    return PartyRandomness(byte_source(seed, choices), byte_source(seed, hash_seeds))
+    return PartyRandomness(byte_source(seed, choices), byte_source(seed, hash_seeds), seed)

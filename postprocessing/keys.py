@@ -64,6 +64,7 @@ def write_output(folder: Path, files: Mapping[str, bytes]) -> None:
                 # A link, unlike a rename, fails where the name is taken.
                 (folder / name).hardlink_to(Path(unfinished) / name)
                 linked.append(folder / name)
+            sync_folder(folder)
     except OSError as error:
         _remove(linked)
         message = f"out must be a folder one can write to, got {str(folder)!r} ({error.strerror})"
@@ -99,9 +100,19 @@ def new_private_file(path: Path) -> Iterator[Path]:
             _write_private(draft, b"")
             yield draft
             path.hardlink_to(draft)
+            sync_folder(path.parent)
     except OSError as error:
         message = f"out must be a new file, got {str(path)!r} ({error.strerror})"
         raise InputFileError(message) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Write the names in a folder down to the disk: a new or renamed file survives a crash."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _try_links(folder: Path) -> None:

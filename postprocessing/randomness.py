@@ -26,6 +26,8 @@ class PartyRandomness:
         ``choices(n)`` returns n private random bytes, for the thinning coins.
     hash_seeds : callable
         ``hash_seeds(n)`` returns n random bytes, for the seeds of verification and amplification.
+    seed : int or None
+        What both are reproducible from, in emulation; a key made with them is then no secret.
 
     Notes
     -----
@@ -34,6 +36,7 @@ class PartyRandomness:
 
     choices: ByteSource = secrets.token_bytes
     hash_seeds: ByteSource = secrets.token_bytes
+    seed: int | None = None
 
 
 def draw_coins(source: ByteSource, count: int, probability: float) -> Bits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -365,6 +366,13 @@ class PartyRecord:
             np.array_equal(self.codes[piece] >> _HERALD_SHIFT, other.codes[piece] >> _HERALD_SHIFT)
             for piece in pieces
         )
+
+    def heralds_sha256(self) -> str:
+        """Return the SHA-256 of the heralds in order, a byte each, which both parties share."""
+        digest = hashlib.sha256()
+        for start in range(0, len(self), _PIECE):
+            digest.update((self.codes[start : start + _PIECE] >> np.uint8(_HERALD_SHIFT)).data)
+        return digest.hexdigest()
 
     def first(self, rounds: int) -> PartyRecord:
         """Return the record of the first `rounds` rounds, without copying."""

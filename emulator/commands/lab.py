@@ -131,7 +131,10 @@ def distill_command(
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
-    """Distil recorded rounds into keys, under a design made before they were recorded."""
+    """Distil recorded rounds into keys, under a design made before they were recorded.
+
+    The security statement is for one run on a block of rounds: of several, use the keys of one.
+    """
 
     def distil() -> None:
         from postprocessing.files.designs import read_design
@@ -271,12 +274,12 @@ def _distil(
             on_stage=lambda stage: progress.show(stage, None),
             threads=threads,
         )
-    values = _report_values(report, design, validation)
+    values = _report_values(report, design, validation, seed)
     text = json.dumps(values, indent=2, allow_nan=False)
     if as_json:
         typer.echo(text)
     else:
-        _print_distillation(report, design)
+        _print_distillation(report, design, seed)
         _print_validation(validation)
     if out is not None:
         keys = {"alice.key": report.alice_key, "bob.key": report.bob_key}
@@ -290,9 +293,10 @@ def _distil(
 
 
 def _report_values(
-    report: DistillationReport, design: Design, validation: Validation
+    report: DistillationReport, design: Design, validation: Validation, seed: int | None
 ) -> dict[str, object]:
     """Return everything but the keys as JSON values."""
+    from postprocessing.network.key_files import REPRODUCIBLE
     from postprocessing.security.assumptions import ASSUMPTIONS
 
     return {
@@ -305,6 +309,8 @@ def _report_values(
         "corrected_errors": report.errors,
         "leaked_bits": report.transcript.leaked_bits,
         "security": design.label,
+        "seed": seed,
+        "warning": REPRODUCIBLE if seed is not None else None,
         "assumptions": ASSUMPTIONS,
         "design": design.to_dict(),
         "design_sha256": design.fingerprint(),
@@ -314,10 +320,14 @@ def _report_values(
     }
 
 
-def _print_distillation(report: DistillationReport, design: Design) -> None:
+def _print_distillation(report: DistillationReport, design: Design, seed: int | None) -> None:
+    from postprocessing.network.key_files import REPRODUCIBLE
+
     reason = report.abort_reason
     typer.echo("key" if reason is None else f"aborted: {reason}")
     typer.echo(f"key length: {report.key_length:,} bits, {design.label}")
+    if seed is not None:
+        typer.echo(REPRODUCIBLE)
     if report.tally is not None:
         lost, allowed = report.tally.lost, design.tolerated_test_losses
         typer.echo(f"tests lost: {lost:,} of {report.tally.rounds:,}, at most {allowed:,} allowed")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
-import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,13 +13,20 @@ import typer
 
 from emulator.commands.flags import EXIT_ABORTED, EXIT_FAILURE, run_or_explain
 from emulator.commands.lab import AsJson, LayoutFile, Threads, chosen_layout
-from postprocessing.errors import InvalidArgumentError
+from postprocessing.errors import (
+    DiqkdError,
+    InputFileError,
+    InvalidArgumentError,
+    SessionError,
+)
 
 if TYPE_CHECKING:
     from postprocessing.design import Design
     from postprocessing.network.authentication import KeyPool
+    from postprocessing.network.channel import AuthenticatedChannel
     from postprocessing.network.key_files import KeyFiles
     from postprocessing.network.session import SessionReport
+    from postprocessing.network.spent_records import SpentRecords
     from postprocessing.randomness import PartyRandomness
     from postprocessing.rounds import Party
 
@@ -39,11 +47,13 @@ def pool_command(
     """Make a pool of authentication keys; take a copy to the other party before its first use."""
 
     def make() -> None:
-        from postprocessing.network.authentication import create_pool
-        from postprocessing.network.key_files import read_key
+        from postprocessing.network.authentication import create_pool, create_pool_from_key
 
-        content = read_key(from_key) if from_key is not None else None
-        count = create_pool(out, keys, content=content)
+        if from_key is not None:
+            count = create_pool_from_key(out, from_key)
+        else:
+            create_pool(out, keys)
+            count = keys
         typer.echo(f"{out}: {count:,} one-time keys a direction")
 
     run_or_explain(make)
@@ -85,6 +95,7 @@ def party_command(
     def act() -> None:
         from postprocessing.network.authentication import KeyPool
         from postprocessing.network.key_files import KeyFiles
+        from postprocessing.network.spent_records import SpentRecords
 
         line = _Line(listen, connect, timeout_s, wait_s)
         files = KeyFiles(out, name)
@@ -98,8 +109,9 @@ def party_command(
             raise InvalidArgumentError("options", given, "both given, or else --confirm")
         files.check_free()
         task = _Task(record, design, layout, seed, threads)
+        spent = SpentRecords.beside(auth_key, name)
         with KeyPool(auth_key, name) as pool:
-            _distil(line, pool, name, files, task, as_json=as_json)
+            _distil(line, pool, name, files, task, spent, as_json=as_json)
 
     run_or_explain(act)
 
@@ -118,13 +130,29 @@ class _Line:
         self.connects = connect is not None
         text = connect if connect is not None else listen
         self._address = parse_address("--connect" if self.connects else "--listen", text or "")
-        self.timeout_s, self._wait_s = timeout_s, wait_s
+        self._timeout_s, self._wait_s = timeout_s, wait_s
 
-    def open(self) -> socket.socket:
-        """Return the connection, once the other party is there."""
-        from postprocessing.network.tcp import connect, listen
+    def open(self, pool: KeyPool, name: Party, most_message_bytes: int) -> AuthenticatedChannel:
+        """Return the channel to the other party, once it is there."""
+        from postprocessing.network.channel import AuthenticatedChannel, first_channel
+        from postprocessing.network.tcp import arrivals, connect
 
-        return (connect if self.connects else listen)(self._address, self._wait_s)
+        channel_of = functools.partial(
+            AuthenticatedChannel,
+            pool=pool,
+            party=name,
+            connects=self.connects,
+            timeout_s=self._timeout_s,
+            most_message_bytes=most_message_bytes,
+        )
+        if self.connects:
+            return channel_of(connect(self._address, self._wait_s))
+        with contextlib.closing(arrivals(self._address, self._wait_s)) as connections:
+            return first_channel(connections, channel_of, _turn_away)
+
+
+def _turn_away(reason: SessionError) -> None:
+    typer.echo(f"somebody else has connected and was turned away: {reason}", err=True)
 
 
 class _Task:
@@ -150,18 +178,9 @@ def _refuse_together(option: str, others: dict[str, Path | None]) -> None:
 
 def _confirm(line: _Line, pool: KeyPool, name: Party, files: KeyFiles) -> None:
     """Settle an earlier key with the other party."""
-    from postprocessing.network.channel import AuthenticatedChannel
     from postprocessing.network.session import confirm
 
-    channel = AuthenticatedChannel(
-        line.open(),
-        pool,
-        name,
-        connects=line.connects,
-        timeout_s=line.timeout_s,
-        most_message_bytes=_CONFIRMATION_BYTES,
-    )
-    if confirm(channel, files):
+    if confirm(line.open(pool, name, _CONFIRMATION_BYTES), files):
         typer.echo(f"{files.path}: confirmed, both parties hold it")
     else:
         typer.echo("error: the two parties do not hold the same key there", err=True)
@@ -169,31 +188,45 @@ def _confirm(line: _Line, pool: KeyPool, name: Party, files: KeyFiles) -> None:
 
 
 def _distil(
-    line: _Line, pool: KeyPool, name: Party, files: KeyFiles, task: _Task, *, as_json: bool
+    line: _Line,
+    pool: KeyPool,
+    name: Party,
+    files: KeyFiles,
+    task: _Task,
+    spent: SpentRecords,
+    *,
+    as_json: bool,
 ) -> None:
     """Distil the party's rounds and say what came of it."""
     from postprocessing.files.designs import read_design
     from postprocessing.files.layout import Layout
     from postprocessing.files.records import read_party_record
-    from postprocessing.network.channel import AuthenticatedChannel
-    from postprocessing.network.session import distil, most_message_bytes
+    from postprocessing.network.session import distil, failed, most_message_bytes
 
     design = read_design(task.design)
     layout = Layout.read(task.layout) if task.layout is not None else None
     record = read_party_record(task.record, chosen_layout(design, layout), name)
     _check_rounds(len(record), design)
+    spent.check_fresh(record)
     randomness = _randomness(name, task.seed)
-    connection = line.open()
+    channel = line.open(pool, name, most_message_bytes(design))
     started = time.perf_counter()
-    channel = AuthenticatedChannel(
-        connection,
-        pool,
-        name,
-        connects=line.connects,
-        timeout_s=line.timeout_s,
-        most_message_bytes=most_message_bytes(design),
-    )
-    report = distil(channel, files, record, design, randomness=randomness, threads=task.threads)
+    try:
+        report = distil(
+            channel,
+            files,
+            record,
+            design,
+            spent=spent,
+            randomness=randomness,
+            threads=task.threads,
+        )
+    except DiqkdError as error:
+        told = failed(channel, error, record_spent=spent.has(record)).to_dict(design)
+        # What went wrong first is what is said.
+        with contextlib.suppress(InputFileError):
+            files.write_report(told | {"seconds": time.perf_counter() - started})
+        raise
     values = report.to_dict(design) | {"seconds": time.perf_counter() - started}
     files.write_report(values)
     if as_json:
@@ -235,10 +268,14 @@ def _check_rounds(rounds: int, design: Design) -> None:
 
 
 def _print(report: SessionReport, design: Design, files: KeyFiles) -> None:
+    from postprocessing.network.key_files import REPRODUCIBLE
+
     if report.abort_reason is not None:
         typer.echo(f"aborted: {report.abort_reason}")
     else:
         typer.echo(f"{report.outcome}: {report.key_length:,} bits, {design.label}")
+        if report.seed is not None:
+            typer.echo(REPRODUCIBLE)
         if report.confirmed:
             typer.echo(str(files.path))
     traffic = report.traffic

@@ -11,20 +11,21 @@ under a key is acted upon. A crash can thus lose keys, never use one twice.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import secrets
+import stat
 import struct
 import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from filelock import FileLock, Timeout
-
 from postprocessing.checks import whole_number
 from postprocessing.errors import AuthenticationError, InputFileError, SessionError
 from postprocessing.keys import write_output
+from postprocessing.network.key_files import read_key, spend_key
 from postprocessing.rounds import Party
 
 KEY_BYTES = 32
@@ -43,37 +44,64 @@ def forgery_bound(packet_bytes: int) -> float:
     return 8 * -(-packet_bytes // 16) * 2.0**-106
 
 
-def create_pool(path: Path, keys: int | None = None, *, content: bytes | None = None) -> int:
-    """Write a new pool of keys, readable by its owner only; return its keys a direction.
+def create_pool(path: Path, keys: int) -> None:
+    """Write a new pool of keys of the operating system's generator, for its owner's eyes only.
 
     Parameters
     ----------
     path : Path
         Where; nothing may be there.
-    keys : int, optional
-        Keys a direction, drawn from the operating system's generator.
-    content : bytes, optional
-        The keys themselves instead: secret bytes that both parties share and use for nothing else.
+    keys : int
+        Keys a direction.
 
     Raises
     ------
     InputFileError
-        If the path is taken or cannot be written, or the content is no key a direction.
+        If the path is taken or cannot be written.
     InvalidArgumentError
         If the number is out of range.
     """
-    if content is None:
-        count = whole_number("keys", keys, 1, _MOST_KEYS)
-        content = secrets.token_bytes(2 * count * KEY_BYTES)
-    count = len(content) // (2 * KEY_BYTES)
+    count = whole_number("keys", keys, 1, _MOST_KEYS)
+    _check_new(path)
+    _write_new(path, secrets.token_bytes(2 * count * KEY_BYTES))
+
+
+def create_pool_from_key(path: Path, key: Path) -> int:
+    """Write a new pool of the bits of a key, which is spent by that; return its keys a direction.
+
+    The key is marked spent, down to the disk, before the pool is written: a crash loses it.
+
+    Parameters
+    ----------
+    path : Path
+        Where; nothing may be there.
+    key : Path
+        The file of a key that both parties hold and use for nothing else.
+
+    Raises
+    ------
+    InputFileError
+        If the path is taken or cannot be written, or the key is too short, unconfirmed, spent, or
+        no secret.
+    """
+    count = len(read_key(key)) // (2 * KEY_BYTES)
     if count == 0:
-        message = f"a pool must have a key a direction, got {len(content)} bytes"
-        raise InputFileError(message)
+        text = f"key must be at least {2 * KEY_BYTES} bytes long, {str(key)!r} is not"
+        raise InputFileError(text)
+    _check_new(path)
+    _write_new(path, spend_key(key)[: 2 * count * KEY_BYTES])
+    return count
+
+
+def _check_new(path: Path) -> None:
     if not path.parent.is_dir():
         raise InputFileError(f"pool must be in an existing folder, got {str(path)!r}")
-    header = _header(_NOBODY, (0, 0))
-    write_output(path.parent, {path.name: header + content[: 2 * count * KEY_BYTES]})
-    return count
+    if os.path.lexists(path):
+        raise InputFileError(f"pool must be a new file, {str(path)!r} exists")
+
+
+def _write_new(path: Path, keys: bytes) -> None:
+    write_output(path.parent, {path.name: _header(_NOBODY, (0, 0)) + keys})
 
 
 class KeyPool:
@@ -89,7 +117,10 @@ class KeyPool:
     Raises
     ------
     InputFileError
-        If the file is no pool, is damaged, belongs to the other party, or is in use.
+        If the file is no pool, is damaged, belongs to the other party, is in use, or can be read by
+        other users.
+    SessionError
+        If it cannot be written to.
 
     Notes
     -----
@@ -100,20 +131,16 @@ class KeyPool:
         self._path, self._party = path, party
         self._own = 0 if party == "alice" else 1
         self._guard = threading.Lock()
-        self._lock = FileLock(f"{path}.lock", mode=0o600)
         if not path.is_file():
             raise InputFileError(f"auth-key must be a pool of keys, got {str(path)!r}")
         try:
-            self._lock.acquire(timeout=0)
-        except (Timeout, OSError) as error:
-            raise InputFileError(f"auth-key must not be in use, {str(path)!r} is") from error
-        try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
-            self._lock.release()
             message = f"auth-key must be readable and writable, got {str(path)!r}"
             raise InputFileError(message) from error
         try:
+            self._lock()
+            self._check_private()
             self._positions = self._take_over()
         except BaseException:
             self.close()
@@ -133,7 +160,6 @@ class KeyPool:
     def close(self) -> None:
         """Let others use the file."""
         os.close(self._descriptor)
-        self._lock.release()
 
     @property
     def used_keys(self) -> int:
@@ -151,7 +177,7 @@ class KeyPool:
         Raises
         ------
         SessionError
-            If the pool is used up.
+            If the pool is used up or cannot be written to.
         """
         with self._guard:
             place = self._positions[self._own]
@@ -180,7 +206,13 @@ class KeyPool:
         return self._key(peer, place)
 
     def accept(self, place: int) -> None:
-        """Remember, before a packet is acted upon, that its key and those before are used."""
+        """Remember, before a packet is acted upon, that its key and those before are used.
+
+        Raises
+        ------
+        SessionError
+            If the pool cannot be written to.
+        """
         with self._guard:
             self._advance(1 - self._own, place + 1)
 
@@ -191,7 +223,14 @@ class KeyPool:
 
     def _key(self, direction: int, place: int) -> bytes:
         offset = _HEADER.size + (direction * self._capacity + place) * KEY_BYTES
-        return os.pread(self._descriptor, KEY_BYTES, offset)
+        try:
+            key = os.pread(self._descriptor, KEY_BYTES, offset)
+        except OSError as error:
+            text = f"the pool of keys {str(self._path)!r} cannot be read ({error.strerror})"
+            raise SessionError(text) from error
+        if len(key) < KEY_BYTES:
+            raise SessionError(f"the pool of keys {str(self._path)!r} has been cut short")
+        return key
 
     def _advance(self, direction: int, position: int) -> None:
         """Write a new position down to the disk."""
@@ -200,9 +239,34 @@ class KeyPool:
         self._write((positions[0], positions[1]))
 
     def _write(self, positions: tuple[int, int]) -> None:
-        os.pwrite(self._descriptor, _header(_OWNERS[self._party], positions), 0)
-        os.fsync(self._descriptor)
+        try:
+            os.pwrite(self._descriptor, _header(_OWNERS[self._party], positions), 0)
+            os.fsync(self._descriptor)
+        except OSError as error:
+            text = f"the pool of keys {str(self._path)!r} cannot be written to ({error.strerror})"
+            raise SessionError(text) from error
         self._positions = positions
+
+    def _lock(self) -> None:
+        """Keep others from the file itself, by whatever name they open it."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputFileError(f"auth-key must not be in use, {str(self._path)!r} is") from error
+        except OSError as error:
+            text = f"auth-key must be where files can be locked, got {str(self._path)!r}"
+            raise InputFileError(f"{text} ({error.strerror})") from error
+
+    def _check_private(self) -> None:
+        """Refuse keys that others may have seen."""
+        found = os.fstat(self._descriptor)
+        mode = stat.S_IMODE(found.st_mode)
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            text = f"auth-key must be its owner's alone (0600), {str(self._path)!r} has mode"
+            raise InputFileError(f"{text} {mode:04o}")
+        if found.st_uid != os.geteuid():
+            text = f"auth-key must be the user's own file, {str(self._path)!r} is of user"
+            raise InputFileError(f"{text} {found.st_uid}")
 
     def _take_over(self) -> tuple[int, int]:
         """Read the header, check it, and make the pool the party's own."""

@@ -18,7 +18,7 @@ import secrets
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -36,14 +36,22 @@ from postprocessing.network.authentication import (
 from postprocessing.network.wire import Buffer, decode, encode
 from postprocessing.rounds import Party
 
-VERSION = 1
+VERSION = 2
 # Of a packet: what waits for its tag is never more.
 MOST_BODY_BYTES = 1 << 20
+# Wrong first packets that the listening end survives, see `first_channel`.
+MOST_STRANGERS = 16
 
 _MARK = b"dq"
 HEADER = struct.Struct(">2sBB32sQQI")
+# Tagged: the sender, a byte, beside header and body.
+_MOST_TAGGED_BYTES = 1 + HEADER.size + MOST_BODY_BYTES
+# One wrong tag at each end, by which a session ends, beside those of strangers.
+FAILED_TRIES = MOST_STRANGERS + 2
 _NONCE_BYTES = 16
 _SENDERS = {"alice": b"A", "bob": b"B"}
+# How long somebody who has connected may take to say who they are.
+_FIRST_PACKET_S = 10.0
 # How long to hear a peer out that has nothing more to say.
 _FAREWELL_S = 5.0
 
@@ -58,26 +66,31 @@ class Traffic:
         Bytes on the line, headers and tags included.
     keys : int
         One-time keys used by packets sent and received.
-    forgery_probability : float
-        Bound on the probability that any of these packets, here or there, was forged unnoticed.
     """
 
     sent_bytes: int = 0
     received_bytes: int = 0
     keys: int = 0
-    forgery_probability: float = 0.0
 
     @property
     def key_bits(self) -> int:
         """Bits of the pool used up."""
         return 8 * KEY_BYTES * self.keys
 
+    @property
+    def forgery_probability(self) -> float:
+        """Bound on the probability that any packet of the session, here or there, was forged.
+
+        Whoever forges is free to send the longest packet there is, and has a try for every packet
+        that was accepted and for every wrong tag that a session may meet.
+        """
+        return (self.keys + FAILED_TRIES) * forgery_bound(_MOST_TAGGED_BYTES)
+
     def __add__(self, other: Traffic) -> Traffic:
         return Traffic(
             self.sent_bytes + other.sent_bytes,
             self.received_bytes + other.received_bytes,
             self.keys + other.keys,
-            self.forgery_probability + other.forgery_probability,
         )
 
 
@@ -128,6 +141,7 @@ class AuthenticatedChannel:
         self._sent, self._received = Traffic(), Traffic()
         self._sender = ThreadPoolExecutor(1, thread_name_prefix=f"{party} sends")
         self._sending: list[Future[None]] = []
+        self._greeting: Message | None = None
 
     @property
     def session(self) -> bytes:
@@ -140,13 +154,29 @@ class AuthenticatedChannel:
         """What the session has moved so far."""
         return self._sent + self._received
 
+    def await_greeting(self) -> None:
+        """Wait for the first message of whoever has connected, and keep it for `greet`.
+
+        Raises
+        ------
+        SessionError, AuthenticationError, ProtocolError
+            As of `receive`. None of this end's keys is used.
+        """
+        patience_s, self.timeout_s = self.timeout_s, min(self.timeout_s, _FIRST_PACKET_S)
+        try:
+            self._greeting = self.receive()
+        finally:
+            self.timeout_s = patience_s
+
     def greet(self, hello: Message) -> Message:
         """Exchange first messages, by which both ends learn the session; return the peer's."""
         if self._connects:
             self.send(hello)
             return self.receive()
-        answer = self.receive()
+        answer = self._greeting or self.receive()
         self.send(hello)
+        # Whatever the greetings lead to, the peer is to have its answer.
+        self.flush()
         return answer
 
     def send(self, message: Message) -> None:
@@ -243,7 +273,7 @@ class AuthenticatedChannel:
             raise SessionError(f"the connection is lost ({error.strerror})") from error
         self._sent_packets += 1
         size = len(header) + length
-        self._sent += Traffic(size + TAG_BYTES, 0, 1, forgery_bound(1 + size))
+        self._sent += Traffic(size + TAG_BYTES, 0, 1)
 
     def _receive(self) -> bytearray:
         """Return the bytes of a message, each packet checked before the next is read."""
@@ -284,7 +314,7 @@ class AuthenticatedChannel:
         self._peer_nonce = session[_NONCE_BYTES:] if self._connects else session[:_NONCE_BYTES]
         self._received_packets += 1
         size = len(header) + length
-        self._received += Traffic(0, size + TAG_BYTES, 1, forgery_bound(1 + size))
+        self._received += Traffic(0, size + TAG_BYTES, 1)
         return bool(more), body
 
     def _check_session(self, session: bytes) -> None:
@@ -321,6 +351,53 @@ class AuthenticatedChannel:
             raise SessionError(f"the peer is silent for {self.timeout_s:g} s") from error
         except OSError as error:
             raise SessionError(f"the connection is lost ({error.strerror})") from error
+
+
+def first_channel(
+    connections: Iterable[socket.socket],
+    channel_of: Callable[[socket.socket], AuthenticatedChannel],
+    on_stranger: Callable[[SessionError], None],
+) -> AuthenticatedChannel:
+    """Return the channel of the first connection that the peer made, of all that come.
+
+    A scan of ports, or whoever sends a wrong first packet, does not keep the peer away, and uses
+    up no keys. A wrong tag is a try to forge one: there may be few of these.
+
+    Parameters
+    ----------
+    connections : iterable of socket
+        Connections in the order in which they are made.
+    channel_of : callable
+        Returns the listening end of the channel over a connection.
+    on_stranger : callable
+        Called with the reason why a connection was dropped.
+
+    Raises
+    ------
+    AuthenticationError
+        If `MOST_STRANGERS` wrong packets came before this one.
+    SessionError
+        If the connections end.
+    ProtocolError
+        If the peer's first message is malformed.
+    """
+    tries = 0
+    for connection in connections:
+        channel = channel_of(connection)
+        try:
+            channel.await_greeting()
+        except SessionError as error:
+            channel.abandon()
+            tries += isinstance(error, AuthenticationError)
+            if tries > MOST_STRANGERS:
+                raise
+            on_stranger(error)
+        except BaseException:
+            channel.abandon()
+            raise
+        else:
+            return channel
+    raise SessionError("nobody connected")
 
 
 def _tagger(key: bytes, sender: Party, header: bytes, body: list[Buffer]) -> Poly1305:

@@ -13,11 +13,16 @@ Purpose = Literal["distil", "confirm"]
 
 @dataclass(frozen=True, eq=False)
 class Hello(Message):
-    """Who speaks, and what for."""
+    """Who speaks, what for, and what both must have in common to distil.
+
+    Heralds are public, and independent of the outcomes.
+    """
 
     stage: ClassVar[str] = "greeting"
     party: Party
     purpose: Purpose
+    design_sha256: str | None = None
+    heralds_sha256: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

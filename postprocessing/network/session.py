@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from postprocessing.design import Design
 from postprocessing.endpoint import Endpoint, PartyResult
-from postprocessing.errors import ProtocolError, SessionError
+from postprocessing.errors import DiqkdError, ProtocolError, SessionError
 from postprocessing.network.channel import AuthenticatedChannel, Traffic
-from postprocessing.network.key_files import KeyFiles
-from postprocessing.network.messages import Hello, KeyHeld, Purpose
+from postprocessing.network.key_files import FAILED, REPRODUCIBLE, KeyFiles
+from postprocessing.network.messages import Hello, KeyHeld
+from postprocessing.network.spent_records import SpentRecords
 from postprocessing.parties import Corrector, Reference
 from postprocessing.randomness import PartyRandomness
 from postprocessing.rounds import Party, PartyRecord
@@ -29,31 +30,42 @@ class SessionReport:
     ----------
     party : {"alice", "bob"}
         Who.
-    abort_reason : str or None
-        Why there is no key.
-    confirmed : bool
-        Whether the other party is known to hold the key too.
-    key_length : int
-        Length of the key in bits, 0 after an abort.
-    leaked_bits : int
-        Outcome-dependent bits on the transcript.
     session : bytes
         The session's identifier.
     traffic : Traffic
         Bytes and one-time keys of both directions.
+    record_spent : bool
+        Whether the record may not be used again.
+    abort_reason : str or None
+        Why there is no key.
+    failed : bool
+        Whether the conversation failed, for that reason.
+    confirmed : bool
+        Whether the other party is known to hold the key too.
+    key_length : int
+        Length of the key in bits, 0 after an abort.
+    leaked_bits : int or None
+        Outcome-dependent bits on the transcript; None where the conversation failed.
+    seed : int or None
+        The seed of an emulation, by which the key is no secret.
     """
 
     party: Party
-    abort_reason: str | None
-    confirmed: bool
-    key_length: int
-    leaked_bits: int
     session: bytes
     traffic: Traffic
+    record_spent: bool
+    abort_reason: str | None = None
+    failed: bool = False
+    confirmed: bool = False
+    key_length: int = 0
+    leaked_bits: int | None = None
+    seed: int | None = None
 
     @property
     def outcome(self) -> str:
-        """Either "key", "unconfirmed key" or "aborted"."""
+        """Either "key", "unconfirmed key", "aborted" or "failed"."""
+        if self.failed:
+            return FAILED
         if self.abort_reason is not None:
             return "aborted"
         return "key" if self.confirmed else "unconfirmed key"
@@ -74,6 +86,9 @@ class SessionReport:
             "session": self.session.hex(),
             "design_sha256": design.fingerprint(),
             "security": design.label,
+            "seed": self.seed,
+            "warning": REPRODUCIBLE if self.seed is not None else None,
+            "record_spent": self.record_spent,
             "key_length": self.key_length,
             "authentication_key_bits": self.traffic.key_bits,
             "net_key_bits": self.net_key_bits,
@@ -98,14 +113,18 @@ def distil(
     record: PartyRecord,
     design: Design,
     *,
+    spent: SpentRecords,
     randomness: PartyRandomness | None = None,
     threads: int | None = None,
     on_stage: StageCallback | None = None,
 ) -> SessionReport:
     """Distil one party's record with the peer at the other end of a channel.
 
-    The channel is closed in any case. The corrector writes its key first, unconfirmed, and says so;
-    the reference then writes its own and says so; then the corrector takes off the mark.
+    The channel is closed in any case. Once the peer has shown that it is the other party, under the
+    same design and with the same heralds, and before any message that tells of the record, the
+    record is marked spent: of a session that ends before that nothing is known, after it anything
+    may be. The corrector writes its key first, unconfirmed, and says so; the reference then writes
+    its own and says so; then the corrector takes off the mark.
 
     Parameters
     ----------
@@ -117,6 +136,8 @@ def distil(
         This party's half of at least ``design.heralded_rounds`` rounds; the first ones are used.
     design : Design
         The frozen design.
+    spent : SpentRecords
+        The records that this party has used before, and now this one.
     randomness : PartyRandomness, optional
         Trusted randomness; the operating system's by default.
     threads : int, optional
@@ -137,27 +158,49 @@ def distil(
     InvalidArgumentError
         If the record does not suit the design.
     InputFileError
-        If the key cannot be written.
+        If the record is spent, or the key cannot be written.
     """
+    source = randomness or PartyRandomness()
     try:
         kind = Reference if channel.party == design.settings.reference else Corrector
         first = record.first(design.heralded_rounds)
-        endpoint = kind(first, design, randomness or PartyRandomness(), threads)
-        _greet(channel, "distil")
+        endpoint = kind(first, design, source, threads)
+        spent.check_fresh(record)
+        own = Hello(channel.party, "distil", design.fingerprint(), first.heralds_sha256())
+        _greet(channel, own)
+        spent.spend(record)
         result = _converse(endpoint, channel, on_stage or (lambda stage: None))
-        confirmed = result.key is not None and _keep(result.key, channel, files, design)
+        confirmed = result.key is not None and _keep(
+            result.key, channel, files, design, source.seed
+        )
     except BaseException:
         channel.abandon()
         raise
     channel.close()
     return SessionReport(
         party=channel.party,
+        session=channel.session,
+        traffic=channel.traffic,
+        record_spent=True,
         abort_reason=result.abort_reason,
         confirmed=confirmed,
         key_length=8 * len(result.key) if result.key is not None else 0,
         leaked_bits=endpoint.leaked_bits,
+        seed=source.seed,
+    )
+
+
+def failed(
+    channel: AuthenticatedChannel, error: DiqkdError, *, record_spent: bool
+) -> SessionReport:
+    """Return the report of a session that ended with an error."""
+    return SessionReport(
+        party=channel.party,
         session=channel.session,
         traffic=channel.traffic,
+        record_spent=record_spent,
+        abort_reason=str(error),
+        failed=True,
     )
 
 
@@ -180,8 +223,9 @@ def confirm(channel: AuthenticatedChannel, files: KeyFiles) -> bool:
         If the folder's account of its session cannot be read.
     """
     try:
-        own = KeyHeld(files.session(), files.is_confirmed or files.is_unconfirmed)
-        _greet(channel, "confirm")
+        session = files.session()
+        own = KeyHeld(session, held=bool(session))
+        _greet(channel, Hello(channel.party, "confirm"))
         channel.send(own)
         peer = _expect_key_held(channel)
         both = own.held and peer.held and own.session == peer.session
@@ -194,13 +238,17 @@ def confirm(channel: AuthenticatedChannel, files: KeyFiles) -> bool:
     return both
 
 
-def _greet(channel: AuthenticatedChannel, purpose: Purpose) -> None:
-    """Check that the peer is the other party and has come for the same."""
-    hello = channel.greet(Hello(channel.party, purpose))
-    if not isinstance(hello, Hello) or hello.party == channel.party:
-        raise SessionError(f"the peer must be the other party than {channel.party}")
-    if hello.purpose != purpose:
-        raise SessionError(f"the peer must have come to {purpose}, not to {hello.purpose}")
+def _greet(channel: AuthenticatedChannel, own: Hello) -> None:
+    """Check that the peer is the other party, has come for the same, and has what it takes."""
+    hello = channel.greet(own)
+    if not isinstance(hello, Hello) or hello.party == own.party:
+        raise SessionError(f"the peer must be the other party than {own.party}")
+    if hello.purpose != own.purpose:
+        raise SessionError(f"the peer must have come to {own.purpose}, not to {hello.purpose}")
+    if hello.design_sha256 != own.design_sha256:
+        raise SessionError("the peer must have the same design, its SHA-256 is another")
+    if hello.heralds_sha256 != own.heralds_sha256:
+        raise SessionError("the peer must have a record of the same rounds, its heralds are others")
 
 
 def _converse(
@@ -218,16 +266,22 @@ def _converse(
     return endpoint.result
 
 
-def _keep(key: bytes, channel: AuthenticatedChannel, files: KeyFiles, design: Design) -> bool:
+def _keep(
+    key: bytes,
+    channel: AuthenticatedChannel,
+    files: KeyFiles,
+    design: Design,
+    seed: int | None,
+) -> bool:
     """Write the key, and return whether the other party is known to hold it too."""
     session = channel.session
     if channel.party == design.settings.reference:
         if not _holds(channel, session):
             raise SessionError("the peer must hold its key before this one is written")
-        files.write(key, session, confirmed=True)
+        files.write(key, session, confirmed=True, seed=seed)
         channel.send(KeyHeld(session, held=True))
         return True
-    files.write(key, session, confirmed=False)
+    files.write(key, session, confirmed=False, seed=seed)
     channel.send(KeyHeld(session, held=True))
     try:
         confirmed = _holds(channel, session)

@@ -1,13 +1,16 @@
-"""Connections over TCP: one party listens for one peer, the other connects."""
+"""Connections over TCP: one party listens for its peer, the other connects."""
 
 from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Generator
 
 from postprocessing.errors import InvalidArgumentError, SessionError
 
 _RETRY_S = 0.2
+# Who may wait while somebody else is heard.
+_BACKLOG = 32
 
 
 def parse_address(argument: str, text: str) -> tuple[str, int]:
@@ -24,25 +27,32 @@ def parse_address(argument: str, text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def listen(address: tuple[str, int], wait_s: float) -> socket.socket:
-    """Wait for one peer to connect.
+def arrivals(address: tuple[str, int], wait_s: float) -> Generator[socket.socket, None, None]:
+    """Yield the connections that are made to an address, whoever makes them; close it at the end.
 
     Raises
     ------
     SessionError
-        If one cannot listen there, or nobody comes in time.
+        If one cannot listen there, or when the time is over.
     """
     host, port = address
+    deadline = time.monotonic() + wait_s
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.create_server((host, port), family=family, backlog=1) as server:
-            server.settimeout(wait_s)
-            connection, _ = server.accept()
-    except TimeoutError as error:
-        raise SessionError(f"nobody connected within {wait_s:g} s") from error
+        server = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise SessionError(f"cannot listen on {host}:{port} ({error.strerror})") from error
-    return _prepared(connection)
+    with server:
+        while (left := deadline - time.monotonic()) > 0:
+            server.settimeout(left)
+            try:
+                connection, _ = server.accept()
+            except TimeoutError:
+                break
+            except OSError as error:
+                raise SessionError(f"cannot listen on {host}:{port} ({error.strerror})") from error
+            yield _prepared(connection)
+    raise SessionError(f"the other party has not connected within {wait_s:g} s")
 
 
 def connect(address: tuple[str, int], wait_s: float) -> socket.socket:

@@ -25,6 +25,7 @@ ASSUMPTIONS = (
     "Unheralded pulses are discarded and their outcomes never published.",
     "Classical post-processing is trusted and the public channel authenticated.",
     "The devices are not used again for another key.",
+    "Each block of rounds is post-processed once.",
 )
 
 

@@ -2,15 +2,17 @@
 
 Run: ``python tests/acceptance/hostile_network.py [FAULTS] [SEED]`` (2000 by default). In each
 session one fault hits one packet on its way: a flipped bit, a packet dropped, doubled, exchanged
-with the next, cut short, held up, replaced by one of an earlier session, or the line cut. Exits
-with 1 if the keys of any session differ, one party has a confirmed key that the other does not
-hold, a session does not end, or a one-time key tags two packets.
+with the next, cut short, held up, replaced by one of an earlier session, sent a byte at a time or
+followed by bytes without end, or the line cut. Exits with 1 if the keys of any session differ, one
+party has a confirmed key that the other does not hold, a session does not end, a one-time key tags
+two packets, or a record that has been told of is not marked spent.
 """
 
 from __future__ import annotations
 
 import contextlib
 import random
+import shutil
 import socket
 import sys
 import tempfile
@@ -33,10 +35,11 @@ from postprocessing.network.authentication import TAG_BYTES, KeyPool, create_poo
 from postprocessing.network.channel import HEADER, AuthenticatedChannel
 from postprocessing.network.key_files import KeyFiles
 from postprocessing.network.session import confirm, distil, most_message_bytes
+from postprocessing.network.spent_records import SpentRecords
 
 KINDS = (
     "none", "flip", "drop", "duplicate", "reorder", "truncate", "truncate and hang up",
-    "delay", "long delay", "disconnect", "replay",
+    "delay", "long delay", "disconnect", "replay", "flood", "drip",
 )  # fmt: skip
 PACKETS = 9
 ROUNDS = 10_000
@@ -182,6 +185,15 @@ class Line:
             case "disconnect":
                 for end in self._inner.values():
                     end.shutdown(socket.SHUT_RDWR)
+            case "flood":
+                target.sendall(packet[:cut])
+                while True:
+                    target.sendall(chance.randbytes(1 << 16))
+            case "drip":
+                for byte in packet:
+                    target.sendall(bytes([byte]))
+                    threading.Event().wait(_LONG_SHARE * self._timeout_s / len(packet))
+                return b"", b""
             case "replay":
                 return self.earlier.get((self.fault.sender, self.fault.packet), b""), b""
         return packet, b""
@@ -209,10 +221,11 @@ class Site:
         self.folder, self.design, self.rounds = folder, design, rounds
         self.tagged: Counter[tuple[str, int]] = Counter()
         self.earlier: dict[tuple[str, int], bytes] = {}
+        self.unmarked: list[tuple[int, str]] = []
         self.sessions = 0
         folder.mkdir()
         create_pool(folder / "alice.pool", 20_000)
-        (folder / "bob.pool").write_bytes((folder / "alice.pool").read_bytes())
+        shutil.copy(folder / "alice.pool", folder / "bob.pool")
 
     @property
     def reused_keys(self) -> list[tuple[str, int]]:
@@ -220,17 +233,23 @@ class Site:
         return [key for key, times in self.tagged.items() if times > 1]
 
     def play(self, fault: Fault, timeout_s: float = TIMEOUT_S) -> tuple[End, dict[str, KeyFiles]]:
-        """Run one session with a fault."""
+        """Run one session with a fault; each is to play with records that are fresh."""
         self.sessions += 1
         out = self.folder / f"session-{self.sessions}"
         out.mkdir()
         files = {party: KeyFiles(out, party) for party in ("alice", "bob")}
         records = {"alice": self.rounds.alice, "bob": self.rounds.bob}
+        spent = {party: SpentRecords(out / f"{party}.spent-records") for party in files}
 
         def act(party: str, channel: AuthenticatedChannel) -> None:
-            distil(channel, files[party], records[party], self.design, threads=1)
+            own, marks = records[party], spent[party]
+            distil(channel, files[party], own, self.design, spent=marks, threads=1)
 
         errors, hung = self._both(act, Line(fault, self.earlier, timeout_s), timeout_s)
+        for party, marks in spent.items():
+            # What follows the greeting tells of the record.
+            if (party, 1) in self.earlier and not marks.has(records[party]):
+                self.unmarked.append((self.sessions, party))
         keys = {party: _on_disk(out, party) for party in files}
         contents = {content for _, content in keys.values() if content}
         states = {party: state for party, (state, _) in keys.items()}
@@ -342,14 +361,15 @@ def main() -> int:
                 if not end.is_safe or wrong:
                     unsafe.append((fault, end, answers))
         reused = [key for place in places for key in place.reused_keys]
+        unmarked = [session for place in places for session in place.unmarked]
         packets = sum(place.tagged.total() for place in places)
     console = Console()
     for (kind, alice, bob), times in sorted(ends.items()):
         console.print(f"{kind:>22}: alice {alice:>11}, bob {bob:>7}: {times}")
     console.print(f"unconfirmed keys: {confirmed} confirmed later, {refused} refused for good")
     console.print(f"{count} faults, {packets} tagged packets, keys used twice: {reused}")
-    console.print(f"unsafe ends: {unsafe}")
-    return 1 if unsafe or reused else 0
+    console.print(f"unsafe ends: {unsafe}, records not marked: {unmarked}")
+    return 1 if unsafe or reused or unmarked else 0
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ if the keys differ.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -41,20 +42,23 @@ def main() -> int:
         folder = Path(name)
         run = folder / "run"
         _wait(_call("emulate", "ecs-100km", "--rounds", rounds, "--seed", 7, "--out", run))
-        _wait(_call("pool", folder / "alice.pool"))
-        (folder / "bob.pool").write_bytes((folder / "alice.pool").read_bytes())
         design = ("--design", run / "design.json", "--seed", 7)
         files = {party: run / f"{party}.parquet" for party in ("alice", "bob")}
         equal = True
         for i in range(times):
             out = folder / str(i)
+            # Pools of one folder remember a record: the same one again takes others.
+            pools = folder / f"pools-{i}"
+            pools.mkdir()
+            _wait(_call("pool", pools / "alice.pool"))
+            shutil.copy(pools / "alice.pool", pools / "bob.pool")
             started = time.perf_counter()
             _wait(_call("distill", *files.values(), *design, "--out", out))
             seconds["one process"].append(time.perf_counter() - started)
             started = time.perf_counter()
             parties = []
             for party, line in (("alice", "--listen"), ("bob", "--connect")):
-                pool = ("--auth-key", folder / f"{party}.pool")
+                pool = ("--auth-key", pools / f"{party}.pool")
                 own = ("--record", files[party], *pool, "--out", out / party)
                 parties.append(_call("party", party, line, ADDRESS, *design, *own))
             _wait(*parties)

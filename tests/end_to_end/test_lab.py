@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -25,11 +26,17 @@ def _call(*arguments: object):
 
 
 @pytest.fixture(scope="module")
-def expected_key(tmp_path_factory) -> bytes:
-    """The key of the run that never touches a file of rounds."""
+def run(tmp_path_factory) -> Path:
+    """The folder of the run that never touches a file of rounds."""
     out = tmp_path_factory.mktemp("run")
     assert _call("run", *SHORT, "--out", out).exit_code == 0
-    return (out / "alice.key").read_bytes()
+    return out
+
+
+@pytest.fixture(scope="module")
+def expected_key(run) -> bytes:
+    """The key of that run."""
+    return (run / "alice.key").read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -177,9 +184,9 @@ def _parties(folder: Path, *options: object) -> dict[str, subprocess.CompletedPr
     }
 
 
-def test_two_processes_make_the_key_of_the_run(emulated, expected_key, tmp_path):
+def test_two_processes_make_the_key_of_the_run(emulated, run, expected_key, tmp_path):
     assert _call("pool", tmp_path / "alice.pool", "--keys", 100).exit_code == 0
-    (tmp_path / "bob.pool").write_bytes((tmp_path / "alice.pool").read_bytes())
+    shutil.copy(tmp_path / "alice.pool", tmp_path / "bob.pool")
     record = f"{emulated}/{{party}}.parquet"
     options = ("--record", record, "--design", emulated / "design.json", "--seed", 7, "--json")
     for party, done in _parties(tmp_path, *options).items():
@@ -190,14 +197,77 @@ def test_two_processes_make_the_key_of_the_run(emulated, expected_key, tmp_path)
         assert report["sent_bytes"] > 50_000
         assert (tmp_path / party / f"{party}.key").read_bytes() == expected_key
         assert json.loads((tmp_path / party / f"{party}.report.json").read_text()) == report
-    # The key fills the next pool.
-    spent = _call("pool", tmp_path / "next.pool", "--from-key", tmp_path / "bob" / "bob.key")
-    assert spent.exit_code == 0
-    content = (tmp_path / "next.pool").read_bytes()
-    assert content[64:].startswith(expected_key[: len(expected_key) // 64 * 64])
+        assert (report["seed"], report["warning"]) == (
+            7,
+            "reproducible from a seed: not a secret key",
+        )
+    # What anybody can compute again authenticates nobody.
+    for key in (tmp_path / "bob" / "bob.key", run / "bob.key"):
+        refused = _call("pool", tmp_path / "next.pool", "--from-key", key)
+        assert refused.exit_code == 2
+        assert "is reproducible from a seed: not a secret key" in refused.stderr
+    # A record makes one key, wherever that goes, whatever its file is called, under any pool.
+    shutil.copy(emulated / "alice.parquet", tmp_path / "renamed.parquet")
+    assert _call("pool", tmp_path / "other.pool").exit_code == 0
+    line = ("--listen", f"127.0.0.1:{_free_port()}", "--wait-s", 0.1, "--out", tmp_path / "again")
+    again = ("--record", tmp_path / "renamed.parquet", "--design", emulated / "design.json")
+    for pool in ("alice.pool", "other.pool"):
+        refused = _call("party", "alice", *line, *again, "--auth-key", tmp_path / pool)
+        assert refused.exit_code == 2
+        assert "record must be fresh: an earlier session has used its rounds" in refused.stderr
+
+
+def test_a_key_becomes_the_next_pool_once(emulated, tmp_path):
+    assert _call("pool", tmp_path / "alice.pool", "--keys", 100).exit_code == 0
+    shutil.copy(tmp_path / "alice.pool", tmp_path / "bob.pool")
+    record = f"{emulated}/{{party}}.parquet"
+    for done in _parties(
+        tmp_path, "--record", record, "--design", emulated / "design.json"
+    ).values():
+        assert done.returncode == 0, done.stderr
+    key = tmp_path / "bob" / "bob.key"
+    content = key.read_bytes()
+    assert _call("pool", tmp_path / "next.pool", "--from-key", key).exit_code == 0
+    pool = (tmp_path / "next.pool").read_bytes()
+    assert pool[64:] == content[: len(content) // 64 * 64]
+    assert not key.exists()
+    for gone in (key, key.with_name("bob.key.spent")):
+        refused = _call("pool", tmp_path / "third.pool", "--from-key", gone)
+        assert refused.exit_code == 2
+        assert re.search("key must be (unspent|a readable file)", refused.stderr)
+    # The other party may still ask whether the key was held.
     for done in _parties(tmp_path, "--confirm").values():
         assert done.returncode == 0, done.stderr
         assert "confirmed, both parties hold it" in done.stdout
+
+
+def test_a_failed_session_is_reported_and_in_nobodys_way(emulated, tmp_path):
+    """Pools that differ: Alice turns Bob away and waits on; Bob tells of a failure."""
+    for party in ("alice", "bob"):
+        assert _call("pool", tmp_path / f"{party}.pool", "--keys", 100).exit_code == 0
+    task = ("--record", f"{emulated}/{{party}}.parquet", "--design", emulated / "design.json")
+    done = _parties(tmp_path, *task, "--wait-s", 5)
+    for party in done:
+        assert done[party].returncode == 1
+    assert "turned away: a packet whose tag is wrong" in done["alice"].stderr
+    assert "the other party has not connected within 5 s" in done["alice"].stderr
+    assert not (tmp_path / "alice" / "alice.report.json").exists()
+    report = json.loads((tmp_path / "bob" / "bob.report.json").read_text())
+    assert (report["outcome"], report["abort_reason"]) == (
+        "failed",
+        "the peer has ended the connection",
+    )
+    assert report["record_spent"] is False
+    assert (report["key_length"], report["authentication_key_bits"]) == (0, 256)
+    # The same folders and the same records, with pools that agree.
+    for party in ("alice", "bob"):
+        (tmp_path / f"{party}.pool").unlink()
+    assert _call("pool", tmp_path / "alice.pool", "--keys", 100).exit_code == 0
+    shutil.copy(tmp_path / "alice.pool", tmp_path / "bob.pool")
+    for party, process in _parties(tmp_path, *task).items():
+        assert process.returncode == 0, process.stderr
+        report = json.loads((tmp_path / party / f"{party}.report.json").read_text())
+        assert (report["outcome"], report["record_spent"]) == ("key", True)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +293,10 @@ def test_nobody_comes(emulated, tmp_path):
     line = ("--wait-s", 0.1, "--auth-key", tmp_path / "pool", "--out", tmp_path / "out")
     task = ("--record", emulated / "alice.parquet", "--design", emulated / "design.json")
     port = _free_port()
-    for option, match in (("--listen", "nobody connected within"), ("--connect", "nobody listens")):
+    for option, match in (
+        ("--listen", "has not connected within"),
+        ("--connect", "nobody listens"),
+    ):
         result = _call("party", "alice", option, f"127.0.0.1:{port}", *line, *task)
         assert result.exit_code == 1
         assert match in result.stderr
