@@ -1,5 +1,6 @@
 """Settings of a scheme, the reference party, and the probabilities of the kinds of round."""
 
+import hashlib
 import tracemalloc
 
 import numpy as np
@@ -148,3 +149,17 @@ def test_a_check_takes_no_memory_by_the_round():
     tracemalloc.stop()
     # Numpy widens one piece of a million rounds to eight bytes each.
     assert peak < 10 << 20
+
+
+def test_the_hash_of_heralds_is_public():
+    """It follows from the heralds in order and from nothing else, piece by piece or not."""
+    chance = np.random.default_rng(5)
+    rounds = (1 << 20) + 7
+    heralds = chance.integers(0, 32, rounds, np.uint8)
+    records = [
+        PartyRecord.of(*(chance.integers(0, most, rounds, np.uint8) for most in (4, 2)), heralds)
+        for _ in range(2)
+    ]
+    expected = hashlib.sha256(heralds.tobytes()).hexdigest()
+    assert {record.heralds_sha256() for record in records} == {expected}
+    assert records[0].first(rounds - 1).heralds_sha256() != expected

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import stat
 import subprocess
@@ -131,3 +133,77 @@ def test_forgery_bound():
     assert forgery_bound(16) == 2.0**-103
     assert forgery_bound(17) == 2.0**-102
     assert forgery_bound(1 << 20) == 2.0 ** (-106 + 3 + 16)
+
+
+@pytest.mark.parametrize("kind", ["symbolic", "hard"])
+def test_a_pool_has_one_user_under_all_its_names(pools, tmp_path, kind):
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link.pool"
+    if kind == "hard":
+        link.hardlink_to(pools[0])
+    else:
+        link.symlink_to(pools[0])
+    with KeyPool(pools[0], "alice") as alice:
+        place, _ = alice.take()
+        with pytest.raises(InputFileError, match=r"auth-key must not be in use, .*link.pool' is"):
+            KeyPool(link, "alice")
+    with KeyPool(link, "alice") as again:
+        assert again.take()[0] == place + 1
+
+
+def test_a_pool_in_use_by_another_process(pools):
+    code = (
+        "import sys; from pathlib import Path;"
+        "from postprocessing.network.authentication import KeyPool;"
+        "KeyPool(Path(sys.argv[1]), 'alice')"
+    )
+    with KeyPool(pools[0], "alice"):
+        command = [sys.executable, "-c", code, str(pools[0])]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "auth-key must not be in use" in done.stderr
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o666])
+def test_a_pool_that_others_can_reach_is_refused(pools, mode):
+    pools[0].chmod(mode)
+    match = rf"auth-key must be its owner's alone \(0600\), .*alice.pool' has mode {mode:04o}"
+    with pytest.raises(InputFileError, match=match):
+        KeyPool(pools[0], "alice")
+
+
+def test_a_pool_of_another_user_is_refused(pools, monkeypatch):
+    user = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: user + 1)
+    with pytest.raises(InputFileError, match=f"auth-key must be the user's own .* user {user}"):
+        KeyPool(pools[0], "alice")
+
+
+def test_a_full_disk_ends_the_session_and_repeats_no_key(pools, monkeypatch):
+    def full(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with KeyPool(pools[0], "alice") as alice:
+        first = alice.take()
+        alice.accept(0)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full)
+            for act in (alice.take, lambda: alice.accept(1)):
+                with pytest.raises(SessionError, match=r"cannot be written to \(No space left"):
+                    act()
+    with KeyPool(pools[0], "alice") as alice:
+        assert alice.take()[0] > first[0]
+        with pytest.raises(AuthenticationError, match="a replay"):
+            alice.peek(0)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SessionError, match=r"the pool of keys .* cannot be written to"):
+        KeyPool(pools[0], "alice")
+
+
+def test_a_new_pool_is_in_its_folder_for_good(tmp_path, monkeypatch):
+    synced = []
+    original = os.fsync
+    monkeypatch.setattr(
+        os, "fsync", lambda file: (synced.append(os.fstat(file).st_ino), original(file))
+    )
+    create_pool(tmp_path / "pool", 3)
+    assert synced == [(tmp_path / "pool").stat().st_ino, tmp_path.stat().st_ino]

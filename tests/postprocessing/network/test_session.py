@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import shutil
 import socket
 import stat
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,7 +29,7 @@ from postprocessing.network.authentication import TAG_BYTES, KeyPool, create_poo
 from postprocessing.network.channel import HEADER, MOST_BODY_BYTES, AuthenticatedChannel
 from postprocessing.network.key_files import KeyFiles, read_key
 from postprocessing.network.messages import Hello
-from postprocessing.network.session import distil, most_message_bytes
+from postprocessing.network.session import confirm, distil, most_message_bytes
 from postprocessing.network.spent_records import SpentRecords
 from postprocessing.rounds import PartyRecord
 
@@ -324,3 +327,102 @@ def test_the_peer_must_be_the_other_party_and_want_the_same(small, pools, tmp_pa
 
     found = _both(pools, act)
     assert match in str(found["alice"])
+
+
+def test_a_record_is_distilled_once(small, pools, tmp_path):
+    """Even where the session has failed; and a refusal costs no keys."""
+    design, rounds = small
+
+    def act(party, channel):
+        if party == "bob":
+            channel.greet(_hello(design, rounds.bob))
+            # The record is marked by the time that anything is known of it.
+            message = channel.receive()
+            return type(message), _spent(tmp_path, "alice").has(rounds.alice)
+        assert not _spent(tmp_path, "alice").has(rounds.alice)
+        return _distil(tmp_path, channel, rounds.alice, design)
+
+    found = _both(pools, act)
+    assert found["bob"] == (SettingsAnnouncement, True)
+    assert isinstance(found["alice"], SessionError)
+    assert not list(tmp_path.glob("*.key*"))
+    before = pools["alice"].read_bytes()
+    found = _both(
+        pools,
+        lambda p, channel: (
+            _distil(tmp_path, channel, rounds.alice, design) if p == "alice" else None
+        ),
+    )
+    assert isinstance(found["alice"], InputFileError)
+    assert "record must be fresh" in str(found["alice"])
+    assert pools["alice"].read_bytes() == before
+
+
+def test_a_record_stays_fresh_where_nobody_has_come(small, pools, tmp_path):
+    """Another pool, or a stranger: the peer has not shown that it is the peer."""
+    design, rounds = small
+    pools["bob"].unlink()
+    create_pool(pools["bob"], 200)
+    found = _both(pools, lambda p, channel: _distil(tmp_path, channel, getattr(rounds, p), design))
+    assert all(isinstance(error, SessionError) for error in found.values())
+    assert not any(_spent(tmp_path, p).has(getattr(rounds, p)) for p in pools)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [("design", "the peer must have the same design"), ("heralds", "a record of the same rounds")],
+)
+def test_what_the_parties_do_not_share_costs_no_record(small, pools, tmp_path, change, match):
+    """Both are told, and neither record is spent: nothing was said of settings or outcomes."""
+    design, rounds = small
+    records = {"alice": rounds.alice, "bob": rounds.bob}
+    designs = dict.fromkeys(records, design)
+    if change == "design":
+        plan = replace(design.leakage, tag_bits=design.leakage.tag_bits + 1)
+        designs["bob"] = replace(design, leakage=plan)
+    else:
+        heralds = rounds.bob.heralds.copy()
+        heralds[-1] ^= 1
+        records["bob"] = PartyRecord.of(rounds.bob.settings, rounds.bob.outcomes, heralds)
+    found = _both(pools, lambda p, channel: _distil(tmp_path, channel, records[p], designs[p]))
+    for party, error in found.items():
+        assert isinstance(error, SessionError)
+        assert match in str(error)
+        assert not _spent(tmp_path, party).has(records[party])
+
+
+def test_two_who_hold_nothing_do_not_agree(pools, tmp_path):
+    def act(party, channel):
+        return confirm(channel, KeyFiles(tmp_path / party, party))
+
+    assert _both(pools, act) == {"alice": False, "bob": False}
+    # Nor do keys of which nobody knows the session.
+    for party in pools:
+        files = KeyFiles(tmp_path / party, party)
+        (tmp_path / party).mkdir()
+        files.path.write_bytes(b"key")
+    found = _both(pools, act)
+    for error in found.values():
+        assert isinstance(error, InputFileError)
+        assert "out must tell of a session" in str(error)
+
+
+def test_a_pool_that_cannot_be_written_ends_the_session(small, pools, tmp_path, monkeypatch):
+    """In the thread that sends, and told as what it is."""
+    design, rounds = small
+    original = KeyPool.take
+
+    def take(pool):
+        if pool.used_keys > 3:
+            monkeypatch.setattr(os, "fsync", _full)
+        return original(pool)
+
+    monkeypatch.setattr(KeyPool, "take", take)
+    found = _both(pools, lambda p, channel: _distil(tmp_path, channel, getattr(rounds, p), design))
+    assert all(isinstance(error, SessionError) for error in found.values())
+    assert any("cannot be written to (No space left" in str(error) for error in found.values())
+    assert not list(tmp_path.glob("*.key*"))
+
+
+def _full(file):
+    raise OSError(errno.ENOSPC, "No space left on device")

@@ -1,0 +1,153 @@
+"""Keys on disk: confirmed, spent once, and told apart from those that are no secret."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from postprocessing.errors import InputFileError
+from postprocessing.network import authentication
+from postprocessing.network.authentication import KeyPool, create_pool_from_key
+from postprocessing.network.key_files import KeyFiles, read_key, spend_key
+
+KEY = bytes(range(200))
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Files with a confirmed key."""
+    files = KeyFiles(tmp_path, "alice")
+    files.write(KEY, b"session", confirmed=True)
+    return files
+
+
+def test_a_key_becomes_a_pool_once(files, tmp_path):
+    assert create_pool_from_key(tmp_path / "pool", files.path) == 3
+    assert (tmp_path / "pool").read_bytes()[64:] == KEY[:192]
+    with KeyPool(tmp_path / "pool", "bob") as pool:
+        assert pool.take() == (0, KEY[96:128])
+    assert not files.is_confirmed
+    assert files.is_spent
+    spent = files.path.with_name("alice.key.spent")
+    assert spent.read_bytes() == KEY
+    for act in (files.read, lambda: read_key(spent), lambda: spend_key(spent)):
+        with pytest.raises(InputFileError, match="key must be unspent"):
+            act()
+    with pytest.raises(InputFileError, match="key must be a readable file"):
+        create_pool_from_key(tmp_path / "other", files.path)
+    with pytest.raises(InputFileError, match="without earlier output"):
+        files.check_free()
+    # The peer, whose own key may wait for it, is told that this one was held.
+    assert files.session() == b"session"
+    files.confirm()
+    assert not files.is_confirmed
+
+
+def test_a_key_put_back_is_not_spent_again(files, tmp_path):
+    create_pool_from_key(tmp_path / "pool", files.path)
+    files.path.write_bytes(KEY)
+    with pytest.raises(InputFileError, match=r"key must be unspent, .*alice.key.spent' exists"):
+        create_pool_from_key(tmp_path / "other", files.path)
+
+
+def test_a_crash_before_the_pool_loses_the_key(files, tmp_path, monkeypatch):
+    """It is marked, down to the disk, before anything is written."""
+    synced = []
+    original = os.fsync
+    monkeypatch.setattr(
+        os, "fsync", lambda file: (synced.append(os.fstat(file).st_ino), original(file))
+    )
+
+    def crash(*arguments):
+        assert files.is_spent
+        assert not files.is_confirmed
+        assert synced == [tmp_path.stat().st_ino]
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(authentication, "write_output", crash)
+        with pytest.raises(KeyboardInterrupt):
+            create_pool_from_key(tmp_path / "pool", files.path)
+    with pytest.raises(InputFileError, match="key must be"):
+        create_pool_from_key(tmp_path / "pool", files.path)
+    assert not (tmp_path / "pool").exists()
+
+
+def test_a_mistake_spends_no_key(files, tmp_path):
+    (tmp_path / "taken").touch()
+    with pytest.raises(InputFileError, match="pool must be a new file"):
+        create_pool_from_key(tmp_path / "taken", files.path)
+    with pytest.raises(InputFileError, match="pool must be in an existing folder"):
+        create_pool_from_key(tmp_path / "none" / "pool", files.path)
+    (tmp_path / "short.key").write_bytes(bytes(63))
+    with pytest.raises(InputFileError, match="key must be at least 64 bytes long"):
+        create_pool_from_key(tmp_path / "pool", tmp_path / "short.key")
+    assert files.read() == KEY
+
+
+def test_links_do_not_hide_a_key_from_being_spent(files, tmp_path):
+    link = tmp_path / "link.key"
+    link.hardlink_to(files.path)
+    with pytest.raises(InputFileError, match=r"key must have one name, .* has hard links"):
+        create_pool_from_key(tmp_path / "pool", files.path)
+    link.unlink()
+    link.symlink_to(files.path)
+    create_pool_from_key(tmp_path / "pool", link)
+    assert files.is_spent
+    with pytest.raises(InputFileError, match="key must be a readable file"):
+        create_pool_from_key(tmp_path / "other", link)
+
+
+@pytest.mark.parametrize("name", ["alice.session.json", "report.json"])
+def test_what_a_seed_gives_is_no_secret(tmp_path, name):
+    """Of a session between two parties, or of a run in one process."""
+    key = tmp_path / "alice.key"
+    key.write_bytes(KEY)
+    (tmp_path / name).write_text(json.dumps({"seed": None}))
+    assert read_key(key) == KEY
+    (tmp_path / name).write_text(json.dumps({"seed": 0}))
+    with pytest.raises(InputFileError, match="is reproducible from a seed: not a secret key"):
+        create_pool_from_key(tmp_path / "pool", key)
+    assert key.exists()
+
+
+def test_the_session_tells_of_the_seed(tmp_path):
+    files = KeyFiles(tmp_path, "bob")
+    files.write(KEY, b"session", confirmed=False, seed=0)
+    files.confirm()
+    with pytest.raises(InputFileError, match="key must be secret"):
+        files.read()
+
+
+def test_a_mark_half_taken_off_is_taken_off(tmp_path):
+    """A crash between the two steps leaves the key under both names."""
+    files = KeyFiles(tmp_path, "alice")
+    files.write(KEY, b"session", confirmed=False)
+    files.path.hardlink_to(tmp_path / "alice.key.unconfirmed")
+    files.confirm()
+    assert files.read() == KEY
+    assert not (tmp_path / "alice.key.unconfirmed").exists()
+    assert spend_key(files.path) == KEY
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"session": ""}', '{"session": "x"}', "[1]"])
+def test_a_key_of_no_session_is_refused(files, tmp_path, text):
+    (tmp_path / "alice.session.json").write_text(text)
+    with pytest.raises(InputFileError, match="out must tell of a session"):
+        files.session()
+
+
+def test_only_the_report_of_a_failure_is_written_over(tmp_path):
+    files = KeyFiles(tmp_path, "alice")
+    for reason in ("one", "two"):
+        files.check_free()
+        files.write_report({"outcome": "failed", "abort_reason": reason})
+    files.check_free()
+    files.write_report({"outcome": "aborted"})
+    assert json.loads((tmp_path / "alice.report.json").read_text()) == {"outcome": "aborted"}
+    with pytest.raises(InputFileError, match="without earlier output"):
+        files.check_free()
+    with pytest.raises(InputFileError, match="File exists"):
+        files.write_report({"outcome": "failed"})

@@ -1,0 +1,111 @@
+"""Records that have been used: known again, whatever their file is called."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import threading
+
+import numpy as np
+import pytest
+
+from postprocessing.errors import InputFileError
+from postprocessing.network.spent_records import SpentRecords
+from postprocessing.rounds import PartyRecord
+
+
+def _record(seed: int, rounds: int = 5000) -> PartyRecord:
+    chance = np.random.default_rng(seed)
+    columns = (chance.integers(0, values, rounds, np.uint8) for values in (3, 2, 2))
+    return PartyRecord.of(*columns)
+
+
+@pytest.fixture
+def spent(tmp_path):
+    return SpentRecords(tmp_path / "marks")
+
+
+def test_a_record_is_spent_once(spent):
+    record = _record(1)
+    spent.check_fresh(record)
+    assert not spent.has(record)
+    spent.spend(record)
+    assert spent.has(record)
+    for again in (spent.check_fresh, spent.spend):
+        with pytest.raises(InputFileError, match="record must be fresh: an earlier session has"):
+            again(record)
+    spent.spend(_record(2))
+
+
+def test_blocks_that_begin_with_the_same_rounds_are_the_same(spent):
+    """A longer or a shorter design takes more or fewer rounds from the first on."""
+    spent.spend(_record(1).first(3000))
+    assert spent.has(_record(1))
+    assert spent.has(_record(1).first(2000))
+
+
+@pytest.mark.parametrize("bit", [0, 1, 3])
+def test_one_other_round_makes_another_record(spent, bit):
+    """Outcome, setting and herald all count."""
+    record = _record(1)
+    spent.spend(record)
+    codes = record.codes.copy()
+    codes[700] ^= 1 << bit
+    assert not spent.has(PartyRecord(codes))
+
+
+def test_of_many_at_once_only_one_spends(spent):
+    found = []
+    start = threading.Barrier(8)
+
+    def spend():
+        start.wait()
+        try:
+            spent.spend(_record(1))
+            found.append("spent")
+        except InputFileError:
+            found.append("refused")
+
+    threads = [threading.Thread(target=spend) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == ["refused"] * 7 + ["spent"]
+
+
+def test_marks_reach_the_disk_and_are_private(spent, tmp_path, monkeypatch):
+    """The mark, its folder, and the folder's folder, before the record may be told of."""
+    synced = []
+    original = os.fsync
+    monkeypatch.setattr(
+        os, "fsync", lambda file: (synced.append(os.fstat(file).st_ino), original(file))
+    )
+    spent.spend(_record(1))
+    folder = tmp_path / "marks"
+    (mark,) = folder.iterdir()
+    assert {path.stat().st_ino for path in (mark, folder, tmp_path)} <= set(synced)
+    assert synced[-1] == folder.stat().st_ino
+    assert stat.S_IMODE(mark.stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_what_cannot_be_marked_is_refused(spent, monkeypatch):
+    def full(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputFileError, match=r"record must be marked spent, .* \(No space left"):
+        spent.spend(_record(1))
+
+
+def test_marks_are_beside_the_pool_itself(tmp_path):
+    """Not beside a link to it; and those of the two parties are apart."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "some.pool").touch()
+    (tmp_path / "link.pool").symlink_to(tmp_path / "real" / "some.pool")
+    SpentRecords.beside(tmp_path / "link.pool", "alice").spend(_record(1))
+    assert (tmp_path / "real" / "alice.spent-records").is_dir()
+    assert SpentRecords.beside(tmp_path / "real" / "other.pool", "alice").has(_record(1))
+    assert not SpentRecords.beside(tmp_path / "real" / "some.pool", "bob").has(_record(1))

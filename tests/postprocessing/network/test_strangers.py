@@ -1,0 +1,151 @@
+"""A listening party and those who connect to it: only the other party gets through."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import threading
+import time
+from functools import partial
+
+import pytest
+
+from postprocessing.errors import AuthenticationError, ProtocolError, SessionError
+from postprocessing.messages import Abort
+from postprocessing.network.authentication import KeyPool, create_pool
+from postprocessing.network.channel import (
+    HEADER,
+    MOST_STRANGERS,
+    AuthenticatedChannel,
+    first_channel,
+)
+from postprocessing.network.tcp import arrivals, connect
+
+WAIT_S = 60.0
+
+
+@pytest.fixture
+def pools(tmp_path):
+    """Alice's and Bob's pool, open."""
+    paths = tmp_path / "alice.pool", tmp_path / "bob.pool"
+    create_pool(paths[0], 100)
+    shutil.copy(*paths)
+    with KeyPool(paths[0], "alice") as alice, KeyPool(paths[1], "bob") as bob:
+        yield alice, bob
+
+
+@pytest.fixture
+def address():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()
+
+
+def _listening_end(pool, connection):
+    return AuthenticatedChannel(
+        connection, pool, "alice", connects=False, timeout_s=0.2, most_message_bytes=1000
+    )
+
+
+def _bob(pool, address):
+    return AuthenticatedChannel(
+        connect(address, WAIT_S),
+        pool,
+        "bob",
+        connects=True,
+        timeout_s=WAIT_S,
+        most_message_bytes=1000,
+    )
+
+
+def _wrong_packet(place: int) -> bytes:
+    """Return a packet as Bob's first, but for its tag."""
+    return HEADER.pack(b"dq", 2, 0, bytes(16) + bytes(16), 0, place, 3) + b"abc" + bytes(16)
+
+
+def _try(address, content: bytes, *, stay_s: float = 0.0) -> None:
+    with connect(address, WAIT_S) as stranger, contextlib.suppress(OSError):
+        stranger.sendall(content)
+        stranger.settimeout(WAIT_S)
+        time.sleep(stay_s)
+        stranger.shutdown(socket.SHUT_WR)
+        # Until turned away.
+        stranger.recv(1)
+
+
+def _meet(pool, address, coming, wait_s=WAIT_S):
+    """Listen while the others come; return the channel and why those before it were dropped."""
+    reasons = []
+    thread = threading.Thread(target=coming, daemon=True)
+    thread.start()
+    try:
+        with contextlib.closing(arrivals(address, wait_s)) as connections:
+            channel = first_channel(
+                connections, partial(_listening_end, pool), lambda r: reasons.append(str(r))
+            )
+    finally:
+        thread.join(WAIT_S)
+    return channel, reasons
+
+
+def test_strangers_do_not_keep_the_peer_away(pools, address):
+    alice, bob = pools
+    ends = []
+
+    def coming():
+        _try(address, b"")
+        _try(address, b"GET / HTTP/1.1\r\n" * 20)
+        _try(address, b"", stay_s=0.5)
+        _try(address, _wrong_packet(0))
+        # A key there will never be: the pool is not used up for that.
+        _try(address, _wrong_packet(10**6))
+        for _ in range(2 * MOST_STRANGERS):
+            _try(address, b"")
+        ends.append(_bob(bob, address))
+        ends[0].send(Abort("it is me"))
+
+    channel, reasons = _meet(alice, address, coming)
+    assert channel.greet(Abort("hello")).reason == "it is me"
+    assert ends[0].receive().reason == "hello"
+    assert reasons[0] == "the peer has ended the connection"
+    assert reasons[1].startswith("the peer must speak version 2")
+    assert reasons[2] == "the peer is silent for 0.2 s"
+    assert reasons[3].startswith("a packet whose tag is wrong")
+    assert len(reasons) == 5 + 2 * MOST_STRANGERS
+    # One key each for the greetings, none for strangers.
+    assert alice.used_keys == 2
+    for end in (channel, *ends):
+        end.abandon()
+
+
+def test_wrong_tags_are_tries_and_few(pools, address):
+    def coming():
+        for place in range(MOST_STRANGERS + 1):
+            _try(address, _wrong_packet(place))
+
+    with pytest.raises(AuthenticationError, match="a packet whose tag is wrong"):
+        _meet(pools[0], address, coming)
+    assert pools[0].used_keys == 0
+
+
+def test_strangers_alone_are_nobody(pools, address):
+    with pytest.raises(SessionError, match=r"the other party has not connected within 0\.5 s"):
+        _meet(pools[0], address, lambda: _try(address, b"x"), wait_s=0.5)
+
+
+def test_what_the_peer_says_wrongly_ends_it(pools, address, monkeypatch):
+    """Authentic and malformed: no stranger can send that."""
+    alice, bob = pools
+
+    def coming():
+        channel = _bob(bob, address)
+        channel._send_packet([b"nonsense"], more=False)
+        channel.close()
+
+    with pytest.raises(ProtocolError, match="malformed message"):
+        _meet(alice, address, coming)
+
+
+def test_a_port_in_use(address):
+    with socket.create_server(address), pytest.raises(SessionError, match="cannot listen on"):
+        next(arrivals(address, WAIT_S))
