@@ -134,7 +134,8 @@ class _Line:
 
     def open(self, pool: KeyPool, name: Party, most_message_bytes: int) -> AuthenticatedChannel:
         """Return the channel to the other party, once it is there."""
-        from postprocessing.network.channel import AuthenticatedChannel, first_channel
+        from postprocessing.network.channel import AuthenticatedChannel
+        from postprocessing.network.meeting import first_channel
         from postprocessing.network.tcp import arrivals, connect
 
         channel_of = functools.partial(

@@ -18,7 +18,7 @@ import secrets
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -39,7 +39,7 @@ from postprocessing.rounds import Party
 VERSION = 2
 # Of a packet: what waits for its tag is never more.
 MOST_BODY_BYTES = 1 << 20
-# Wrong first packets that the listening end survives, see `first_channel`.
+# Wrong first packets that the listening end survives.
 MOST_STRANGERS = 16
 
 _MARK = b"dq"
@@ -142,12 +142,18 @@ class AuthenticatedChannel:
         self._sender = ThreadPoolExecutor(1, thread_name_prefix=f"{party} sends")
         self._sending: list[Future[None]] = []
         self._greeting: Message | None = None
+        self._has_met = False
 
     @property
     def session(self) -> bytes:
         """The session's identifier: both nonces."""
         pair = (self._nonce, self._peer_nonce)
         return b"".join(pair if self._connects else pair[::-1])
+
+    @property
+    def has_met(self) -> bool:
+        """Whether a packet of the other party has come: whose tag is right."""
+        return self._has_met
 
     @property
     def traffic(self) -> Traffic:
@@ -310,6 +316,7 @@ class AuthenticatedChannel:
         except InvalidSignature:
             text = "a packet whose tag is wrong: altered on the way, or the pools differ"
             raise AuthenticationError(text) from None
+        self._has_met = True
         self._pool.accept(place)
         self._peer_nonce = session[_NONCE_BYTES:] if self._connects else session[:_NONCE_BYTES]
         self._received_packets += 1
@@ -351,53 +358,6 @@ class AuthenticatedChannel:
             raise SessionError(f"the peer is silent for {self.timeout_s:g} s") from error
         except OSError as error:
             raise SessionError(f"the connection is lost ({error.strerror})") from error
-
-
-def first_channel(
-    connections: Iterable[socket.socket],
-    channel_of: Callable[[socket.socket], AuthenticatedChannel],
-    on_stranger: Callable[[SessionError], None],
-) -> AuthenticatedChannel:
-    """Return the channel of the first connection that the peer made, of all that come.
-
-    A scan of ports, or whoever sends a wrong first packet, does not keep the peer away, and uses
-    up no keys. A wrong tag is a try to forge one: there may be few of these.
-
-    Parameters
-    ----------
-    connections : iterable of socket
-        Connections in the order in which they are made.
-    channel_of : callable
-        Returns the listening end of the channel over a connection.
-    on_stranger : callable
-        Called with the reason why a connection was dropped.
-
-    Raises
-    ------
-    AuthenticationError
-        If `MOST_STRANGERS` wrong packets came before this one.
-    SessionError
-        If the connections end.
-    ProtocolError
-        If the peer's first message is malformed.
-    """
-    tries = 0
-    for connection in connections:
-        channel = channel_of(connection)
-        try:
-            channel.await_greeting()
-        except SessionError as error:
-            channel.abandon()
-            tries += isinstance(error, AuthenticationError)
-            if tries > MOST_STRANGERS:
-                raise
-            on_stranger(error)
-        except BaseException:
-            channel.abandon()
-            raise
-        else:
-            return channel
-    raise SessionError("nobody connected")
 
 
 def _tagger(key: bytes, sender: Party, header: bytes, body: list[Buffer]) -> Poly1305:

@@ -14,12 +14,8 @@ import pytest
 from postprocessing.errors import AuthenticationError, ProtocolError, SessionError
 from postprocessing.messages import Abort
 from postprocessing.network.authentication import KeyPool, create_pool
-from postprocessing.network.channel import (
-    HEADER,
-    MOST_STRANGERS,
-    AuthenticatedChannel,
-    first_channel,
-)
+from postprocessing.network.channel import HEADER, MOST_STRANGERS, AuthenticatedChannel
+from postprocessing.network.meeting import first_channel
 from postprocessing.network.tcp import arrivals, connect
 
 WAIT_S = 60.0
@@ -133,7 +129,26 @@ def test_strangers_alone_are_nobody(pools, address):
         _meet(pools[0], address, lambda: _try(address, b"x"), wait_s=0.5)
 
 
-def test_what_the_peer_says_wrongly_ends_it(pools, address, monkeypatch):
+def test_the_peer_is_not_turned_away_for_a_full_disk(pools, address, monkeypatch):
+    """What fails here is not the peer's fault, and not a stranger's: the session ends."""
+    alice, bob = pools
+    ends = []
+
+    def coming():
+        ends.append(_bob(bob, address))
+        ends[0].send(Abort("it is me"))
+        ends[0].flush()
+
+    def full(place):
+        raise SessionError("the pool of keys cannot be written to")
+
+    monkeypatch.setattr(alice, "accept", full)
+    with pytest.raises(SessionError, match="the pool of keys cannot be written to"):
+        _meet(alice, address, coming)
+    ends[0].abandon()
+
+
+def test_what_the_peer_says_wrongly_ends_it(pools, address):
     """Authentic and malformed: no stranger can send that."""
     alice, bob = pools
 
