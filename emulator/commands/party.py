@@ -70,7 +70,7 @@ def party_command(
         str | None, typer.Option(metavar="HOST:PORT", help="go to the other party there")
     ] = None,
     record: Annotated[
-        Path | None, typer.Option(help="this party's rounds: .parquet, .csv, .npz, .h5")
+        Path | None, typer.Option(help="this party's rounds, used once: .parquet, .csv, .npz, .h5")
     ] = None,
     design: Annotated[Path | None, typer.Option(help="of diqkd design, made beforehand")] = None,
     layout: LayoutFile = None,
