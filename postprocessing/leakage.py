@@ -52,6 +52,11 @@ class LeakagePlan:
     budget_bits: int
     over_budget_probability: float
 
+    def least_bits(self, key_rounds: int) -> int:
+        """Return what a run sends beside its tests when every frame decodes at once."""
+        frames = _frames(key_rounds, self.reconciliation)
+        return frames * (self.reconciliation.syndrome_bits(0) + 1) + self.tag_bits + VERDICT_BITS
+
 
 def plan_leakage(
     rounds: int,

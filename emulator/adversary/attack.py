@@ -35,6 +35,26 @@ class Part:
     entropy: float
 
 
+@dataclass(frozen=True)
+class Score:
+    """What devices that share their memory have seen of the CHSH game, before any coin is drawn.
+
+    Parameters
+    ----------
+    progress : float
+        Share of the heralded rounds that are over, in [0, 1).
+    lost : float
+        How many lost tests these rounds are expected to make, given their settings and outcomes.
+    """
+
+    progress: float
+    lost: float
+
+
+def _as_planned(planned: Part, score: Score) -> Part:
+    return planned
+
+
 @dataclass(frozen=True, eq=False)
 class Conduct:
     """What the devices do in a whole run.
@@ -45,10 +65,14 @@ class Conduct:
         Consecutive parts of equally many pulses.
     local_settings : LocalSettings
         How the laboratories choose their settings.
+    adapted : callable, optional
+        ``adapted(planned, score)`` returns the part that devices with a memory play in the place of
+        a planned one; it heralds as often.
     """
 
     parts: tuple[Part, ...]
     local_settings: LocalSettings
+    adapted: Callable[[Part, Score], Part] = _as_planned
 
 
 @dataclass(frozen=True, eq=False)

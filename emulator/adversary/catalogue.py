@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emulator.adversary import broken, charlie, local, partly_quantum
+from emulator.adversary import adaptive, broken, charlie, local, partly_quantum
 from emulator.adversary.attack import Attack, Conduct, Target, steady
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.security.assumptions import ASSUMPTIONS
@@ -68,6 +68,20 @@ _ALL = (
         "1 − h((1 + √(S²/4 − 1))/2) a key round, to first order in their number",
         None,
         partly_quantum.optimal_collective,
+    ),
+    Attack(
+        "adaptive",
+        "classical whenever the score so far allows it, ideal otherwise, just past the threshold",
+        "1 bit for each key round of an ideal stretch, 0 in the others",
+        None,
+        adaptive.keeps_the_score,
+    ),
+    Attack(
+        "adaptive-collective",
+        "the state that gives away most, of more or less S as the score so far demands",
+        "1 − h((1 + √(S²/4 − 1))/2) a key round at the S of its stretch, to first order",
+        None,
+        adaptive.leans_by_the_score,
     ),
     Attack(
         "charlie-at-will",

@@ -32,6 +32,16 @@ def ideal_table() -> Table:
     return Behaviour.from_state(_TSIRELSON_BOUND, 0.0).probabilities
 
 
+def ideal_part(target: Target) -> Part:
+    """Return ideal devices, of whose key bits the eavesdropper knows nothing."""
+    return Part(target.heralding(ideal_table()), 1.0)
+
+
+def classical_part(target: Target) -> Part:
+    """Return classical devices, whose every answer the eavesdropper knows."""
+    return Part(target.heralding(_classical_table(target)), 0.0)
+
+
 def _classical_table(target: Target) -> Table:
     return table_of(*answers(target.settings)[0])
 
@@ -57,14 +67,20 @@ def moody(target: Target, seed: int) -> Conduct:
 
 
 def optimal_collective(target: Target, seed: int) -> Conduct:
-    """Share, in each round, the state that tells the eavesdropper most at its CHSH value.
+    """Share, in each round, the state that tells the eavesdropper most at the honest S."""
+    part = optimal_part(target, target.design.expected_chsh)
+    return steady(part.devices, part.entropy, target)
+
+
+def optimal_part(target: Target, chsh: float) -> Part:
+    """Return devices with the state that tells the eavesdropper most at a CHSH value.
 
     The eavesdropper purifies the mixture of Φ⁺ and Φ⁻ with weights (1 ± C)/2, C = √(S²/4 − 1), of
     which B1 measures σ_z, B2 σ_x, and A1, A2 the directions (σ_z ∓ C σ_x)/√(1 + C²). Then
     S = 2√(1 + C²), and B1 has the entropy 1 − h((1 + C)/2), which no state undercuts (Acín et al.,
     PRL 98, 230501 (2007)).
     """
-    chsh = min(max(target.design.expected_chsh, 2.0), _TSIRELSON_BOUND)
+    chsh = min(max(chsh, 2.0), _TSIRELSON_BOUND)
     coherence = math.sqrt(max(chsh**2 / 4 - 1, 0.0))
     norm = math.hypot(1, coherence)
     correlators = np.array([[1, 0], [1, -(coherence**2)], [1, coherence**2]])
@@ -72,13 +88,11 @@ def optimal_collective(target: Target, seed: int) -> Conduct:
     product = np.array([[1, -1], [-1, 1]])
     table = (1 + product * correlators[:, :, np.newaxis, np.newaxis]) / 4
     # Without errors the key fraction is the entropy.
-    entropy = float(asymptotic_key_fraction(chsh, 0.0))
-    return steady(target.heralding(table), entropy, target)
+    return Part(target.heralding(table), float(asymptotic_key_fraction(chsh, 0.0)))
 
 
 def _in_turns(target: Target, quantum: list[bool]) -> Conduct:
     """Return devices that are ideal or classical part by part."""
-    ideal = Part(target.heralding(ideal_table()), 1.0)
-    classical = Part(target.heralding(_classical_table(target)), 0.0)
+    ideal, classical = ideal_part(target), classical_part(target)
     parts = tuple(ideal if is_quantum else classical for is_quantum in quantum)
     return Conduct(parts, target.local_settings)

@@ -1,23 +1,35 @@
-"""Trials of an attack: the whole pipeline, or the counts that decide the test alone."""
+"""Trials of an attack: the whole pipeline, or the counts that decide its key alone."""
 
 from __future__ import annotations
 
 import itertools
-from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from emulator.adversary.attack import Attack, Conduct, Target
-from emulator.emulation import emulate, part_bounds
-from emulator.runner import distill_emulated
-from emulator.sampling import Sampler
+from emulator.adversary.attack import Attack, Conduct, Part, Score, Target
+from emulator.emulation import part_bounds
+from emulator.sampling import DEFAULT_BLOCK_SIZE, Sampler
+from emulator.streams import emulated_randomness
+from postprocessing.design import Design
 from postprocessing.estimation import GameTally
-from postprocessing.parties import TOO_FEW_TESTS, TOO_MANY_LOST_TESTS
-from postprocessing.rounds import BellSettings
+from postprocessing.parties import (
+    LEAKAGE_BUDGET_EXCEEDED,
+    NO_KEY_LENGTH,
+    TOO_FEW_TESTS,
+    TOO_MANY_LOST_TESTS,
+)
+from postprocessing.pipeline import distill
+from postprocessing.rounds import BellSettings, PartyRecord
+from postprocessing.security.methods import published_per_test
 
 PASSED = "test passed"
+
+Counts = npt.NDArray[np.int64]
+# Plays the rounds from one number to another, and returns how often each category came.
+Draw = Callable[[Sampler, int, int], Counts]
 
 
 @dataclass(frozen=True)
@@ -29,7 +41,7 @@ class Trial:
     end : str
         "key", or the reason of the abort; from counts alone "test passed" for what may be a key.
     key_length : int
-        Bits of key; from counts alone the length of the design.
+        Bits of key; from counts alone the most that the design gives at these counts.
     extractable_bits : float
         What the eavesdropper cannot know of the raw key.
     tally : GameTally or None
@@ -59,61 +71,84 @@ def play(attack: Attack, target: Target, seed: int, threads: int = 1) -> Trial:
     seed : int
         Seed of everything.
     threads : int
-        Threads to work on.
+        Threads to distil on.
     """
-    conduct, rounds = attack.conduct(target, seed), target.design.heralded_rounds
-    samplers = _samplers(conduct, seed)
-    emulated = emulate(samplers, heralded_rounds=rounds, threads=threads)
-    report = distill_emulated(emulated, target.design, seed, threads=threads)
-    pair = target.settings.key_pair
-    is_key = (emulated.alice.settings == pair[0]) & (emulated.bob.settings == pair[1])
-    bounds = _bounds(samplers, rounds)
-    counts = [int(is_key[start:stop].sum()) for start, stop in itertools.pairwise(bounds)]
+    rounds = target.design.heralded_rounds
+    alice, bob = np.empty(rounds, np.uint8), np.empty(rounds, np.uint8)
+
+    def draw(sampler: Sampler, start: int, stop: int) -> Counts:
+        counts = np.zeros(len(sampler.probabilities), np.int64)
+        for first in range(start, stop, DEFAULT_BLOCK_SIZE):
+            last = min(first + DEFAULT_BLOCK_SIZE, stop)
+            block = sampler.draw(first, last - first)
+            sampler.split(block, alice[first:last], bob[first:last])
+            counts += sampler.tally(block)
+        return counts
+
+    played = _play_parts(attack.conduct(target, seed), target, seed, draw)
+    report = distill(
+        PartyRecord(alice),
+        PartyRecord(bob),
+        target.design,
+        alice_randomness=emulated_randomness("alice", seed),
+        bob_randomness=emulated_randomness("bob", seed),
+        threads=threads,
+    )
     return Trial(
         end=report.abort_reason or "key",
         key_length=report.key_length,
-        extractable_bits=_extractable(conduct, counts),
+        extractable_bits=sum(one.extractable_bits for one in played),
         tally=report.tally,
     )
 
 
 def play_tallies(attack: Attack, target: Target, seed: int) -> Trial:
-    """Draw the counts of a run under an attack, which decide the test.
+    """Draw the counts of a run under an attack, which decide its key.
 
-    A run that passes the test is taken to make a key of the design's length, even where a later
-    stage would abort: that errs on the attack's side.
+    Every frame is taken to decode at once, and every verification to succeed: no run has less
+    leakage and a longer key, so that it errs on the attack's side.
 
     Parameters are those of `play`.
     """
-    conduct, rounds = attack.conduct(target, seed), target.design.heralded_rounds
     chance = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0x74616C6C,)))
-    samplers = _samplers(conduct, seed)
-    bounds = _bounds(samplers, rounds)
-    # Counts of the same devices add up, whenever they are in use.
-    in_use: Counter[Sampler] = Counter()
-    for sampler, start, stop in zip(samplers, bounds, bounds[1:], strict=False):
-        in_use[sampler] += stop - start
-    key_rounds: dict[Sampler, int] = {}
+
+    def draw(sampler: Sampler, start: int, stop: int) -> Counts:
+        return np.asarray(chance.multinomial(stop - start, sampler.probabilities))
+
+    played = _play_parts(attack.conduct(target, seed), target, seed, draw)
     tests = lost = 0
-    for sampler, total in in_use.items():
-        counts = chance.multinomial(total, sampler.probabilities)
-        kinds = _kinds(target.settings, sampler)
-        surplus = np.where(kinds.surplus, counts, 0)
+    for one in played:
+        surplus = np.where(one.kinds.surplus, one.counts, 0)
         coins = chance.binomial(surplus, target.local_settings.thinning_probability)
-        tested = np.where(kinds.test, counts, coins)
-        tests, lost = tests + int(tested.sum()), lost + int(tested[kinds.lost].sum())
-        key_rounds[sampler] = int(counts[kinds.key].sum())
-    entropies = {
-        sampler: part.entropy for sampler, part in zip(samplers, conduct.parts, strict=True)
-    }
-    unknown = sum(entropies[sampler] * count for sampler, count in key_rounds.items())
-    end = PASSED
-    if tests < target.design.least_test_rounds:
-        end = TOO_FEW_TESTS
-    elif lost > target.design.tolerated_test_losses:
-        end = TOO_MANY_LOST_TESTS
-    length = target.design.key_length if end == PASSED else 0
-    return Trial(end, length, unknown, GameTally(tests, lost))
+        tested = np.where(one.kinds.test, one.counts, coins)
+        tests, lost = tests + int(tested.sum()), lost + int(tested[one.kinds.lost].sum())
+    tally = GameTally(tests, lost)
+    end, length = decide(target.design, sum(one.key_rounds for one in played), tally)
+    return Trial(end, length, sum(one.extractable_bits for one in played), tally)
+
+
+def decide(design: Design, key_rounds: int, tally: GameTally) -> tuple[str, int]:
+    """Return how a run of these counts ends if every frame decodes at once, and its key length.
+
+    Parameters
+    ----------
+    design : Design
+        A design with a code.
+    key_rounds : int
+        Number of key rounds.
+    tally : GameTally
+        Score of the CHSH game.
+    """
+    if tally.rounds < design.least_test_rounds:
+        return TOO_FEW_TESTS, 0
+    if not design.accepts(tally.rounds, tally.lost):
+        return TOO_MANY_LOST_TESTS, 0
+    sent = tally.rounds * published_per_test(design.method)
+    sent += design.leakage.least_bits(key_rounds) if design.leakage else 0
+    if design.exceeds_budget(sent, tally.rounds):
+        return LEAKAGE_BUDGET_EXCEEDED, 0
+    length = design.final_key_length(key_rounds, tally.rounds, sent, tally.lost)
+    return (PASSED if length else NO_KEY_LENGTH), length
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,37 +160,59 @@ class _Kinds:
     surplus: npt.NDArray[np.bool_]
     lost: npt.NDArray[np.bool_]
 
-
-def _kinds(settings: BellSettings, sampler: Sampler) -> _Kinds:
-    x, a, y, b, heralds = (column.astype(np.int64) for column in sampler.columns)
-    signs = np.zeros((len(settings.alice_labels), len(settings.bob_labels)), np.int64)
-    for alice, bob, sign in settings.chsh_signs:
-        signs[alice, bob] = sign
-    in_game = signs[x, y] != 0
-    reference = y if settings.reference == "bob" else x
-    at_key = reference == settings.key_setting(settings.reference)
-    flipped = b ^ np.array(settings.flip, np.int64)[heralds, y]
-    return _Kinds(
-        key=(x == settings.key_pair[0]) & (y == settings.key_pair[1]),
-        test=in_game & ~at_key,
-        surplus=in_game & at_key,
-        lost=in_game & ((a ^ flipped) != (signs[x, y] < 0)),
-    )
-
-
-def _samplers(conduct: Conduct, seed: int) -> list[Sampler]:
-    """Return a sampler for each part, one for devices that come again."""
-    different = {id(part.devices): part.devices for part in conduct.parts}
-    made = {
-        key: Sampler(devices, conduct.local_settings, seed) for key, devices in different.items()
-    }
-    return [made[id(part.devices)] for part in conduct.parts]
+    @classmethod
+    def of(cls, settings: BellSettings, sampler: Sampler) -> _Kinds:
+        x, a, y, b, heralds = (column.astype(np.int64) for column in sampler.columns)
+        signs = np.zeros((len(settings.alice_labels), len(settings.bob_labels)), np.int64)
+        for alice, bob, sign in settings.chsh_signs:
+            signs[alice, bob] = sign
+        in_game = signs[x, y] != 0
+        reference = y if settings.reference == "bob" else x
+        at_key = reference == settings.key_setting(settings.reference)
+        flipped = b ^ np.array(settings.flip, np.int64)[heralds, y]
+        return cls(
+            key=(x == settings.key_pair[0]) & (y == settings.key_pair[1]),
+            test=in_game & ~at_key,
+            surplus=in_game & at_key,
+            lost=in_game & ((a ^ flipped) != (signs[x, y] < 0)),
+        )
 
 
-def _bounds(samplers: list[Sampler], rounds: int) -> list[int]:
-    return part_bounds(rounds, [sampler.herald_probability for sampler in samplers])
+@dataclass(eq=False)
+class _Played:
+    """All stretches that one part was played in: how often each category came."""
+
+    part: Part
+    sampler: Sampler
+    kinds: _Kinds
+    counts: Counts
+
+    @property
+    def key_rounds(self) -> int:
+        return int(self.counts[self.kinds.key].sum())
+
+    @property
+    def extractable_bits(self) -> float:
+        return self.part.entropy * self.key_rounds
 
 
-def _extractable(conduct: Conduct, key_rounds: list[int]) -> float:
-    pairs = zip(conduct.parts, key_rounds, strict=True)
-    return float(sum(part.entropy * count for part, count in pairs))
+def _play_parts(conduct: Conduct, target: Target, seed: int, draw: Draw) -> list[_Played]:
+    """Let the devices play part after part, as their memory has it."""
+    rounds = target.design.heralded_rounds
+    kept = target.local_settings.thinning_probability
+    heralds = [part.devices.herald_probability for part in conduct.parts]
+    bounds = itertools.pairwise(part_bounds(rounds, heralds))
+    played: dict[Part, _Played] = {}
+    lost = 0.0
+    for planned, (start, stop) in zip(conduct.parts, bounds, strict=True):
+        part = conduct.adapted(planned, Score(start / rounds, lost))
+        if part not in played:
+            sampler = Sampler(part.devices, conduct.local_settings, seed)
+            kinds = _Kinds.of(target.settings, sampler)
+            played[part] = _Played(part, sampler, kinds, np.zeros(len(kinds.key), np.int64))
+        one = played[part]
+        counts = draw(one.sampler, start, stop)
+        one.counts += counts
+        lost += int(counts[one.kinds.lost & one.kinds.test].sum())
+        lost += kept * int(counts[one.kinds.lost & one.kinds.surplus].sum())
+    return list(played.values())

@@ -10,14 +10,18 @@ import pytest
 from scipy import stats
 from typer.testing import CliRunner
 
-from emulator import BellState, EntangledCoherent, Link, Sampler
+from emulator import BellState, EntangledCoherent, Link, Sampler, emulate
 from emulator.adversary import ATTACKS, Target, attack_named, play, play_tallies
-from emulator.adversary.attack import Conduct
+from emulator.adversary.adaptive import STRETCHES, surplus_share
+from emulator.adversary.attack import Conduct, Score
 from emulator.adversary.broken import BiasedSettings
-from emulator.adversary.local import answers
-from emulator.adversary.partly_quantum import quantum_share
+from emulator.adversary.local import answers, table_of
+from emulator.adversary.partly_quantum import classical_part, ideal_table, quantum_share
+from emulator.adversary.trial import PASSED, decide
 from emulator.cli import app
+from emulator.runner import distill_emulated
 from postprocessing import ExpectedValues, InvalidArgumentError, LocalSettings, Security
+from postprocessing.messages import FrameStatus
 from postprocessing.security import binary_entropy
 
 FALSE_ALARM = 1e-6
@@ -175,7 +179,9 @@ def test_honest_devices_abort_as_rarely_as_promised(target):
     assert stats.binomtest(aborts, 300, promised, alternative="greater").pvalue > FALSE_ALARM
 
 
-@pytest.mark.parametrize("name", ["turns-classical", "charlie-by-light", "told-marks"])
+@pytest.mark.parametrize(
+    "name", ["turns-classical", "adaptive", "adaptive-collective", "charlie-by-light", "told-marks"]
+)
 def test_counts_agree_with_whole_runs(small, name):
     """Tests, lost tests and unknown bits of a whole run are typical of those drawn as counts."""
     whole = play(ATTACKS[name], small, 5)
@@ -188,6 +194,91 @@ def test_counts_agree_with_whole_runs(small, name):
         spread = np.std(values)
         assert abs(value - np.mean(values)) <= 7 * spread
     assert (whole.key_length > 0) == (name != "charlie-by-light")
+
+
+@pytest.mark.parametrize(
+    ("method", "rounds"), [("tan22", 2_000_000), ("renyi", 300_000), ("renyi_fixed", 600_000)]
+)
+def test_counts_decide_as_the_pipeline_does(method, rounds):
+    """The same records, on both sides of the threshold: the same end, and no shorter key."""
+    design = Security(soundness=1e-6, method=method).design(MODEL, rounds)
+    target = Target(MODEL, design)
+    classical = classical_part(target).devices.heralded()
+    heralded = target.heralding(ideal_table()).heralded()
+    ends = set()
+    for seed, chsh in enumerate(np.linspace(2.2, 2.6, 9)):
+        share = (chsh - 2) / (2 * math.sqrt(2) - 2)
+        mixed = share * heralded + (1 - share) * classical
+        devices = target.heralding(mixed.sum(axis=2))
+        emulated = emulate(
+            Sampler(devices, target.local_settings, seed), heralded_rounds=rounds, threads=2
+        )
+        report = distill_emulated(emulated, design, seed, threads=2)
+        end, length = decide(design, report.key_rounds, report.tally)
+        assert ("key" if end == PASSED else end) == (report.abort_reason or "key")
+        assert length == report.key_length
+        ends.add(end)
+    # Lengths of "renyi" run down to nothing, and only far below to a lost test.
+    assert ends > {PASSED}
+
+
+def test_frames_that_fail_only_shorten_a_key():
+    """At more errors than expected: the counts promise no less than the pipeline gives."""
+    expected = ExpectedValues(MODEL.bell_settings, 2.7, 0.02)
+    design = Security(soundness=1e-6, method="renyi").design(expected, 300_000)
+    target = Target(MODEL, design)
+    # A QBER of 2.4 %.
+    table = ideal_table() * 0.952 + 0.012
+    emulated = emulate(
+        Sampler(target.heralding(table), target.local_settings, 3), heralded_rounds=300_000
+    )
+    report = distill_emulated(emulated, design, 3)
+    end, length = decide(design, report.key_rounds, report.tally)
+    assert (end, report.abort_reason) == (PASSED, None)
+    assert report.transcript.leaked_by(FrameStatus) > report.frames
+    assert length > report.key_length > 0
+
+
+@pytest.mark.parametrize("name", ["adaptive", "adaptive-collective"])
+def test_devices_with_a_memory_leave_chance_to_the_coins(target, name):
+    """Tests lost: on course in the mean, and spread as the coins of surplus rounds alone."""
+    planned, runs = ATTACKS[name].conduct(target, 0).parts[0].devices, 100
+    tests = target.design.heralded_rounds * target.local_settings.rounds.test
+    aim = tests * (4 - planned.chsh) / 8
+    coins = aim * surplus_share(planned) * (1 - target.local_settings.thinning_probability)
+    lost = [play_tallies(ATTACKS[name], target, seed).tally.lost for seed in range(runs)]
+    # Steering is as coarse as a stretch.
+    coarse = 2 * aim / STRETCHES
+    assert abs(np.mean(lost) - aim) < 5 * math.sqrt(coins / runs) + coarse
+    bounds = stats.chi2.ppf([FALSE_ALARM, 1 - FALSE_ALARM], runs - 1) / (runs - 1)
+    assert bounds[0] * coins < np.var(lost, ddof=1) < bounds[1] * (coins + coarse**2 / 4)
+    # Rounds that are independent would spread three times as much.
+    assert np.var(lost, ddof=1) < aim / 3
+
+
+def test_surplus_rounds_share_the_losses_of_their_pairs():
+    """Fixed answers lose one pair, which is B2's or B1's; the ideal state loses all alike."""
+    target = Target(MODEL, Security(method="asymptotic").design(MODEL, 300_000))
+    assert surplus_share(target.heralding(ideal_table())) == pytest.approx(0.5)
+    shares = {
+        surplus_share(target.heralding(table_of(*both))) for both in answers(MODEL.bell_settings)
+    }
+    assert shares == {0.0, 1.0}
+
+
+def test_memory_decides_stretch_by_stretch(target):
+    """Behind its course a device is ideal, ahead of it classical; planned is the mixture."""
+    conduct = ATTACKS["adaptive"].conduct(target, 0)
+    tests = target.design.heralded_rounds * target.local_settings.rounds.test
+    chsh, _ = ATTACKS["adaptive"].expected(target)
+    aim = tests * (4 - chsh) / 8
+    behind = conduct.adapted(conduct.parts[0], Score(0.5, aim / 2 + 1))
+    ahead = conduct.adapted(conduct.parts[0], Score(0.5, aim / 2 - 1))
+    assert (behind.entropy, ahead.entropy) == (1.0, 0.0)
+    assert (behind.devices.chsh, ahead.devices.chsh) == pytest.approx((2 * math.sqrt(2), 2))
+    # Closer to the threshold than honest devices dare to be, and not beyond.
+    assert 2 < chsh < target.design.expected_chsh
+    assert aim < target.design.tolerated_test_losses
 
 
 def test_devices_that_come_again_are_the_same(small):
