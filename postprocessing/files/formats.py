@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from postprocessing.errors import DiqkdError, InputFileError
+from postprocessing.errors import InputFileError
 from postprocessing.keys import new_private_file
 
 Batch = dict[str, pa.Array]
@@ -26,22 +27,9 @@ Blocks = Callable[[Sequence[str]], Iterable[Mapping[str, Column]]]
 SUFFIXES = (".parquet", ".csv", ".npz", ".h5", ".hdf5")
 ROWS = 1 << 20
 
-# What the libraries raise on files that are not what their name says.
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    IndexError,
-    TypeError,
-    EOFError,
-    RuntimeError,
-    OverflowError,
-    MemoryError,
-    SyntaxError,
-    zipfile.BadZipFile,
-    zlib.error,
-    pa.ArrowException,
-)
+# No setting or outcome is written longer, and no block of rows takes more memory.
+_MOST_VALUE_BYTES = 256
+_MOST_CHUNK_BYTES = 1 << 28
 _EMPTY_CELLS = ["", "NaN", "nan", "NA", "null", "None"]
 _CSV_BLOCK_BYTES = 1 << 23
 
@@ -64,18 +52,44 @@ def read_batches(path: Path, columns: Sequence[str]) -> Iterator[Batch]:
     Raises
     ------
     InputFileError
-        If the file cannot be read, is damaged, or lacks a column.
+        If no format is known by the file's name.
+    Exception
+        Whatever a library raises on a file that it cannot read; `explained` gives it a name.
     """
-    with _explained(path):
-        match _suffix(path):
-            case ".parquet":
-                yield from _read_parquet(path, columns)
-            case ".csv":
-                yield from _read_csv(path, columns)
-            case ".npz":
-                yield from _read_npz(path, columns)
-            case _:
-                yield from _read_hdf5(path, columns)
+    match _suffix(path):
+        case ".parquet":
+            yield from _read_parquet(path, columns)
+        case ".csv":
+            yield from _read_csv(path, columns)
+        case ".npz":
+            yield from _read_npz(path, columns)
+        case _:
+            yield from _read_hdf5(path, columns)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Name the file in whatever is raised while it is read.
+
+    No list of what the libraries raise on damaged files would be complete.
+
+    Raises
+    ------
+    InputFileError
+        In the place of any other exception.
+    """
+    try:
+        yield
+    except InputFileError:
+        raise
+    except Exception as error:
+        first = str(error).strip().split("\n")[0][:200] or type(error).__name__
+        # What a damaged file is quoted with must not steer a terminal.
+        reason = "".join(letter if letter.isprintable() else "?" for letter in first)
+        message = (
+            f"{str(path)!r} must be a readable {path.suffix} file with the columns of its layout"
+        )
+        raise InputFileError(f"{message}: {reason}") from error
 
 
 def write_columns(path: Path, names: Sequence[str], rows: int, blocks: Blocks) -> None:
@@ -102,7 +116,8 @@ def write_columns(path: Path, names: Sequence[str], rows: int, blocks: Blocks) -
     with new_private_file(path) as draft:
         match suffix:
             case ".parquet":
-                _write_arrow(draft, names, blocks, pa.parquet.ParquetWriter)
+                checked = partial(pa.parquet.ParquetWriter, write_page_checksum=True)
+                _write_arrow(draft, names, blocks, checked)
             case ".csv":
                 _write_arrow(draft, names, blocks, pa.csv.CSVWriter)
             case ".npz":
@@ -126,39 +141,32 @@ def _suffix(path: Path) -> str:
     return suffix
 
 
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Name the file in whatever a library says of it."""
-    try:
-        yield
-    except DiqkdError:
-        raise
-    except _UNREADABLE as error:
-        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
-        message = (
-            f"{str(path)!r} must be a readable {path.suffix} file with the columns of its layout"
-        )
-        raise InputFileError(f"{message}: {reason}") from error
-
-
 def _read_parquet(path: Path, columns: Sequence[str]) -> Iterator[Batch]:
-    with pa.parquet.ParquetFile(path) as file:
+    with path.open("rb") as stream:
+        # The library looks at the end of a file alone.
+        if stream.read(4) != b"PAR1":
+            raise ValueError("it does not begin as a Parquet file")
+    with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
         _check_columns(columns, file.schema_arrow.names)
         for batch in file.iter_batches(batch_size=ROWS, columns=list(columns)):
             yield {name: batch.column(name) for name in columns}
 
 
 def _read_csv(path: Path, columns: Sequence[str]) -> Iterator[Batch]:
+    options = pa.csv.ReadOptions(block_size=_CSV_BLOCK_BYTES)
+    with pa.csv.open_csv(path, read_options=options) as reader:
+        _check_columns(columns, reader.schema.names)
+    # Columns that the layout does not name may hold anything.
     with pa.csv.open_csv(
         path,
-        read_options=pa.csv.ReadOptions(block_size=_CSV_BLOCK_BYTES),
+        read_options=options,
         convert_options=pa.csv.ConvertOptions(
             column_types=dict.fromkeys(columns, pa.string()),
+            include_columns=list(columns),
             null_values=_EMPTY_CELLS,
             strings_can_be_null=True,
         ),
     ) as reader:
-        _check_columns(columns, reader.schema.names)
         for batch in reader:
             yield {name: batch.column(name) for name in columns}
 
@@ -179,6 +187,10 @@ def _read_npz(path: Path, columns: Sequence[str]) -> Iterator[Batch]:
                 content = streams[name].read(size * dtype.itemsize)
                 batch[name] = _arrow(np.frombuffer(content, dtype, count=size))
             yield batch
+        for name, stream in streams.items():
+            # The archive compares the checksum at the end.
+            if stream.read(1):
+                raise ValueError(f"{name} is longer than its head says")
 
 
 def _npy_head(stream: Any) -> tuple[int, np.dtype[Any]]:
@@ -189,9 +201,14 @@ def _npy_head(stream: Any) -> tuple[int, np.dtype[Any]]:
         (2, 0): np.lib.format.read_array_header_2_0,
     }
     shape, _, dtype = readers[version](stream)
-    if len(shape) != 1 or dtype.kind not in "biufSU" or dtype.itemsize == 0:
+    if len(shape) != 1 or shape[0] < 0 or not _holds_values(dtype, "biufSU"):
         raise ValueError(f"an array of {dtype} of shape {shape} is no column")
     return shape[0], dtype
+
+
+def _holds_values(dtype: np.dtype[Any], kinds: str) -> bool:
+    """Tell whether a type is one of numbers or of short words."""
+    return dtype.kind in kinds and 0 < dtype.itemsize <= _MOST_VALUE_BYTES
 
 
 def _read_hdf5(path: Path, columns: Sequence[str]) -> Iterator[Batch]:
@@ -199,8 +216,12 @@ def _read_hdf5(path: Path, columns: Sequence[str]) -> Iterator[Batch]:
         _check_columns(columns, [name for name in columns if name in file] or list(file))
         sets = {name: file[name] for name in columns}
         for name, found in sets.items():
-            if not isinstance(found, h5py.Dataset) or found.ndim != 1:
-                raise ValueError(f"{name} is not a flat data set")
+            flat = isinstance(found, h5py.Dataset) and found.ndim == 1
+            # Words of any length are objects.
+            if not flat or not _holds_values(found.dtype, "biufSO"):
+                raise ValueError(f"{name} is not a flat data set of numbers or short words")
+            if math.prod(found.chunks or ()) * found.dtype.itemsize > _MOST_CHUNK_BYTES:
+                raise ValueError(f"{name} has chunks of more than {_MOST_CHUNK_BYTES} bytes")
         rows = _common_length({name: len(found) for name, found in sets.items()})
         for start in range(0, rows, ROWS):
             yield {name: _arrow(found[start : start + ROWS]) for name, found in sets.items()}
@@ -227,9 +248,9 @@ def _common_length(lengths: Mapping[str, int]) -> int:
     return next(iter(lengths.values()), 0)
 
 
-def _write_arrow(path: Path, names: Sequence[str], blocks: Blocks, writer_type: Any) -> None:
+def _write_arrow(path: Path, names: Sequence[str], blocks: Blocks, writer_of: Any) -> None:
     schema = pa.schema([(name, pa.int8()) for name in names])
-    with writer_type(str(path), schema) as writer:
+    with writer_of(str(path), schema) as writer:
         for block in blocks(names):
             arrays = [pa.array(block[name]) for name in names]
             writer.write(pa.record_batch(arrays, schema=schema))
@@ -250,7 +271,13 @@ def _write_hdf5(path: Path, names: Sequence[str], rows: int, blocks: Blocks) -> 
         chunk = min(ROWS, max(1, rows))
         sets = {
             name: file.create_dataset(
-                name, (rows,), np.int8, chunks=(chunk,), compression="gzip", compression_opts=1
+                name,
+                (rows,),
+                np.int8,
+                chunks=(chunk,),
+                compression="gzip",
+                compression_opts=1,
+                fletcher32=True,
             )
             for name in names
         }

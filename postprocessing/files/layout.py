@@ -26,24 +26,34 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    StrictStr,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.rounds import BellSettings, Party
 
-Value = StrictBool | StrictInt | StrictFloat | StrictStr
+
+def _value(given: object) -> bool | int | float | str:
+    """Check a value of a layout.
+
+    Raises
+    ------
+    ValueError
+        If it is no word, nor a number that is told from all others.
+    """
+    if isinstance(given, str):
+        return given
+    if isinstance(given, bool | int | float) and abs(given) <= _GREATEST:
+        return given
+    raise ValueError(f"a value must be a word, a number up to 2**53, true or false, got {given!r}")
+
+
+Value = Annotated[bool | int | float | str, PlainValidator(_value)]
 Key = float | str | None
 
+# Beyond, different whole numbers are one.
+_GREATEST = 2**53
 # Codes that no record has: rows that are no rounds, and values that mean nothing.
 UNHERALDED, UNKNOWN = 254, 255
 
@@ -58,7 +68,8 @@ def canonical(value: object) -> Key:
     if isinstance(value, str):
         word = value.strip()
         try:
-            value = float(word)
+            # Python would read 1_0 as ten.
+            value = float(word.replace("_", "?"))
         except ValueError:
             return word or None
     if isinstance(value, bool | int | float):
@@ -199,7 +210,7 @@ class Layout(_Part):
             If the file cannot be read, is not TOML or describes no layout.
         """
         try:
-            layout = cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+            layout = cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
             layout.check()
         except OSError as error:
             message = f"layout must be a readable file, got {str(path)!r} ({error.strerror})"
@@ -214,7 +225,7 @@ class Layout(_Part):
         return layout
 
     def check(self) -> None:
-        """Check that every name is known and no value has two meanings.
+        """Check that every name is known, and no column and no value has two meanings.
 
         Raises
         ------
@@ -224,11 +235,22 @@ class Layout(_Part):
         if self.heralds.column is None and len(self.heralds.values) != 1:
             allowed = "given, or a single herald"
             raise InvalidArgumentError("heralds.column", None, allowed)
+        self._check_columns()
         self.heralds.codes()
         for party in (self.alice, self.bob):
             party.setting_codes()
             party.outcome_codes()
         self.bell_settings()
+
+    def _check_columns(self) -> None:
+        """Check that a party's columns have different names; the other's may be in another file."""
+        for party in (self.alice, self.bob):
+            columns = [party.setting_column, party.outcome_column]
+            if self.heralds.column is not None:
+                columns.append(self.heralds.column)
+            if "" in columns or len(set(columns)) < len(columns):
+                allowed = "different names for settings, outcomes and heralds, none of them empty"
+                raise InvalidArgumentError("columns", columns, allowed)
 
     def party(self, name: Party) -> PartyLayout:
         """Return the part that describes a party."""

@@ -11,12 +11,14 @@ import pyarrow as pa
 import pyarrow.compute
 
 from postprocessing.errors import InputFileError, InvalidArgumentError
-from postprocessing.files.formats import ROWS, Column, read_batches, write_columns
+from postprocessing.files.formats import ROWS, Column, explained, read_batches, write_columns
 from postprocessing.files.layout import UNHERALDED, UNKNOWN, Key, Layout, canonical, describe
 from postprocessing.rounds import BellSettings, Bits, Party, PartyRecord, record_codes
 
 # A column of settings, outcomes or heralds has few different values.
 _MOST_VALUES = 1000
+# As many as can be distilled.
+_MOST_ROUNDS = 10**9
 _PARTIES: tuple[Party, Party] = ("alice", "bob")
 
 
@@ -40,7 +42,7 @@ def read_records(*paths: Path | str, layout: Layout) -> tuple[PartyRecord, Party
     InputFileError
         If a file cannot be read, or holds a value that the layout does not know.
     InvalidArgumentError
-        If there are not one or two files.
+        If there are not one or two files, or one file whose columns have one name for both parties.
     """
     files = [Path(path) for path in paths]
     if len(files) == 1:
@@ -114,13 +116,23 @@ def _read(path: Path, layout: Layout, parties: Sequence[Party]) -> list[PartyRec
     for party in parties:
         columns += [layout.party(party).setting_column, layout.party(party).outcome_column]
     if len(set(columns)) < len(columns):
-        raise InvalidArgumentError("layout", columns, "a column for each setting and outcome")
+        allowed = "columns of different names for both parties, where one file holds them"
+        raise InvalidArgumentError("layout", columns, allowed)
     records = {party: bytearray() for party in parties}
     reader = _BatchReader(path, layout)
-    for batch in read_batches(path, columns):
-        for party, codes in reader.read(batch, parties).items():
-            records[party] += codes.data
+    with explained(path):
+        for batch in read_batches(path, columns):
+            for party, codes in reader.read(batch, parties).items():
+                records[party] += codes.data
+                _check_size(path, len(records[party]))
     return [PartyRecord(np.frombuffer(records[party], np.uint8)) for party in parties]
+
+
+def _check_size(path: Path, rounds: int) -> None:
+    """Refuse to fill the memory: a small file may claim to hold any number of rounds."""
+    if rounds > _MOST_ROUNDS:
+        text = f"{str(path)!r} must hold at most {_MOST_ROUNDS} heralded rounds, there are more"
+        raise InputFileError(text)
 
 
 class _BatchReader:
@@ -154,6 +166,10 @@ class _BatchReader:
         self, column: pa.Array, name: str, codes: Mapping[Key, int], kept: npt.NDArray[np.bool_]
     ) -> Bits:
         """Return the code of each value; those of heralded rows must all have one."""
+        if not _holds_values(column.type):
+            text = f"{name!r} must hold numbers or words, got {column.type}"
+            raise InputFileError(f"{str(self._path)!r}: {text}")
+        column.validate(full=True)
         encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         if len(encoded.dictionary) > _MOST_VALUES:
             text = f"{len(encoded.dictionary)} different values in {name!r}"
@@ -174,3 +190,20 @@ class _BatchReader:
         text = f"{name!r} must be one of {describe(codes)}, got {given} in row {row + 1}"
         hint = "; the layout must say what a missing outcome counts as" if value is None else ""
         raise InputFileError(f"{str(self._path)!r}: {text}{hint}")
+
+
+def _holds_values(kind: pa.DataType) -> bool:
+    """Tell whether a column of an Arrow type may hold settings, outcomes or heralds."""
+    if pa.types.is_dictionary(kind):
+        return _holds_values(kind.value_type)
+    return bool(
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_float32(kind)
+        or pa.types.is_float64(kind)
+        or pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_null(kind)
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import random
 import stat
 
 import h5py
@@ -13,7 +12,7 @@ import pytest
 
 from emulator.protocols.behaviour import LI_SETTINGS
 from emulator.protocols.entangled_coherent import SETTINGS
-from postprocessing.errors import DiqkdError, InputFileError, InvalidArgumentError
+from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files import formats
 from postprocessing.files.layout import Layout, canonical
 from postprocessing.files.records import read_party_record, read_records, write_records
@@ -234,7 +233,17 @@ def test_layout_of_settings_is_the_settings():
         ('["D2", "B1"]', '["D3", "B1"]', "flip must be one of D1, D2, got 'D3'"),
         ("[bell]", "[bell]\nmore = 1", "bell.more: Extra inputs are not permitted"),
         ("[bell]", "[bell", "layout .*: "),
-        ("[1, 7]", "[[1]]", "bob.minus.0"),
+        ("[bell]", "[bell]\n[bell]", "layout .*: Cannot declare"),
+        ("[1, 7]", "[[1]]", r"bob.minus.0: .*a value must be a word, a number up to .*got \[1\]"),
+        ("[1, 7]", "[1, nan]", "bob.minus.1: .*a value must be a word, a number up to .*got nan"),
+        ("[1, 7]", "[1, 2024-01-01]", "bob.minus.1: .*a value must be a word, a number"),
+        ("[1, 7]", "[1, 1" + 400 * "0" + "]", "bob.minus.1: .*a number up to 2.*53"),
+        ('"a"', '"x"', r"columns must be different names .*, got \['x', 'x', 'h'\]"),
+        ('"h"', '"a"', r"columns must be different names .*, got \['x', 'a', 'a'\]"),
+        ('"h"', '"y"', r"columns must be different names .*, got \['y', 'b', 'y'\]"),
+        ('"h"', '""', "columns must be different names .*, none of them empty"),
+        ('"h"', "7", "heralds.column: Input should be a valid string"),
+        ('no_click = "plus"\n[heralds]', 'no_click = "drop"\n[heralds]', "bob.no_click: Input"),
     ],
 )
 def test_impossible_layouts_are_refused(layout, old, new, match):
@@ -242,6 +251,25 @@ def test_impossible_layouts_are_refused(layout, old, new, match):
     text = LAYOUT.replace(old, new.replace("{", "{{").replace("}", "}}"))
     with pytest.raises(InputFileError, match=match):
         layout(text=text)
+
+
+def test_one_file_keeps_the_parties_apart(records, layout, tmp_path):
+    """Columns of one name are for two files."""
+    text = LAYOUT.replace('"y"', '"x"').replace('"b"', '"a"')
+    same = layout(text=text)
+    rows = {"h": ["first"] * 2, "x": [0, 1], "a": [-1, 1]}
+    for name in ("alice", "bob"):
+        chosen = {**rows, "x": [0, 2]} if name == "alice" else {**rows, "a": [0, 1]}
+        pd.DataFrame(chosen).to_csv(tmp_path / f"{name}.csv", index=False)
+    assert len(read_party_record(tmp_path / "bob.csv", same, "bob")) == 2
+    with pytest.raises(InvalidArgumentError, match="layout must be columns of different names"):
+        read_records(tmp_path / "bob.csv", layout=same)
+
+
+def test_a_layout_may_begin_with_a_byte_order_mark(layout, tmp_path):
+    path = tmp_path / "marked.toml"
+    path.write_text(LAYOUT.format(no_click="plus"), encoding="utf-8-sig")
+    assert Layout.read(path) == layout("plus")
 
 
 def test_files_and_suffixes(records, tmp_path):
@@ -253,42 +281,3 @@ def test_files_and_suffixes(records, tmp_path):
     for paths in ([], [tmp_path] * 3):
         with pytest.raises(InvalidArgumentError, match="files must be one joint file, or Alice's"):
             read_records(*paths, layout=layout)
-
-
-def _spoil(content: bytes, chance: random.Random) -> bytes:
-    """Return a file's bytes damaged in some way."""
-    spoiled = bytearray(content)
-    kind = chance.randrange(5)
-    if kind == 0:
-        return bytes(spoiled[: chance.randrange(len(spoiled))])
-    if kind == 1:
-        start = chance.randrange(len(spoiled))
-        return bytes(spoiled[:start] + spoiled[start + chance.randrange(1, 200) :])
-    if kind == 2:
-        return chance.randbytes(chance.randrange(400))
-    for _ in range(1 if kind == 3 else 60):
-        spoiled[chance.randrange(len(spoiled))] = chance.randrange(256)
-    return bytes(spoiled)
-
-
-@pytest.mark.parametrize("suffix", FORMATS)
-def test_malformed_files_end_in_a_clear_error(records, tmp_path, suffix):
-    """150 damaged files a format: refused by name, or read as rounds that a record can hold."""
-    whole = tmp_path / f"rounds.{suffix}"
-    short = {party: record.first(300) for party, record in records.items()}
-    write_records(whole, SETTINGS, short)
-    layout, chance, refused = Layout.of(SETTINGS), random.Random(suffix), 0
-    path = tmp_path / f"spoiled.{suffix}"
-    for _ in range(150):
-        path.write_bytes(_spoil(whole.read_bytes(), chance))
-        reason = ""
-        try:
-            alice, bob = read_records(path, layout=layout)
-        except DiqkdError as error:
-            reason = str(error)
-        else:
-            alice.check(SETTINGS, "alice")
-            bob.check(SETTINGS, "bob")
-        assert not reason or str(path) in reason
-        refused += bool(reason)
-    assert refused > 75
