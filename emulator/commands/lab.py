@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from postprocessing.rounds import Party, PartyRecord
 
 EXPLORATORY = "exploratory, no key"
+PRIVATE = "statistics of outcomes, for your eyes only: what is published of them is not paid for"
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 LayoutFile = Annotated[
@@ -97,7 +98,7 @@ def design_command(
     typer.echo(f"{out}: {design.label}")
     typer.echo(
         f"key of {design.key_length:,} bits from {design.heralded_rounds:,} heralded rounds, "
-        f"at most {design.tolerated_test_losses:,} lost tests"
+        f"{acceptance_rule(design)}"
     )
     for party in ("alice", "bob"):
         labels = design.settings.labels(party)
@@ -212,6 +213,7 @@ def _explore(files: list[Path], layout: Layout, *, as_json: bool) -> None:
     if chsh is not None and qber is not None:
         fraction = float(asymptotic_key_fraction(chsh, qber))
     values: dict[str, object] = {
+        "private": PRIVATE,
         "outcome": EXPLORATORY,
         "key_length": 0,
         "asymptotic_key_fraction": fraction,
@@ -297,9 +299,10 @@ def _report_values(
 ) -> dict[str, object]:
     """Return everything but the keys as JSON values."""
     from postprocessing.network.key_files import REPRODUCIBLE
-    from postprocessing.security.assumptions import ASSUMPTIONS
+    from postprocessing.security.assumptions import assumptions
 
     return {
+        "private": PRIVATE,
         "outcome": "key" if report.abort_reason is None else "aborted",
         "abort_reason": report.abort_reason,
         "key_length": report.key_length,
@@ -311,7 +314,7 @@ def _report_values(
         "security": design.label,
         "seed": seed,
         "warning": REPRODUCIBLE if seed is not None else None,
-        "assumptions": ASSUMPTIONS,
+        "assumptions": assumptions(design.local_settings),
         "design": design.to_dict(),
         "design_sha256": design.fingerprint(),
         "validation": validation.to_dict(),
@@ -329,14 +332,24 @@ def _print_distillation(report: DistillationReport, design: Design, seed: int | 
     if seed is not None:
         typer.echo(REPRODUCIBLE)
     if report.tally is not None:
-        lost, allowed = report.tally.lost, design.tolerated_test_losses
-        typer.echo(f"tests lost: {lost:,} of {report.tally.rounds:,}, at most {allowed:,} allowed")
+        lost, rounds = report.tally.lost, report.tally.rounds
+        typer.echo(f"tests lost: {lost:,} of {rounds:,}; {acceptance_rule(design)}")
     typer.echo(f"leaked bits: {report.transcript.leaked_bits:,}")
+
+
+def acceptance_rule(design: Design) -> str:
+    """Return what a design makes the key depend on, in words."""
+    if design.method == "renyi":
+        return "the length follows from the tests won and lost"
+    if design.least_score is not None:
+        return f"a score of at least {design.least_score:,.0f} bits"
+    return f"at most {design.tolerated_test_losses:,} lost tests"
 
 
 def _print_validation(validation: Validation) -> None:
     from emulator.tables import number
 
+    typer.echo(PRIVATE)
     typer.echo(f"heralded rounds: {validation.rounds:,}")
     typer.echo(f"S: {number(validation.chsh)} ± {number(validation.chsh_error, 2)}")
     typer.echo(f"QBER: {number(validation.qber)}")
