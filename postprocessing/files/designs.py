@@ -39,9 +39,15 @@ def read_design(path: Path) -> Design:
     except OSError as error:
         message = f"design must be a readable file, got {str(path)!r} ({error.strerror})"
         raise InputFileError(message) from error
-    except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(map(str, problem["loc"]))
-        text = f"{place}: {problem['msg']}" if place else problem["msg"]
-        message = f"design must be one that diqkd design writes, {str(path)!r} is not: {text}"
-        raise InputFileError(message) from error
+    except (ValidationError, ArithmeticError) as error:
+        message = f"design must be one that diqkd design writes, {str(path)!r} is not"
+        raise InputFileError(f"{message}: {_reason(error)}") from error
+
+
+def _reason(error: ValidationError | ArithmeticError) -> str:
+    """Return what is wrong with a design, and where."""
+    if isinstance(error, ArithmeticError):
+        return f"a number is out of range ({error})"
+    problem = error.errors()[0]
+    place = ".".join(map(str, problem["loc"]))
+    return f"{place}: {problem['msg']}" if place else problem["msg"]
