@@ -71,7 +71,7 @@ _ALL = (
     ),
     Attack(
         "adaptive",
-        "classical whenever the score so far allows it, ideal otherwise, just past the threshold",
+        "classical whenever the score so far allows it, ideal otherwise",
         "1 bit for each key round of an ideal stretch, 0 in the others",
         None,
         adaptive.keeps_the_score,

@@ -27,7 +27,7 @@ Blocks = Callable[[Sequence[str]], Iterable[Mapping[str, Column]]]
 SUFFIXES = (".parquet", ".csv", ".npz", ".h5", ".hdf5")
 ROWS = 1 << 20
 
-# No setting or outcome is written longer, and no block of rows takes more memory.
+# No setting or outcome is written longer, and no file is read in larger pieces.
 _MOST_VALUE_BYTES = 256
 _MOST_CHUNK_BYTES = 1 << 28
 _EMPTY_CELLS = ["", "NaN", "nan", "NA", "null", "None"]
@@ -180,8 +180,9 @@ def _read_npz(path: Path, columns: Sequence[str]) -> Iterator[Batch]:
         streams = {name: stack.enter_context(archive.open(f"{name}.npy")) for name in columns}
         heads = {name: _npy_head(stream) for name, stream in streams.items()}
         rows = _common_length({name: length for name, (length, _) in heads.items()})
-        for start in range(0, rows, ROWS):
-            size = min(ROWS, rows - start)
+        step = _block_rows(dtype for _, dtype in heads.values())
+        for start in range(0, rows, step):
+            size = min(step, rows - start)
             batch = {}
             for name, (_, dtype) in heads.items():
                 content = streams[name].read(size * dtype.itemsize)
@@ -223,8 +224,15 @@ def _read_hdf5(path: Path, columns: Sequence[str]) -> Iterator[Batch]:
             if math.prod(found.chunks or ()) * found.dtype.itemsize > _MOST_CHUNK_BYTES:
                 raise ValueError(f"{name} has chunks of more than {_MOST_CHUNK_BYTES} bytes")
         rows = _common_length({name: len(found) for name, found in sets.items()})
-        for start in range(0, rows, ROWS):
-            yield {name: _arrow(found[start : start + ROWS]) for name, found in sets.items()}
+        step = _block_rows(found.dtype for found in sets.values())
+        for start in range(0, rows, step):
+            yield {name: _arrow(found[start : start + step]) for name, found in sets.items()}
+
+
+def _block_rows(types: Iterable[np.dtype[Any]]) -> int:
+    """Return how many rows to read at once: fewer of long words."""
+    widest = max((dtype.itemsize for dtype in types), default=1)
+    return max(1, ROWS * 8 // max(8, widest))
 
 
 def _arrow(column: npt.NDArray[Any]) -> pa.Array:
