@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 
+import attacks
 import numpy as np
 import pytest
 from scipy import stats
@@ -155,7 +156,7 @@ def test_a_biased_generator_changes_one_choice_only():
 
 @pytest.mark.parametrize("name", WITHIN)
 def test_keys_fit_into_what_is_unknown(target, name):
-    """The short form of tests/acceptance/attacks.py: counts of 40 runs."""
+    """Counts of 40 runs."""
     trials = [play_tallies(ATTACKS[name], target, seed) for seed in range(40)]
     assert all(trial.is_sound for trial in trials)
     passed = sum(trial.key_length > 0 for trial in trials)
@@ -163,6 +164,17 @@ def test_keys_fit_into_what_is_unknown(target, name):
         assert passed == 0
     else:
         assert passed > 5
+
+
+@pytest.mark.parametrize("name", list(ATTACKS))
+def test_whole_runs_end_as_they_must(name):
+    """The short form of tests/acceptance/attacks.py: three runs of the whole pipeline."""
+    rounds = attacks.LEAST_ROUNDS["renyi"]
+    trials = attacks.some_trials(name, "renyi", rounds, range(3))
+    assert attacks.as_expected(name, attacks.target_of("renyi", rounds), trials)
+    unknown = all(trial.extractable_bits == 0 for trial in trials)
+    made = any(trial.end == "key" for trial in trials)
+    assert made == (name in BROKEN or not (unknown or name == "charlie-at-will"))
 
 
 @pytest.mark.parametrize("name", BROKEN)
