@@ -202,12 +202,23 @@ def _distil(
     from postprocessing.files.designs import read_design
     from postprocessing.files.layout import Layout
     from postprocessing.files.records import read_party_record
-    from postprocessing.network.session import distil, failed, most_message_bytes
+    from postprocessing.network.channel import Traffic
+    from postprocessing.network.session import (
+        SessionReport,
+        distil,
+        failed,
+        most_message_bytes,
+    )
 
     design = read_design(task.design)
     layout = Layout.read(task.layout) if task.layout is not None else None
     record = read_party_record(task.record, chosen_layout(design, layout), name)
-    _check_rounds(len(record), design)
+    reason = _hopeless(len(record), design)
+    if reason is not None:
+        # There is no session, and so no report to keep.
+        never = SessionReport(name, b"", Traffic(), record_spent=False, abort_reason=reason)
+        _tell(never, design, files, {}, as_json=as_json)
+        raise typer.Exit(EXIT_ABORTED)
     spent.check_fresh(record)
     randomness = _randomness(name, task.seed)
     channel = line.open(pool, name, most_message_bytes(design))
@@ -228,12 +239,9 @@ def _distil(
         with contextlib.suppress(InputFileError):
             files.write_report(told | {"seconds": time.perf_counter() - started})
         raise
-    values = report.to_dict(design) | {"seconds": time.perf_counter() - started}
-    files.write_report(values)
-    if as_json:
-        typer.echo(json.dumps(values, indent=2, allow_nan=False))
-    else:
-        _print(report, design, files)
+    seconds = {"seconds": time.perf_counter() - started}
+    files.write_report(report.to_dict(design) | seconds)
+    _tell(report, design, files, seconds, as_json=as_json)
     if report.abort_reason is not None:
         raise typer.Exit(EXIT_ABORTED)
     if not report.confirmed:
@@ -253,19 +261,28 @@ def _randomness(name: Party, seed: int | None) -> PartyRandomness | None:
     return emulated_randomness(name, seed)
 
 
-def _check_rounds(rounds: int, design: Design) -> None:
-    """Refuse to begin what can give no key."""
+def _hopeless(rounds: int, design: Design) -> str | None:
+    """Return why there can be no key, and nobody need be met; None otherwise."""
     from postprocessing.parties import NO_KEY_LENGTH
     from postprocessing.pipeline import TOO_FEW_ROUNDS
 
-    reason = None
     if design.key_length == 0:
-        reason = NO_KEY_LENGTH
-    elif rounds < design.heralded_rounds:
-        reason = TOO_FEW_ROUNDS
-    if reason is not None:
-        typer.echo(f"aborted: {reason}")
-        raise typer.Exit(EXIT_ABORTED)
+        return NO_KEY_LENGTH
+    return TOO_FEW_ROUNDS if rounds < design.heralded_rounds else None
+
+
+def _tell(
+    report: SessionReport,
+    design: Design,
+    files: KeyFiles,
+    seconds: dict[str, float],
+    *,
+    as_json: bool,
+) -> None:
+    if as_json:
+        typer.echo(json.dumps(report.to_dict(design) | seconds, indent=2, allow_nan=False))
+    else:
+        _print(report, design, files)
 
 
 def _print(report: SessionReport, design: Design, files: KeyFiles) -> None:

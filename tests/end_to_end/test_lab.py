@@ -352,6 +352,10 @@ def test_nobody_comes(emulated, tmp_path):
     longer = tmp_path / "longer.json"
     assert _call("design", *SHORT[:2], "--rounds", "3e5", "--out", longer).exit_code == 0
     task = ("--record", emulated / "alice.parquet", "--design", longer)
-    result = _call("party", "alice", "--listen", f"127.0.0.1:{port}", *line, *task)
+    call = ("party", "alice", "--listen", f"127.0.0.1:{port}", *line, *task)
+    result = _call(*call)
     assert result.exit_code == 3
     assert "aborted: too few heralded rounds" in result.stdout
+    told = json.loads(_call(*call, "--json").stdout)
+    assert (told["outcome"], told["abort_reason"]) == ("aborted", "too few heralded rounds")
+    assert not told["record_spent"]
