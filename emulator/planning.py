@@ -34,7 +34,7 @@ class Plan:
     heralded_rounds : int
         Heralded rounds that the design counts on.
     intensity : float or None
-        Value of the scheme's intensity parameter; None for a scheme without.
+        Value of the scheme's intensity parameter; None for a scheme without, or without a key.
     test_probability : float
         p_test of a heralded round.
     key_length : int
@@ -129,6 +129,7 @@ class _Search:
         model = scenario.build_model()
         check_settings_rule(model, self._security.settings)
         self.pace = model.repetition_rate_hz
+        self._rare_share = self._security.completeness * RARE_SHARE
         self._start: float | None = None
         self._possible = True
         parameter = scenario.intensity_parameter
@@ -181,8 +182,9 @@ class _Search:
         if intensity is not None and parameter is not None:
             scenario = scenario.replace(**{parameter: intensity})
         joint = scenario.build_model().joint_distribution()
-        share = self._security.completeness * RARE_SHARE
-        rounds = min(lower_quantile(pulses, joint.herald_probability, share), _MOST_ROUNDS)
+        rounds = min(
+            lower_quantile(pulses, joint.herald_probability, self._rare_share), _MOST_ROUNDS
+        )
         return self._security.design(joint, rounds) if rounds else None
 
     def _unclipped(self, intensity: float | None, pulses: int) -> float:
@@ -218,6 +220,10 @@ class _Search:
 
     def _plan(self, intensity: float | None, pulses: int) -> Plan:
         design = self._design(intensity, pulses) if pulses else None
+        parameter = self._scenario.intensity_parameter
+        if intensity is None and parameter is not None:
+            asked = getattr(self._scenario, parameter)
+            intensity = asked if isinstance(asked, int | float) else None
         if design is None:
             return Plan(0, 0, intensity, math.nan, 0, 0.0, 1.0, None)
         rounds = design.heralded_rounds
@@ -228,6 +234,7 @@ class _Search:
             test_probability=design.local_settings.rounds.test,
             key_length=design.key_length,
             key_fraction=design.key_length / rounds,
-            abort_probability=design.predicted_abort_probability,
+            # Of so many pulses too few may be heralded.
+            abort_probability=min(1.0, design.predicted_abort_probability + self._rare_share),
             seconds=None if self.pace is None else pulses / self.pace,
         )

@@ -147,7 +147,9 @@ def tally_statistics(
     keys = lengths[lengths > 0]
     aborts = draws - len(keys)
     interval = binomtest(aborts, draws).proportion_ci(CONFIDENCE, method="exact")
-    over_budget = design.leakage.over_budget_probability if design.leakage else 0.0
+    bound = design.predicted_abort_probability
+    if design.key_length and design.leakage:
+        bound -= design.leakage.over_budget_probability
     estimates = 8 * (1 - lost / np.maximum(tests, 1)) - 4
     return {
         "expected_tests": design.heralded_rounds * test,
@@ -156,7 +158,7 @@ def tally_statistics(
         "abort_frequency": aborts / draws,
         "abort_low": float(interval.low),
         "abort_high": float(interval.high),
-        "abort_bound": max(0.0, design.predicted_abort_probability - over_budget),
+        "abort_bound": bound,
         "key_bits": float(keys.mean()) if len(keys) else 0.0,
         "key_bits_deviation": float(keys.std()) if len(keys) else 0.0,
         "chsh_variance": float(estimates.var(ddof=1)),

@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.leakage import LeakagePlan
-from postprocessing.reconciliation import tag_length
+from postprocessing.reconciliation import MOST_TAG_BITS, tag_length
 from postprocessing.rounds import (
     AnnouncedMarks,
     BellSettings,
@@ -31,9 +31,13 @@ from postprocessing.security import (
     noisy_error_rate,
     renyi_key_length,
     tan22_key_length,
+    win_probability,
 )
 from postprocessing.security.entropy import check_noise
 from postprocessing.security.methods import is_renyi, leaked_per_test, published_per_test
+
+# Counts stay exact in double precision.
+MOST_ROUNDS = 10**15
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,9 @@ class Design:
     Raises
     ------
     InvalidArgumentError
-        If the tag is too short for the correctness, the key length longer than the other
-        parameters allow, or marks are announced under a method that does not cover it.
+        If a number is outside its range, the tag too short for the correctness, the key length more
+        than the other parameters allow, or marks are announced under a method that does not cover
+        it.
     """
 
     settings: BellSettings
@@ -101,6 +106,7 @@ class Design:
 
     def __post_init__(self) -> None:
         """Check that tag and key length follow from the rest, whoever put it together."""
+        self._check_ranges()
         if self.method not in get_args(Method):
             raise InvalidArgumentError("method", self.method, f"one of {get_args(Method)}")
         check_noise(self.noisy_preprocessing)
@@ -111,21 +117,47 @@ class Design:
             raise InvalidArgumentError("least_score", self.least_score, allowed)
         if self.leakage is not None:
             least = tag_length(self.heralded_rounds, self.epsilons.correctness)
-            if self.leakage.tag_bits < least:
-                raise InvalidArgumentError("tag_bits", self.leakage.tag_bits, f"at least {least}")
-        if self.length is None:
-            return
+            if not least <= self.leakage.tag_bits <= MOST_TAG_BITS:
+                allowed = f"at least {least} and at most {MOST_TAG_BITS}"
+                raise InvalidArgumentError("tag_bits", self.leakage.tag_bits, allowed)
+        if self.length is not None:
+            self._check_length(self.length)
+
+    def _check_ranges(self) -> None:
+        """Check that every number is one."""
+        most_chsh = 2 * math.sqrt(2) * (1 + 1e-12)
+        ranges: dict[str, tuple[float, float]] = {
+            "heralded_rounds": (1, MOST_ROUNDS),
+            "tolerated_test_losses": (0, MOST_ROUNDS),
+            "least_test_rounds": (0, MOST_ROUNDS),
+            "completeness": (0, 1),
+            "predicted_abort_probability": (0, 1),
+            "expected_chsh": (-most_chsh, most_chsh),
+            "expected_qber": (0, 1),
+            "entropy_per_key_round": (0, 1),
+        }
+        for name, (low, high) in ranges.items():
+            if not low <= getattr(self, name) <= high:
+                raise InvalidArgumentError(name, getattr(self, name), f"in [{low:g}, {high:g}]")
+        if self.least_score is not None and not math.isfinite(self.least_score):
+            raise InvalidArgumentError("least_score", self.least_score, "a finite number")
+
+    def _check_length(self, length: KeyLength) -> None:
+        """Check that a length is no more than the frozen parameters give."""
         if self.method == "asymptotic" or self.leakage is None:
-            raise InvalidArgumentError("length", self.length.bits, "None without a finite size")
+            raise InvalidArgumentError("length", length.bits, "None without a finite size")
         kind = RenyiParameters if is_renyi(self.method) else Tan22Parameters
-        if not isinstance(self.length.parameters, kind):
-            given = type(self.length.parameters).__name__
+        if not isinstance(length.parameters, kind):
+            given = type(length.parameters).__name__
             raise InvalidArgumentError("length", given, f"one with {kind.__name__}")
-        if self.method != "renyi":
-            allowed_bits = self._length_at(0, 0, self.leakage.budget_bits).bits
-            if self.length.bits > allowed_bits:
-                allowed = f"at most {allowed_bits} bits"
-                raise InvalidArgumentError("length", self.length.bits, allowed)
+        tests = self.heralded_rounds * self.local_settings.rounds.test
+        win = float(win_probability(self.expected_chsh))
+        leaked: float = self.leakage.budget_bits
+        if self.method == "renyi":
+            leaked = max(0.0, -length.terms.leakage)
+        derived = self._length_at(tests * win, tests * (1 - win), leaked)
+        if length.bits > derived.bits:
+            raise InvalidArgumentError("length", length.bits, f"at most {derived.bits} bits")
 
     @property
     def label(self) -> str:
@@ -247,7 +279,7 @@ class Design:
         unpaid = published_per_test(self.method) - leaked_per_test(self.method)
         return test_rounds * unpaid if is_renyi(self.method) else 0
 
-    def _length_at(self, won: int, lost: int, leaked_bits: int) -> KeyLength:
+    def _length_at(self, won: float, lost: float, leaked_bits: float) -> KeyLength:
         """Evaluate the bound at the frozen parameters, the counts for "renyi" alone."""
         parameters = self.length.parameters if self.length else None
         common: dict[str, Any] = {

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Literal, Protocol, get_args, runtime_checkable
 
 from postprocessing.checks import whole_number
-from postprocessing.design import Design
+from postprocessing.design import MOST_ROUNDS, Design
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.leakage import LeakagePlan, expected_leakage, plan_leakage
 from postprocessing.quantiles import exceedance, lower_quantile
@@ -33,8 +33,6 @@ from postprocessing.security.methods import is_renyi, leaked_per_test
 
 ModeChoice = Literal["auto", "throughput", "efficiency"]
 
-# Counts stay exact in double precision.
-MOST_ROUNDS = 10**15
 # Parts of the completeness: too few tests, and too few rounds of a run of so many pulses, have a
 # thousandth each, and too many lost tests have what these leave of a half.
 RARE_SHARE = 1e-3
@@ -178,6 +176,20 @@ class Security:
 
 
 def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Design:
+    """Return the design of the longest key; one without a key says that it will abort.
+
+    A varying length is that of the best mean, or of the best low quantile where honest devices
+    would miss the former too often; where they miss both there is no key.
+    """
+    design = _draft(security, expected, rounds, by_quantile=False)
+    if security.method == "renyi" and design.key_length == 0:
+        design = _draft(security, expected, rounds, by_quantile=True)
+    return design if design.key_length else replace(design, predicted_abort_probability=1.0)
+
+
+def _draft(
+    security: Security, expected: ExpectedBehaviour, rounds: int, *, by_quantile: bool
+) -> Design:
     """Optimise noise and settings for the finite-size length, then fix thresholds and budget."""
     epsilons = EpsilonSplit.from_soundness(security.soundness)
     tag_bits = tag_length(rounds, epsilons.correctness)
@@ -186,7 +198,7 @@ def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Des
     rare_share = security.completeness * RARE_SHARE
     block = HonestBlock(rounds, win, epsilons.secrecy, share, security.method)
     leakage = partial(_expected_leakage, rounds, expected.qber, tag_bits, security)
-    block, choice = _optimised(block, security, leakage)
+    block, choice = _optimised(block, security, leakage, by_quantile=by_quantile)
     marks, charged = choice.rounds, leaked_per_test(security.method)
     qber = noisy_error_rate(expected.qber, block.noise)
     plans = (
@@ -195,7 +207,9 @@ def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Des
     )
     plan = min((p for p in plans if p), key=lambda p: p.budget_bits, default=None)
     losses = block.tolerated_losses(marks)
-    length, missed = _length_and_risk(block, marks, plan, leakage(block.noise, marks))
+    length_of = block.reliable_length if by_quantile else block.length
+    leaked = math.ceil(leakage(block.noise, marks))
+    length, missed = _length_and_risk(block, marks, plan, partial(length_of, marks, leaked))
     abort, least_score = rare_share + missed, None
     if not is_renyi(security.method):
         abort += exceedance(rounds, marks.test * (1 - win), losses)
@@ -227,23 +241,18 @@ def _length_and_risk(
     block: HonestBlock,
     marks: RoundProbabilities,
     plan: LeakagePlan | None,
-    expected_leakage: float,
+    varying_length: Callable[[], KeyLength],
 ) -> tuple[KeyLength | None, float]:
-    """Return the key length, and how often honest devices leak too much for it or get none.
-
-    A varying length is that of the best mean, or of the best low quantile where honest devices
-    would miss the former too often; where they miss both there is no key.
-    """
+    """Return the key length, and how often honest devices leak too much for it or get none."""
     if plan is None or block.method == "asymptotic":
         return None, 0.0
     if block.method != "renyi":
         return block.length(marks, plan.budget_bits), plan.over_budget_probability
-    for length_of in (block.length, block.reliable_length):
-        length = length_of(marks, math.ceil(expected_leakage))
-        missed = block.no_key_probability(marks, length, plan.budget_bits)
-        if missed <= block.completeness_share:
-            return length, missed + plan.over_budget_probability
-    return None, 1.0
+    length = varying_length()
+    missed = block.no_key_probability(marks, length, plan.budget_bits)
+    if missed > block.completeness_share:
+        return None, missed
+    return length, missed + plan.over_budget_probability
 
 
 def _expected_leakage(
@@ -265,9 +274,14 @@ def _optimised(
     block: HonestBlock,
     security: Security,
     leakage: Callable[[float, RoundProbabilities], float],
+    *,
+    by_quantile: bool,
 ) -> tuple[HonestBlock, SettingChoice]:
     """Return the block with its noise, and the best settings for it."""
-    noise, rule = security.noisy_preprocessing, security.settings
+    noise, rule, method = security.noisy_preprocessing, security.settings, block.method
+    if by_quantile:
+        # Its fixed length is the low quantile of the varying one.
+        block = replace(block, method="renyi_fixed")
     if noise == "optimal":
         # The best rate of tests hardly depends on the noise.
         typical = optimise_settings(block, rule=rule, leakage=partial(leakage, 0.0)).rounds
@@ -277,4 +291,5 @@ def _optimised(
 
         noise = optimal_noise(length)
     block = replace(block, noise=noise)
-    return block, optimise_settings(block, rule=rule, leakage=partial(leakage, noise))
+    choice = optimise_settings(block, rule=rule, leakage=partial(leakage, noise))
+    return replace(block, method=method), choice

@@ -42,9 +42,9 @@ class BellSettings:
     Raises
     ------
     InvalidArgumentError
-        If the CHSH pairs are not the product of two settings a side with signs of product −1, if
-        not exactly one party's key setting takes part in the CHSH game, or if a party has more
-        than 4 settings or the scheme more than 32 heralds.
+        If a setting has no name, the CHSH pairs are not the product of two settings a side with
+        signs of product −1, if not exactly one party's key setting takes part in the CHSH game, or
+        if a party has more than 4 settings or the scheme more than 32 heralds.
     """
 
     alice_labels: tuple[str, ...]
@@ -67,6 +67,13 @@ class BellSettings:
         if (self.key_pair[0] in xs) == (self.key_pair[1] in ys):
             allowed = "a pair with exactly one setting inside the CHSH game"
             raise InvalidArgumentError("key_pair", self.key_pair, allowed)
+        parties: tuple[Party, Party] = ("alice", "bob")
+        for party in parties:
+            used = {*self.test_settings(party), self.key_setting(party)}
+            count = len(self.labels(party))
+            if not used <= set(range(count)):
+                allowed = f"settings of {party} from 0 to {count - 1}"
+                raise InvalidArgumentError("chsh_signs, key_pair", sorted(used), allowed)
         shape = (len(self.heralds), len(self.bob_labels))
         if np.shape(self.flip) != shape:
             raise InvalidArgumentError("flip", self.flip, f"a table of shape {shape}")

@@ -37,6 +37,8 @@ def plan_command(
 
     if as_json and as_csv:
         raise InvalidArgumentError("options", "--json --csv", "one of the two")
+    if key_bits is not None and not math.isfinite(key_bits):
+        raise InvalidArgumentError("key_bits", key_bits, "a finite number")
     wanted = None if key_bits is None else math.ceil(key_bits)
     if over is not None:
         name, values = parse_axis("over", over)

@@ -11,9 +11,14 @@ from postprocessing.reconciliation.encoder import encode
 from postprocessing.reconciliation.frames import Frames, collect, deal, frame_count
 from postprocessing.reconciliation.performance import failure_rates
 from postprocessing.reconciliation.selection import Mode, candidates
-from postprocessing.reconciliation.verification import tag_length, verification_tag
+from postprocessing.reconciliation.verification import (
+    MOST_TAG_BITS,
+    tag_length,
+    verification_tag,
+)
 
 __all__ = [
+    "MOST_TAG_BITS",
     "DecodedFrames",
     "Frames",
     "Mode",

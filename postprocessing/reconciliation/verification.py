@@ -21,7 +21,7 @@ from postprocessing.reconciliation.codes import WORD_BITS
 from postprocessing.reconciliation.frames import Words
 
 _BLOCK_BITS = 128
-SEED_BYTES = _BLOCK_BITS // 8
+SEED_BYTES, MOST_TAG_BITS = _BLOCK_BITS // 8, _BLOCK_BITS
 
 
 def tag_length(bits_count: int, correctness: float) -> int:

@@ -28,6 +28,8 @@ from postprocessing.security.entropy import (
 )
 
 _LN2 = math.log(2)
+# 2^(δ f) does not overflow.
+_MOST_EXPONENT = 1000.0
 # Rounding of the sum and of κ stays below this many bits per round.
 _ROUNDING_PER_ROUND = 1e-9
 # The maximum over devices: a grid, then finer ones around its highest point.
@@ -66,6 +68,10 @@ class RenyiParameters:
         if not -math.inf < self.loss_credit <= self.win_credit < math.inf:
             allowed = "finite, and at least loss_credit"
             raise InvalidArgumentError("win_credit", self.win_credit, allowed)
+        largest = max(abs(self.win_credit), abs(self.loss_credit))
+        if self.excess * largest > _MOST_EXPONENT:
+            allowed = f"at most {_MOST_EXPONENT}/excess in size"
+            raise InvalidArgumentError("win_credit, loss_credit", largest, allowed)
 
     @property
     def win_cost(self) -> float:

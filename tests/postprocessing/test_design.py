@@ -18,6 +18,7 @@ from postprocessing.reconciliation import failure_rates, tag_length
 from postprocessing.rounds import LocalSettings, RoundProbabilities
 from postprocessing.security import (
     EpsilonSplit,
+    RenyiParameters,
     asymptotic_key_fraction,
     binary_entropy,
     tan22_key_length,
@@ -88,17 +89,56 @@ def test_a_larger_budget_shortens_the_key(design):
         dataclasses.replace(design, leakage=larger)
 
 
+@pytest.mark.parametrize("method", ["tan22", "renyi", "renyi_fixed"])
+def test_a_length_must_be_the_bound_at_the_frozen_parameters(honest, method):
+    design = Security(method=method, soundness=1e-6).design(honest, 3 * 10**6)
+    length = design.length
+    assert design.key_length > 0
+    longer = dataclasses.replace(length, bits=length.bits + 8)
+    with pytest.raises(InvalidArgumentError, match="length must be at most"):
+        dataclasses.replace(design, length=longer)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"heralded_rounds": 10**16},
+        {"completeness": float("nan")},
+        {"predicted_abort_probability": -0.1},
+        {"expected_chsh": 2.9},
+        {"expected_qber": float("nan")},
+        {"entropy_per_key_round": 2.0},
+        {"least_test_rounds": -1},
+    ],
+)
+def test_numbers_out_of_range_are_refused(design, change):
+    (name,) = change
+    with pytest.raises(InvalidArgumentError, match=f"{name} must be in"):
+        dataclasses.replace(design, **change)
+
+
+def test_credits_that_would_overflow_are_refused():
+    with pytest.raises(InvalidArgumentError, match="win_credit, loss_credit must be at most"):
+        RenyiParameters(1e-3, 1e300, 0.0, 0.8)
+
+
+def test_a_tag_longer_than_the_hash_is_refused(design):
+    longer = dataclasses.replace(design.leakage, tag_bits=129)
+    with pytest.raises(InvalidArgumentError, match="tag_bits must be"):
+        dataclasses.replace(design, leakage=longer)
+
+
 def test_predicted_abort_probability_meets_completeness(design):
     assert 0 < design.predicted_abort_probability <= design.completeness
 
 
-@pytest.mark.parametrize("rounds", [110_000, 300_000, 380_000, 450_000, 10**6])
+@pytest.mark.parametrize("rounds", [110_000, 250_000, 320_000, 450_000, 10**6])
 def test_a_varying_length_keeps_the_completeness(honest, rounds):
     """By 20 000 tallies: honest devices end without a key no more often than they may."""
     wanted = Security(method="renyi", completeness=0.05)
     design = wanted.design(honest, rounds)
     assert design.predicted_abort_probability <= 0.05 or design.key_length == 0
-    assert (design.key_length > 0) == (rounds > 300_000)
+    assert (design.key_length > 0) == (rounds > 250_000)
     test, win = design.local_settings.rounds.test, win_probability(honest.chsh)
     generator = np.random.default_rng(rounds)
     tests = generator.binomial(rounds, test, 20_000)
@@ -150,8 +190,9 @@ def test_no_code_means_no_key(qber, method):
 
 @pytest.mark.parametrize("rounds", [1, 2, 99, 5000])
 def test_few_rounds_give_no_key(honest, rounds):
-    for method in ("tan22", "asymptotic"):
-        assert Security(method=method).design(honest, rounds).key_length == 0
+    for method in ("tan22", "asymptotic", "renyi", "renyi_fixed"):
+        design = Security(method=method).design(honest, rounds)
+        assert (design.key_length, design.predicted_abort_probability) == (0, 1)
 
 
 def test_more_rounds_give_more_key_per_round(honest):

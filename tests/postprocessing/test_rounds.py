@@ -29,6 +29,7 @@ def test_reference_is_the_party_whose_key_setting_is_tested(alice_refers):
     ("change", "match"),
     [
         ({"key_pair": (1, 0)}, "key_pair must be a pair with exactly one setting inside"),
+        ({"key_pair": (7, 0)}, "chsh_signs, key_pair must be settings of alice from 0 to 2"),
         ({"chsh_signs": ((1, 0, 1), (1, 1, 1), (2, 0, 1), (2, 1, 1))}, "signs ±1 of product −1"),
         ({"chsh_signs": ((1, 0, 1), (1, 1, -1), (2, 0, 1))}, "chsh_signs must be the four pairs"),
         ({"flip": ((False, False),)}, r"flip must be a table of shape \(2, 2\)"),
