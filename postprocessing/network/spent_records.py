@@ -9,20 +9,27 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from pathlib import Path
 from typing import Self
 
 from postprocessing.errors import InputFileError
-from postprocessing.keys import sync_folder
+from postprocessing.keys import sync_folder, write_output
 from postprocessing.rounds import Party, PartyRecord
 
 # A block begins at the first round of its record, so its beginning tells that it is used again,
 # however many rounds follow. So many fresh outcomes never coincide, and fewer make no key.
 _KNOWN_BY_ROUNDS = 1024
+_SECRET = "secret"
+_SECRET_BYTES = 32
+_MARK_BYTES = 32
 
 
 class SpentRecords:
-    """A party's marks, one file a record, named by the SHA-256 of its first 1024 rounds.
+    """A party's marks, one file a record, named by a keyed hash of its first 1024 rounds.
+
+    The hash is keyed by a random secret in the same folder: names alone, as in a listing, tell
+    nothing of the outcomes.
 
     Parameters
     ----------
@@ -45,7 +52,8 @@ class SpentRecords:
 
     def has(self, record: PartyRecord) -> bool:
         """Tell whether a record is spent."""
-        return os.path.lexists(self._mark(record))
+        secret = self._read_secret()
+        return secret is not None and os.path.lexists(self._mark(record, secret))
 
     def check_fresh(self, record: PartyRecord) -> None:
         """Refuse a spent record.
@@ -56,7 +64,7 @@ class SpentRecords:
             If it is.
         """
         if self.has(record):
-            raise InputFileError(self._refusal(record))
+            raise InputFileError(self._refusal())
 
     def spend(self, record: PartyRecord) -> None:
         """Mark a record spent, down to the disk; of several that try only one succeeds.
@@ -66,10 +74,10 @@ class SpentRecords:
         InputFileError
             If it is marked already, or cannot be.
         """
-        mark = self._mark(record)
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             sync_folder(self._folder.parent)
+            mark = self._mark(record, self._read_secret() or self._new_secret())
             descriptor = os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
                 os.fsync(descriptor)
@@ -77,17 +85,58 @@ class SpentRecords:
                 os.close(descriptor)
             sync_folder(self._folder)
         except FileExistsError as error:
-            raise InputFileError(self._refusal(record)) from error
+            raise InputFileError(self._refusal()) from error
         except OSError as error:
-            text = f"record must be marked spent, {str(mark)!r} cannot be made ({error.strerror})"
+            text = f"record must be marked spent, {str(self._folder)!r} cannot hold a mark"
+            raise InputFileError(f"{text} ({error.strerror})") from error
+
+    def _read_secret(self) -> bytes | None:
+        """Return the secret of the folder; None where it has neither secret nor marks.
+
+        Raises
+        ------
+        InputFileError
+            If it has marks that nobody can read any more.
+        """
+        path = self._folder / _SECRET
+        try:
+            if not path.exists() and not self._has_marks():
+                return None
+            secret = path.read_bytes()
+        except OSError as error:
+            text = f"record must be known as fresh, {str(path)!r} cannot be read ({error.strerror})"
             raise InputFileError(text) from error
+        if len(secret) != _SECRET_BYTES:
+            text = f"record must be known as fresh, {str(path)!r} must hold {_SECRET_BYTES} bytes"
+            raise InputFileError(text)
+        return secret
 
-    def _mark(self, record: PartyRecord) -> Path:
+    def _new_secret(self) -> bytes:
+        secret = secrets.token_bytes(_SECRET_BYTES)
+        try:
+            write_output(self._folder, {_SECRET: secret})
+        except InputFileError as error:
+            # Another process may have been faster.
+            found = self._read_secret()
+            if found is None:
+                text = f"record must be marked spent, {str(self._folder)!r} cannot hold a secret"
+                raise InputFileError(text) from error
+            return found
+        return secret
+
+    def _has_marks(self) -> bool:
+        """Tell whether there are marks, which by themselves say nothing."""
+        return self._folder.is_dir() and any(
+            len(path.name) == 2 * _MARK_BYTES for path in self._folder.iterdir()
+        )
+
+    def _mark(self, record: PartyRecord, secret: bytes) -> Path:
         beginning = record.codes[:_KNOWN_BY_ROUNDS].tobytes()
-        return self._folder / hashlib.sha256(beginning).hexdigest()
+        name = hashlib.blake2b(beginning, key=secret, digest_size=_MARK_BYTES).hexdigest()
+        return self._folder / name
 
-    def _refusal(self, record: PartyRecord) -> str:
+    def _refusal(self) -> str:
         return (
             "record must be fresh: an earlier session has used its rounds, and rounds are "
-            f"post-processed once (marked by {str(self._mark(record))!r})"
+            f"post-processed once (its mark is in {str(self._folder)!r})"
         )

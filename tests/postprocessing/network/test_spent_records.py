@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 import threading
@@ -84,11 +85,42 @@ def test_marks_reach_the_disk_and_are_private(spent, tmp_path, monkeypatch):
     )
     spent.spend(_record(1))
     folder = tmp_path / "marks"
-    (mark,) = folder.iterdir()
-    assert {path.stat().st_ino for path in (mark, folder, tmp_path)} <= set(synced)
+    secret, mark = folder / "secret", *(path for path in folder.iterdir() if path.name != "secret")
+    assert {path.stat().st_ino for path in (secret, mark, folder, tmp_path)} <= set(synced)
+    assert synced.index(secret.stat().st_ino) < synced.index(mark.stat().st_ino)
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
     assert synced[-1] == folder.stat().st_ino
     assert stat.S_IMODE(mark.stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_marks_tell_nothing_of_the_outcomes(tmp_path):
+    """Their names depend on a secret that differs from folder to folder."""
+    record = _record(1)
+    names = []
+    for name in ("one", "two"):
+        spent = SpentRecords(tmp_path / name)
+        spent.spend(record)
+        names += [path.name for path in (tmp_path / name).iterdir() if path.name != "secret"]
+        with pytest.raises(InputFileError) as refusal:
+            spent.check_fresh(record)
+        assert names[-1] not in str(refusal.value)
+    plain = hashlib.sha256(record.codes[:1024].tobytes()).hexdigest()
+    assert len({*names, plain}) == 3
+
+
+@pytest.mark.parametrize("change", ["lost", "cut short"])
+def test_marks_without_their_secret_pass_nothing(spent, tmp_path, change):
+    """Nobody can tell any more which records are spent."""
+    spent.spend(_record(1))
+    secret = tmp_path / "marks" / "secret"
+    if change == "lost":
+        secret.unlink()
+    else:
+        secret.write_bytes(bytes(31))
+    for act in (spent.has, spent.check_fresh, spent.spend):
+        with pytest.raises(InputFileError, match=r"record must be known as fresh, .*secret'"):
+            act(_record(2))
 
 
 def test_what_cannot_be_marked_is_refused(spent, monkeypatch):
