@@ -5,6 +5,9 @@ Bob, half for those from Bob to Alice: the two never use the same bytes. A key (
 makes the tag of one packet of L bytes; whoever has seen it forges another with probability at most
 8⌈L/16⌉ 2⁻¹⁰⁶ (Bernstein, FSE 2005, LNCS 3557, 32), whatever their computer, as s is fresh.
 
+A pool is known by its identity, 16 random bytes that no key is made of: packets carry it, so that
+two pools that differ are told from a forged tag.
+
 The pool remembers on disk how far it has been used, before a key makes a tag and before a packet
 under a key is acted upon. A crash can thus lose keys, never use one twice.
 """
@@ -31,9 +34,11 @@ from postprocessing.rounds import Party
 KEY_BYTES = 32
 TAG_BYTES = 16
 
-_MAGIC = b"diqkd-k1"
-# Magic, owner, next key from Alice, next key from Bob, checksum of these.
-_HEADER = struct.Struct(">8s8sQQ32s")
+IDENTITY_BYTES = 16
+
+_MAGIC = b"diqkd-k2"
+# Magic, owner, identity, keys a direction, next key from Alice, from Bob, checksum of these.
+_HEADER = struct.Struct(">8s8s16sQQQ32s")
 _OWNERS = {"alice": b"alice\0\0\0", "bob": b"bob\0\0\0\0\0"}
 _NOBODY = b"nobody\0\0"
 _MOST_KEYS = 2**32
@@ -63,13 +68,14 @@ def create_pool(path: Path, keys: int) -> None:
     """
     count = whole_number("keys", keys, 1, _MOST_KEYS)
     _check_new(path)
-    _write_new(path, secrets.token_bytes(2 * count * KEY_BYTES))
+    _write_new(path, secrets.token_bytes(_pool_bytes(count)), count)
 
 
 def create_pool_from_key(path: Path, key: Path) -> int:
     """Write a new pool of the bits of a key, which is spent by that; return its keys a direction.
 
-    The key is marked spent, down to the disk, before the pool is written: a crash loses it.
+    The key is marked spent, down to the disk, before the pool is written: a crash loses it. Its
+    first 16 bytes become the pool's identity, which is public, and tag nothing.
 
     Parameters
     ----------
@@ -84,13 +90,18 @@ def create_pool_from_key(path: Path, key: Path) -> int:
         If the path is taken or cannot be written, or the key is too short, unconfirmed, spent, or
         no secret.
     """
-    count = len(read_key(key)) // (2 * KEY_BYTES)
-    if count == 0:
-        text = f"key must be at least {2 * KEY_BYTES} bytes long, {str(key)!r} is not"
+    count = (len(read_key(key)) - IDENTITY_BYTES) // (2 * KEY_BYTES)
+    if count < 1:
+        text = f"key must be at least {_pool_bytes(1)} bytes long, {str(key)!r} is not"
         raise InputFileError(text)
     _check_new(path)
-    _write_new(path, spend_key(key)[: 2 * count * KEY_BYTES])
+    _write_new(path, spend_key(key)[: _pool_bytes(count)], count)
     return count
+
+
+def _pool_bytes(count: int) -> int:
+    """Return the random bytes that a pool is made of."""
+    return IDENTITY_BYTES + 2 * count * KEY_BYTES
 
 
 def _check_new(path: Path) -> None:
@@ -100,8 +111,9 @@ def _check_new(path: Path) -> None:
         raise InputFileError(f"pool must be a new file, {str(path)!r} exists")
 
 
-def _write_new(path: Path, keys: bytes) -> None:
-    write_output(path.parent, {path.name: _header(_NOBODY, (0, 0)) + keys})
+def _write_new(path: Path, content: bytes, count: int) -> None:
+    identity, keys = content[:IDENTITY_BYTES], content[IDENTITY_BYTES:]
+    write_output(path.parent, {path.name: _header(_NOBODY, identity, count, (0, 0)) + keys})
 
 
 class KeyPool:
@@ -131,6 +143,8 @@ class KeyPool:
         self._path, self._party = path, party
         self._own = 0 if party == "alice" else 1
         self._guard = threading.Lock()
+        self._identity: bytes
+        self._capacity: int
         if not path.is_file():
             raise InputFileError(f"auth-key must be a pool of keys, got {str(path)!r}")
         try:
@@ -160,6 +174,11 @@ class KeyPool:
     def close(self) -> None:
         """Let others use the file."""
         os.close(self._descriptor)
+
+    @property
+    def identity(self) -> bytes:
+        """What tells this pool and its copy from all others; public."""
+        return self._identity
 
     @property
     def used_keys(self) -> int:
@@ -240,7 +259,9 @@ class KeyPool:
 
     def _write(self, positions: tuple[int, int]) -> None:
         try:
-            os.pwrite(self._descriptor, _header(_OWNERS[self._party], positions), 0)
+            owner = _OWNERS[self._party]
+            header = _header(owner, self._identity, self._capacity, positions)
+            os.pwrite(self._descriptor, header, 0)
             os.fsync(self._descriptor)
         except OSError as error:
             text = f"the pool of keys {str(self._path)!r} cannot be written to ({error.strerror})"
@@ -270,15 +291,16 @@ class KeyPool:
 
     def _take_over(self) -> tuple[int, int]:
         """Read the header, check it, and make the pool the party's own."""
-        size = os.fstat(self._descriptor).st_size - _HEADER.size
-        self._capacity = size // (2 * KEY_BYTES)
         header = os.pread(self._descriptor, _HEADER.size, 0)
-        if size < 2 * KEY_BYTES or not header.startswith(_MAGIC):
+        if len(header) < _HEADER.size or not header.startswith(_MAGIC):
             raise InputFileError(f"auth-key must be a pool of keys, {str(self._path)!r} is not")
-        _, owner, from_alice, from_bob, _ = _HEADER.unpack(header)
+        _, owner, self._identity, self._capacity, from_alice, from_bob, _ = _HEADER.unpack(header)
         positions = (from_alice, from_bob)
-        if header != _header(owner, positions):
-            # A position half written must not pass for an earlier one.
+        size = _HEADER.size + 2 * self._capacity * KEY_BYTES
+        whole = header == _header(owner, self._identity, self._capacity, positions)
+        if not whole or os.fstat(self._descriptor).st_size != size:
+            # A position half written must not pass for an earlier one, nor a key of a pool that was
+            # cut short for one of the other direction.
             raise InputFileError(f"auth-key must be whole, {str(self._path)!r} is damaged")
         if owner not in (_NOBODY, _OWNERS[self._party]):
             raise InputFileError(f"auth-key must be {self._party}'s, {str(self._path)!r} is not")
@@ -286,7 +308,7 @@ class KeyPool:
         return positions
 
 
-def _header(owner: bytes, positions: tuple[int, int]) -> bytes:
-    fields = (_MAGIC, owner, *positions)
+def _header(owner: bytes, identity: bytes, count: int, positions: tuple[int, int]) -> bytes:
+    fields = (_MAGIC, owner, identity, count, *positions)
     plain = _HEADER.pack(*fields, bytes(32))[: -hashlib.sha256().digest_size]
     return _HEADER.pack(*fields, hashlib.sha256(plain).digest())

@@ -3,7 +3,7 @@
 ::
 
     packet  = header | body | tag
-    header  = "dq" | version | more | session | number | key | length     (big-endian)
+    header  = "dq" | version | more | pool | session | number | key | length     (big-endian)
     tag     = Poly1305 under the key of that place, over sender | header | body
 
 `more` is 1 while packets of the same message follow. Packets of one direction are numbered from 0.
@@ -36,18 +36,18 @@ from postprocessing.network.authentication import (
 from postprocessing.network.wire import Buffer, decode, encode
 from postprocessing.rounds import Party
 
-VERSION = 2
+VERSION = 3
 # Of a packet: what waits for its tag is never more.
 MOST_BODY_BYTES = 1 << 20
-# Wrong first packets that the listening end survives.
-MOST_STRANGERS = 16
+# Wrong tags of strangers that the listening end survives.
+MOST_FORGERIES = 10_000
 
 _MARK = b"dq"
-HEADER = struct.Struct(">2sBB32sQQI")
+HEADER = struct.Struct(">2sBB16s32sQQI")
 # Tagged: the sender, a byte, beside header and body.
 _MOST_TAGGED_BYTES = 1 + HEADER.size + MOST_BODY_BYTES
 # One wrong tag at each end, by which a session ends, beside those of strangers.
-FAILED_TRIES = MOST_STRANGERS + 2
+FAILED_TRIES = MOST_FORGERIES + 2
 _NONCE_BYTES = 16
 _SENDERS = {"alice": b"A", "bob": b"B"}
 # How long somebody who has connected may take to say who they are.
@@ -65,7 +65,7 @@ class Traffic:
     sent_bytes, received_bytes : int
         Bytes on the line, headers and tags included.
     keys : int
-        One-time keys used by packets sent and received.
+        One-time keys used up: by packets sent and received, those that were lost included.
     """
 
     sent_bytes: int = 0
@@ -85,13 +85,6 @@ class Traffic:
         that was accepted and for every wrong tag that a session may meet.
         """
         return (self.keys + FAILED_TRIES) * forgery_bound(_MOST_TAGGED_BYTES)
-
-    def __add__(self, other: Traffic) -> Traffic:
-        return Traffic(
-            self.sent_bytes + other.sent_bytes,
-            self.received_bytes + other.received_bytes,
-            self.keys + other.keys,
-        )
 
 
 class AuthenticatedChannel:
@@ -138,11 +131,12 @@ class AuthenticatedChannel:
         self._nonce = secrets.token_bytes(_NONCE_BYTES)
         self._peer_nonce = bytes(_NONCE_BYTES)
         self._sent_packets = self._received_packets = 0
-        self._sent, self._received = Traffic(), Traffic()
+        self._sent_bytes = self._received_bytes = 0
+        self._used_before = pool.used_keys
         self._sender = ThreadPoolExecutor(1, thread_name_prefix=f"{party} sends")
         self._sending: list[Future[None]] = []
         self._greeting: Message | None = None
-        self._has_met = False
+        self._has_met = self._met_wrong_tag = False
 
     @property
     def session(self) -> bytes:
@@ -156,9 +150,20 @@ class AuthenticatedChannel:
         return self._has_met
 
     @property
+    def met_wrong_tag(self) -> bool:
+        """Whether a packet has come as the other party's whose tag is wrong: a try to forge one."""
+        return self._met_wrong_tag
+
+    @property
+    def keys_left(self) -> int:
+        """Number of one-time keys that are left in the direction that has fewer."""
+        return self._pool.remaining_keys
+
+    @property
     def traffic(self) -> Traffic:
         """What the session has moved so far."""
-        return self._sent + self._received
+        keys = self._pool.used_keys - self._used_before
+        return Traffic(self._sent_bytes, self._received_bytes, keys)
 
     def await_greeting(self) -> None:
         """Wait for the first message of whoever has connected, and keep it for `greet`.
@@ -267,7 +272,7 @@ class AuthenticatedChannel:
         place, key = self._pool.take()
         length = sum(map(len, body))
         counted = (self.session, self._sent_packets, place, length)
-        header = HEADER.pack(_MARK, VERSION, more, *counted)
+        header = HEADER.pack(_MARK, VERSION, more, self._pool.identity, *counted)
         tag = _tagger(key, self.party, header, body).finalize()
         self._outgoing.settimeout(self.timeout_s)
         try:
@@ -278,8 +283,7 @@ class AuthenticatedChannel:
         except OSError as error:
             raise SessionError(f"the connection is lost ({error.strerror})") from error
         self._sent_packets += 1
-        size = len(header) + length
-        self._sent += Traffic(size + TAG_BYTES, 0, 1)
+        self._sent_bytes += len(header) + length + TAG_BYTES
 
     def _receive(self) -> bytearray:
         """Return the bytes of a message, each packet checked before the next is read."""
@@ -296,12 +300,14 @@ class AuthenticatedChannel:
     def _receive_packet(self) -> tuple[bool, bytes]:
         deadline = time.monotonic() + self.timeout_s
         header = self._read(HEADER.size, deadline)
-        mark, version, more, session, number, place, length = HEADER.unpack(header)
+        mark, version, more, pool, session, number, place, length = HEADER.unpack(header)
         if mark != _MARK or version != VERSION:
             text = (
                 f"the peer must speak version {VERSION} of the protocol, got {mark + header[2:3]!r}"
             )
             raise SessionError(text)
+        if pool != self._pool.identity:
+            raise SessionError("the peer must have a copy of the same pool of keys, it has another")
         if more > 1 or length > MOST_BODY_BYTES:
             raise AuthenticationError("a packet with an impossible header")
         if number != self._received_packets:
@@ -314,14 +320,13 @@ class AuthenticatedChannel:
         try:
             _tagger(key, _other(self.party), header, [body]).verify(tag)
         except InvalidSignature:
-            text = "a packet whose tag is wrong: altered on the way, or the pools differ"
-            raise AuthenticationError(text) from None
+            self._met_wrong_tag = True
+            raise AuthenticationError("a packet whose tag is wrong: altered on the way") from None
         self._has_met = True
         self._pool.accept(place)
         self._peer_nonce = session[_NONCE_BYTES:] if self._connects else session[:_NONCE_BYTES]
         self._received_packets += 1
-        size = len(header) + length
-        self._received += Traffic(0, size + TAG_BYTES, 1)
+        self._received_bytes += len(header) + length + TAG_BYTES
         return bool(more), body
 
     def _check_session(self, session: bytes) -> None:

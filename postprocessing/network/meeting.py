@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable
 
-from postprocessing.errors import AuthenticationError, SessionError
-from postprocessing.network.channel import MOST_STRANGERS, AuthenticatedChannel
+from postprocessing.errors import SessionError
+from postprocessing.network.channel import MOST_FORGERIES, AuthenticatedChannel
 
 
 def first_channel(
@@ -17,7 +17,7 @@ def first_channel(
     """Return the channel of the first connection that the peer has made.
 
     A scan of ports, or whoever sends a wrong first packet, does not keep the peer away and uses up
-    no keys. A wrong tag is a try to forge one: of these there may be few.
+    no keys. A wrong tag is a try to forge one: their number is bounded, as each is charged.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def first_channel(
     Raises
     ------
     AuthenticationError
-        If `MOST_STRANGERS` packets that the peer did not send came before this one.
+        If `MOST_FORGERIES` packets with wrong tags came before this one.
     SessionError
         If the connections end, or the pool cannot be written to.
     ProtocolError
@@ -44,8 +44,8 @@ def first_channel(
             channel.await_greeting()
         except SessionError as error:
             channel.abandon()
-            tries += isinstance(error, AuthenticationError)
-            if channel.has_met or tries > MOST_STRANGERS:
+            tries += channel.met_wrong_tag
+            if channel.has_met or tries > MOST_FORGERIES:
                 raise
             on_stranger(error)
         except BaseException:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import time
 from collections.abc import Generator
@@ -68,12 +70,20 @@ def connect(address: tuple[str, int], wait_s: float) -> socket.socket:
     while True:
         try:
             left = max(_RETRY_S, deadline - time.monotonic())
-            return _prepared(socket.create_connection((host, port), timeout=left))
+            return _prepared(_to_another(socket.create_connection((host, port), timeout=left)))
         except OSError as error:
             if time.monotonic() + _RETRY_S > deadline:
                 text = f"nobody listens on {host}:{port} ({error.strerror or error})"
                 raise SessionError(text) from error
         time.sleep(_RETRY_S)
+
+
+def _to_another(connection: socket.socket) -> socket.socket:
+    """Refuse a connection to oneself, which TCP makes where the own port is the one called."""
+    if connection.getsockname() == connection.getpeername():
+        connection.close()
+        raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+    return connection
 
 
 def _prepared(connection: socket.socket) -> socket.socket:

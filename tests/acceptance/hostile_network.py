@@ -294,7 +294,7 @@ class Site:
         hung = any(thread.is_alive() for thread in sides)
         line.join()
         for (sender, _), packet in line.passed.items():
-            self.tagged[sender, HEADER.unpack(packet[: HEADER.size])[5]] += 1
+            self.tagged[sender, HEADER.unpack(packet[: HEADER.size])[6]] += 1
         self.earlier = line.passed
         return tuple(sorted(errors)), hung
 

@@ -277,7 +277,7 @@ def test_a_key_becomes_the_next_pool_once(emulated, tmp_path):
     content = key.read_bytes()
     assert _call("pool", tmp_path / "next.pool", "--from-key", key).exit_code == 0
     pool = (tmp_path / "next.pool").read_bytes()
-    assert pool[64:] == content[: len(content) // 64 * 64]
+    assert pool[88:] == content[16 : 16 + (len(content) - 16) // 64 * 64]
     assert not key.exists()
     for gone in (key, key.with_name("bob.key.spent")):
         refused = _call("pool", tmp_path / "third.pool", "--from-key", gone)
@@ -297,7 +297,7 @@ def test_a_failed_session_is_reported_and_in_nobodys_way(emulated, tmp_path):
     done = _parties(tmp_path, *task, "--wait-s", 5)
     for party in done:
         assert done[party].returncode == 1
-    assert "turned away: a packet whose tag is wrong" in done["alice"].stderr
+    assert "turned away: the peer must have a copy of the same pool" in done["alice"].stderr
     assert "the other party has not connected within 5 s" in done["alice"].stderr
     assert not (tmp_path / "alice" / "alice.report.json").exists()
     report = json.loads((tmp_path / "bob" / "bob.report.json").read_text())

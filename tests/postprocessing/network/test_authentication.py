@@ -17,7 +17,12 @@ from postprocessing.errors import (
     InvalidArgumentError,
     SessionError,
 )
-from postprocessing.network.authentication import KeyPool, create_pool, forgery_bound
+from postprocessing.network.authentication import (
+    KeyPool,
+    create_pool,
+    create_pool_from_key,
+    forgery_bound,
+)
 
 
 @pytest.fixture
@@ -85,10 +90,50 @@ def test_a_position_half_written_is_refused(pools):
     with KeyPool(pools[0], "alice") as alice:
         alice.take()
     content = bytearray(pools[0].read_bytes())
-    content[23] ^= 1
+    content[47] ^= 1
     pools[0].write_bytes(content)
     with pytest.raises(InputFileError, match=r"auth-key must be whole, .* is damaged"):
         KeyPool(pools[0], "alice")
+
+
+@pytest.mark.parametrize("change", [-1, -32, -64, 1, 64])
+def test_a_pool_cut_short_or_made_longer_is_refused(pools, change):
+    """Or where a direction begins would move, and its keys would be the other's."""
+    content = pools[1].read_bytes()
+    pools[1].write_bytes(content[:change] if change < 0 else content + bytes(change))
+    with pytest.raises(InputFileError, match=r"auth-key must be whole, .* is damaged"):
+        KeyPool(pools[1], "bob")
+
+
+@pytest.mark.parametrize("byte", range(88))
+def test_every_byte_of_the_header_is_checked(pools, byte):
+    content = bytearray(pools[0].read_bytes())
+    assert len(content) == 88 + 40 * 32
+    content[byte] ^= 1
+    pools[0].write_bytes(content)
+    with pytest.raises(InputFileError, match=r"auth-key must be (whole|a pool of keys)"):
+        KeyPool(pools[0], "alice")
+
+
+def test_a_pool_is_known_by_its_identity(pools, tmp_path):
+    """Copies have one identity, which no key is made of."""
+    create_pool(tmp_path / "other.pool", 20)
+    with (
+        KeyPool(pools[0], "alice") as alice,
+        KeyPool(pools[1], "bob") as bob,
+        KeyPool(tmp_path / "other.pool", "bob") as other,
+    ):
+        assert alice.identity == bob.identity != other.identity
+    key = bytes(range(80))
+    for party in ("alice", "bob"):
+        (tmp_path / f"a {party}").write_bytes(key)
+        create_pool_from_key(tmp_path / f"{party}.next", tmp_path / f"a {party}")
+    with (
+        KeyPool(tmp_path / "alice.next", "alice") as alice,
+        KeyPool(tmp_path / "bob.next", "bob") as bob,
+    ):
+        assert alice.identity == bob.identity == key[:16]
+        assert (alice.take(), bob.take()) == ((0, key[16:48]), (0, key[48:]))
 
 
 def test_a_pool_has_one_owner_and_one_user(pools):
@@ -107,7 +152,7 @@ def test_other_files_are_refused(tmp_path):
     path = tmp_path / "pool"
     with pytest.raises(InputFileError, match="auth-key must be a pool of keys"):
         KeyPool(path, "alice")
-    for content in (b"", b"x" * 1000, b"diqkd-k1"):
+    for content in (b"", b"x" * 1000, b"diqkd-k2"):
         path.write_bytes(content)
         path.chmod(0o600)
         with pytest.raises(InputFileError, match=r"auth-key must be a pool of keys, .* is not"):

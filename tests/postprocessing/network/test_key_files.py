@@ -24,10 +24,10 @@ def files(tmp_path):
 
 
 def test_a_key_becomes_a_pool_once(files, tmp_path):
-    assert create_pool_from_key(tmp_path / "pool", files.path) == 3
-    assert (tmp_path / "pool").read_bytes()[64:] == KEY[:192]
+    assert create_pool_from_key(tmp_path / "pool", files.path) == 2
+    assert (tmp_path / "pool").read_bytes()[88:] == KEY[16:144]
     with KeyPool(tmp_path / "pool", "bob") as pool:
-        assert pool.take() == (0, KEY[96:128])
+        assert pool.take() == (0, KEY[80:112])
     assert not files.is_confirmed
     assert files.is_spent
     spent = files.path.with_name("alice.key.spent")
@@ -81,8 +81,8 @@ def test_a_mistake_spends_no_key(files, tmp_path):
         create_pool_from_key(tmp_path / "taken", files.path)
     with pytest.raises(InputFileError, match="pool must be in an existing folder"):
         create_pool_from_key(tmp_path / "none" / "pool", files.path)
-    (tmp_path / "short.key").write_bytes(bytes(63))
-    with pytest.raises(InputFileError, match="key must be at least 64 bytes long"):
+    (tmp_path / "short.key").write_bytes(bytes(79))
+    with pytest.raises(InputFileError, match="key must be at least 80 bytes long"):
         create_pool_from_key(tmp_path / "pool", tmp_path / "short.key")
     assert files.read() == KEY
 

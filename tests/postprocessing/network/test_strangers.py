@@ -13,12 +13,14 @@ import pytest
 
 from postprocessing.errors import AuthenticationError, ProtocolError, SessionError
 from postprocessing.messages import Abort
+from postprocessing.network import meeting
 from postprocessing.network.authentication import KeyPool, create_pool
-from postprocessing.network.channel import HEADER, MOST_STRANGERS, AuthenticatedChannel
+from postprocessing.network.channel import HEADER, AuthenticatedChannel
 from postprocessing.network.meeting import first_channel
 from postprocessing.network.tcp import arrivals, connect
 
 WAIT_S = 60.0
+MALFORMED = 30
 
 
 @pytest.fixture
@@ -54,9 +56,10 @@ def _bob(pool, address):
     )
 
 
-def _wrong_packet(place: int) -> bytes:
+def _wrong_packet(pool: KeyPool, place: int, number: int = 0) -> bytes:
     """Return a packet as Bob's first, but for its tag."""
-    return HEADER.pack(b"dq", 2, 0, bytes(16) + bytes(16), 0, place, 3) + b"abc" + bytes(16)
+    header = HEADER.pack(b"dq", 3, 0, pool.identity, bytes(32), number, place, 3)
+    return header + b"abc" + bytes(16)
 
 
 def _try(address, content: bytes, *, stay_s: float = 0.0) -> None:
@@ -84,19 +87,21 @@ def _meet(pool, address, coming, wait_s=WAIT_S):
     return channel, reasons
 
 
-def test_strangers_do_not_keep_the_peer_away(pools, address):
+def test_strangers_do_not_keep_the_peer_away(pools, address, monkeypatch):
     alice, bob = pools
+    monkeypatch.setattr(meeting, "MOST_FORGERIES", MALFORMED - 1)
     ends = []
 
     def coming():
         _try(address, b"")
         _try(address, b"GET / HTTP/1.1\r\n" * 20)
         _try(address, b"", stay_s=0.5)
-        _try(address, _wrong_packet(0))
+        _try(address, _wrong_packet(alice, 0))
         # A key there will never be: the pool is not used up for that.
-        _try(address, _wrong_packet(10**6))
-        for _ in range(2 * MOST_STRANGERS):
-            _try(address, b"")
+        _try(address, _wrong_packet(alice, 10**6))
+        # Nor are these tries to forge: no tag was looked at.
+        for _ in range(MALFORMED):
+            _try(address, _wrong_packet(alice, 0, number=1))
         ends.append(_bob(bob, address))
         ends[0].send(Abort("it is me"))
 
@@ -104,24 +109,50 @@ def test_strangers_do_not_keep_the_peer_away(pools, address):
     assert channel.greet(Abort("hello")).reason == "it is me"
     assert ends[0].receive().reason == "hello"
     assert reasons[0] == "the peer has ended the connection"
-    assert reasons[1].startswith("the peer must speak version 2")
+    assert reasons[1].startswith("the peer must speak version 3")
     assert reasons[2] == "the peer is silent for 0.2 s"
     assert reasons[3].startswith("a packet whose tag is wrong")
-    assert len(reasons) == 5 + 2 * MOST_STRANGERS
+    assert reasons[5].startswith("packet 1 where 0 is due")
+    assert len(reasons) == 5 + MALFORMED
     # One key each for the greetings, none for strangers.
     assert alice.used_keys == 2
     for end in (channel, *ends):
         end.abandon()
 
 
-def test_wrong_tags_are_tries_and_few(pools, address):
+def test_wrong_tags_are_tries_and_bounded(pools, address, monkeypatch):
+    monkeypatch.setattr(meeting, "MOST_FORGERIES", 5)
+
     def coming():
-        for place in range(MOST_STRANGERS + 1):
-            _try(address, _wrong_packet(place))
+        for place in range(6):
+            _try(address, _wrong_packet(pools[0], place))
 
     with pytest.raises(AuthenticationError, match="a packet whose tag is wrong"):
         _meet(pools[0], address, coming)
     assert pools[0].used_keys == 0
+
+
+def test_nobody_connects_to_themselves(monkeypatch):
+    """TCP lets a port that is free call itself, as it may happen while nobody listens yet."""
+    own = []
+    original = socket.create_connection
+
+    def create_connection(address, timeout):
+        if own:
+            return original(address, timeout)
+        # What the system does by chance, once in some ten thousand calls.
+        connection = socket.socket()
+        connection.bind(address)
+        connection.connect(address)
+        own.append(connection)
+        return connection
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = server.getsockname()
+    monkeypatch.setattr(socket, "create_connection", create_connection)
+    with pytest.raises(SessionError, match="nobody listens on"):
+        connect(free, 0.3)
+    assert own[0].fileno() == -1
 
 
 def test_strangers_alone_are_nobody(pools, address):
