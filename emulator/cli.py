@@ -154,5 +154,5 @@ def _files(report: RunReport, text: str) -> dict[str, bytes]:
     """Return the files of a run: the keys, if there are any, and the report."""
     files = {"report.json": f"{text}\n".encode()}
     if report.alice_key is not None and report.bob_key is not None:
-        files = {"alice.key": report.alice_key, "bob.key": report.bob_key, **files}
+        files |= {"alice.key": report.alice_key, "bob.key": report.bob_key}
     return files

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from postprocessing.errors import InputFileError
 
-OUTPUT_NAMES = ("alice.key", "bob.key", "report.json")
+KEY_NAMES = ("alice.key", "bob.key")
+OUTPUT_NAMES = (*KEY_NAMES, "report.json")
+# Of folders for drafts; only a crash leaves one behind.
+UNFINISHED = ".unfinished-"
 
 
 def check_output_folder(folder: Path, names: Sequence[str] = OUTPUT_NAMES) -> None:
@@ -47,7 +50,8 @@ def write_output(folder: Path, files: Mapping[str, bytes]) -> None:
     folder : Path
         An existing folder.
     files : mapping of str to bytes
-        Contents by name.
+        Contents by name. They appear in this order, each down to the disk before the next: a file
+        that others vouch for comes last.
 
     Raises
     ------
@@ -57,14 +61,14 @@ def write_output(folder: Path, files: Mapping[str, bytes]) -> None:
     """
     linked: list[Path] = []
     try:
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as unfinished:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=UNFINISHED) as unfinished:
             for name, content in files.items():
                 _write_private(Path(unfinished) / name, content)
             for name in files:
                 # A link, unlike a rename, fails where the name is taken.
                 (folder / name).hardlink_to(Path(unfinished) / name)
                 linked.append(folder / name)
-            sync_folder(folder)
+                sync_folder(folder)
     except OSError as error:
         _remove(linked)
         message = f"out must be a folder one can write to, got {str(folder)!r} ({error.strerror})"
@@ -72,6 +76,24 @@ def write_output(folder: Path, files: Mapping[str, bytes]) -> None:
     except BaseException:
         _remove(linked)
         raise
+
+
+def replace_output(path: Path, content: bytes) -> None:
+    """Write a file (0600) in place of an earlier one: the one or the other is there, and whole.
+
+    Raises
+    ------
+    InputFileError
+        If the folder cannot be written to.
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=UNFINISHED) as unfinished:
+            _write_private(Path(unfinished) / path.name, content)
+            (Path(unfinished) / path.name).replace(path)
+            sync_folder(path.parent)
+    except OSError as error:
+        message = f"out must be a file one can write to, got {str(path)!r} ({error.strerror})"
+        raise InputFileError(message) from error
 
 
 @contextmanager
@@ -94,7 +116,7 @@ def new_private_file(path: Path) -> Iterator[Path]:
         If something is there, or the folder cannot be written to.
     """
     try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".unfinished-") as unfinished:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=UNFINISHED) as unfinished:
             # The name tells some libraries what to write.
             draft = Path(unfinished) / path.name
             _write_private(draft, b"")
@@ -117,7 +139,7 @@ def sync_folder(folder: Path) -> None:
 
 def _try_links(folder: Path) -> None:
     """Make and remove a file and a link to it, as `write_output` will."""
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as trial:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=UNFINISHED) as trial:
         _write_private(Path(trial) / "draft", b"")
         (Path(trial) / "final").hardlink_to(Path(trial) / "draft")
 

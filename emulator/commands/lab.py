@@ -74,7 +74,7 @@ def emulate_command(
         else:
             write_records(out / f"alice.{file_format}", settings, {"alice": rounds.alice})
             write_records(out / f"bob.{file_format}", settings, {"bob": rounds.bob})
-        write_design(out / "design.json", design)
+        write_design(out / "design.json", design, emulated=True)
     typer.echo(f"{out}: {len(rounds):,} heralded rounds of {rounds.pulses:,} pulses, seed {seed}")
     typer.echo(f"{out / 'design.json'}: a key of {design.key_length:,} bits")
 
@@ -138,18 +138,18 @@ def distill_command(
     """
 
     def distil() -> None:
-        from postprocessing.files.designs import read_design
+        from postprocessing.files.designs import is_emulated, read_design
         from postprocessing.files.layout import Layout
 
-        given = read_design(design) if design is not None else None
         described = Layout.read(layout) if layout is not None else None
-        chosen = chosen_layout(given, described)
-        if given is None:
+        if design is None:
             if out is not None:
                 raise InvalidArgumentError("--out", str(out), "left out without --design")
-            _explore(files, chosen, as_json=as_json)
-        else:
-            _distil(files, chosen, given, out, seed, threads, as_json=as_json)
+            _explore(files, chosen_layout(None, described), as_json=as_json)
+            return
+        given, emulated = read_design(design), is_emulated(design)
+        chosen = chosen_layout(given, described)
+        _distil(files, chosen, given, out, seed, threads, emulated=emulated, as_json=as_json)
 
     run_or_explain(distil)
 
@@ -248,6 +248,7 @@ def _distil(
     seed: int | None,
     threads: int | None,
     *,
+    emulated: bool,
     as_json: bool,
 ) -> None:
     """Distil, report, and write the keys."""
@@ -255,6 +256,7 @@ def _distil(
     from postprocessing.files.records import read_records
     from postprocessing.files.validation import validate
     from postprocessing.keys import check_output_folder, write_output
+    from postprocessing.network.key_files import no_secret
     from postprocessing.pipeline import distill
     from postprocessing.randomness import PartyRandomness
 
@@ -276,17 +278,17 @@ def _distil(
             on_stage=lambda stage: progress.show(stage, None),
             threads=threads,
         )
-    values = _report_values(report, design, validation, seed)
+    values = _report_values(report, design, validation, seed, emulated=emulated)
     text = json.dumps(values, indent=2, allow_nan=False)
     if as_json:
         typer.echo(text)
     else:
-        _print_distillation(report, design, seed)
+        _print_distillation(report, design, no_secret(seed, emulated))
         _print_validation(validation)
     if out is not None:
         keys = {"alice.key": report.alice_key, "bob.key": report.bob_key}
         held = {name: key for name, key in keys.items() if key is not None}
-        write_output(out, {**held, "report.json": f"{text}\n".encode()})
+        write_output(out, {"report.json": f"{text}\n".encode(), **held})
     if report.abort_reason is not None:
         raise typer.Exit(EXIT_ABORTED)
     if report.alice_key != report.bob_key:
@@ -295,10 +297,15 @@ def _distil(
 
 
 def _report_values(
-    report: DistillationReport, design: Design, validation: Validation, seed: int | None
+    report: DistillationReport,
+    design: Design,
+    validation: Validation,
+    seed: int | None,
+    *,
+    emulated: bool,
 ) -> dict[str, object]:
     """Return everything but the keys as JSON values."""
-    from postprocessing.network.key_files import REPRODUCIBLE
+    from postprocessing.network.key_files import no_secret
     from postprocessing.security.assumptions import assumptions
 
     return {
@@ -313,7 +320,8 @@ def _report_values(
         "leaked_bits": report.transcript.leaked_bits,
         "security": design.label,
         "seed": seed,
-        "warning": REPRODUCIBLE if seed is not None else None,
+        "emulated": emulated,
+        "warning": no_secret(seed, emulated),
         "assumptions": assumptions(design.local_settings),
         "design": design.to_dict(),
         "design_sha256": design.fingerprint(),
@@ -323,14 +331,12 @@ def _report_values(
     }
 
 
-def _print_distillation(report: DistillationReport, design: Design, seed: int | None) -> None:
-    from postprocessing.network.key_files import REPRODUCIBLE
-
+def _print_distillation(report: DistillationReport, design: Design, warning: str | None) -> None:
     reason = report.abort_reason
     typer.echo("key" if reason is None else f"aborted: {reason}")
     typer.echo(f"key length: {report.key_length:,} bits, {design.label}")
-    if seed is not None:
-        typer.echo(REPRODUCIBLE)
+    if warning is not None:
+        typer.echo(warning)
     if report.tally is not None:
         lost, rounds = report.tally.lost, report.tally.rounds
         typer.echo(f"tests lost: {lost:,} of {rounds:,}; {acceptance_rule(design)}")

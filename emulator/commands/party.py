@@ -181,7 +181,20 @@ def _confirm(line: _Line, pool: KeyPool, name: Party, files: KeyFiles) -> None:
     """Settle an earlier key with the other party."""
     from postprocessing.network.session import confirm
 
-    if confirm(line.open(pool, name, _CONFIRMATION_BYTES), files):
+    channel = line.open(pool, name, _CONFIRMATION_BYTES)
+    confirmed = False
+    try:
+        confirmed = confirm(channel, files)
+    finally:
+        traffic = channel.traffic
+        # What went wrong first is what is said.
+        with contextlib.suppress(InputFileError):
+            files.amend_report(
+                confirmed=confirmed,
+                key_bits=traffic.key_bits,
+                forgery_probability=traffic.forgery_probability,
+            )
+    if confirmed:
         typer.echo(f"{files.path}: confirmed, both parties hold it")
     else:
         typer.echo("error: the two parties do not hold the same key there", err=True)
@@ -199,7 +212,7 @@ def _distil(
     as_json: bool,
 ) -> None:
     """Distil the party's rounds and say what came of it."""
-    from postprocessing.files.designs import read_design
+    from postprocessing.files.designs import is_emulated, read_design
     from postprocessing.files.layout import Layout
     from postprocessing.files.records import read_party_record
     from postprocessing.network.channel import Traffic
@@ -230,6 +243,7 @@ def _distil(
             record,
             design,
             spent=spent,
+            emulated=is_emulated(task.design),
             randomness=randomness,
             threads=task.threads,
         )
@@ -286,14 +300,12 @@ def _tell(
 
 
 def _print(report: SessionReport, design: Design, files: KeyFiles) -> None:
-    from postprocessing.network.key_files import REPRODUCIBLE
-
     if report.abort_reason is not None:
         typer.echo(f"aborted: {report.abort_reason}")
     else:
         typer.echo(f"{report.outcome}: {report.key_length:,} bits, {design.label}")
-        if report.seed is not None:
-            typer.echo(REPRODUCIBLE)
+        if report.warning is not None:
+            typer.echo(report.warning)
         if report.confirmed:
             typer.echo(str(files.path))
     traffic = report.traffic

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -11,10 +12,21 @@ from postprocessing.errors import InputFileError
 from postprocessing.keys import write_output
 
 _ADAPTER = TypeAdapter(Design)
+# Beside the fields of the design, and no part of it.
+_EMULATED = "emulated"
 
 
-def write_design(path: Path, design: Design) -> None:
+def write_design(path: Path, design: Design, *, emulated: bool = False) -> None:
     """Write a design to a new file.
+
+    Parameters
+    ----------
+    path : Path
+        Where; nothing may be there.
+    design : Design
+        The design.
+    emulated : bool
+        Whether its rounds come from an emulator: the keys are then no secret.
 
     Raises
     ------
@@ -23,7 +35,25 @@ def write_design(path: Path, design: Design) -> None:
     """
     if not path.parent.is_dir():
         raise InputFileError(f"out must be in an existing folder, got {str(path)!r}")
-    write_output(path.parent, {path.name: _ADAPTER.dump_json(design, indent=2) + b"\n"})
+    values = {_EMULATED: True} if emulated else {}
+    values |= json.loads(_ADAPTER.dump_json(design))
+    write_output(path.parent, {path.name: f"{json.dumps(values, indent=2)}\n".encode()})
+
+
+def is_emulated(path: Path) -> bool:
+    """Tell whether a file that `read_design` reads says that its rounds are emulated.
+
+    Raises
+    ------
+    InputFileError
+        If the file cannot be read.
+    """
+    try:
+        values = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputFileError(f"design must be a readable file, got {str(path)!r}") from error
+    # Anything but a plain no counts as yes.
+    return isinstance(values, dict) and values.get(_EMULATED, False) is not False
 
 
 def read_design(path: Path) -> Design:

@@ -5,7 +5,7 @@
     alice.key                the key: both parties hold it
     alice.key.unconfirmed    the key, of which Alice does not know yet that Bob holds it
     alice.key.spent          the key, once it has become a pool of keys: of no other use
-    alice.session.json       the session it was made in, written with it
+    alice.session.json       the session it was made in, and what it is worth; written before it
     alice.report.json        what happened, without secrets
 
 No protocol of messages that may get lost can make both parties sure of the same at the same time
@@ -17,16 +17,42 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 from postprocessing.errors import InputFileError
-from postprocessing.keys import check_output_folder, sync_folder, write_output
+from postprocessing.keys import (
+    KEY_NAMES,
+    UNFINISHED,
+    check_output_folder,
+    replace_output,
+    sync_folder,
+    write_output,
+)
 from postprocessing.rounds import Party
 
 UNCONFIRMED = ".unconfirmed"
 SPENT = ".spent"
 FAILED = "failed"
 REPRODUCIBLE = "reproducible from a seed: not a secret key"
+EMULATED = "from emulated rounds: not a secret key"
+_WITH_A_KEY = ("key", "unconfirmed key")
+
+
+def no_secret(seed: object, emulated: object) -> str | None:
+    """Return why a key is no secret, None where it may be one.
+
+    Parameters
+    ----------
+    seed : int or None
+        The seed of coins and hash seeds.
+    emulated : bool
+        Whether the rounds were emulated.
+    """
+    if seed is not None:
+        return REPRODUCIBLE
+    return EMULATED if emulated else None
 
 
 class KeyFiles:
@@ -76,7 +102,8 @@ class KeyFiles:
     def check_free(self) -> None:
         """Refuse a folder that holds an earlier key of this party, or cannot hold one.
 
-        The report of a session that failed is in nobody's way.
+        The report of a session that failed is in nobody's way. Drafts of this party's keys that a
+        crash has left behind are removed.
 
         Raises
         ------
@@ -87,11 +114,19 @@ class KeyFiles:
         if not self._tells_of_failure():
             names.append(self._report)
         check_output_folder(self._folder, names)
+        for draft in self._folder.glob(f"{UNFINISHED}*/{self._key}*"):
+            shutil.rmtree(draft.parent, ignore_errors=True)
 
     def write(
-        self, key: bytes, session: bytes, *, confirmed: bool, seed: int | None = None
+        self,
+        key: bytes,
+        session: bytes,
+        *,
+        confirmed: bool,
+        seed: int | None = None,
+        emulated: bool = False,
     ) -> None:
-        """Write the key and its session, down to the disk.
+        """Write the session and then its key, down to the disk.
 
         Parameters
         ----------
@@ -101,6 +136,8 @@ class KeyFiles:
             Whether the other party is known to hold it.
         seed : int, optional
             The seed of the emulation that it was made in, by which it is no secret.
+        emulated : bool
+            Whether its rounds were emulated, by which it is none either.
 
         Raises
         ------
@@ -108,8 +145,8 @@ class KeyFiles:
             If there is a key already, or the folder cannot be written to.
         """
         name = self._key if confirmed else self._waiting.name
-        text = json.dumps({"session": session.hex(), "seed": seed}).encode()
-        write_output(self._folder, {name: key, self._session: text})
+        told = {"session": session.hex(), "seed": seed, "emulated": emulated}
+        write_output(self._folder, {self._session: json.dumps(told).encode(), name: key})
 
     def confirm(self) -> None:
         """Take the mark off the key: both parties hold it."""
@@ -132,10 +169,43 @@ class KeyFiles:
         InputFileError
             If there is another report already, or the folder cannot be written to.
         """
-        text = json.dumps(report, indent=2, allow_nan=False)
         if self._tells_of_failure():
-            (self._folder / self._report).unlink()
-        write_output(self._folder, {self._report: f"{text}\n".encode()})
+            replace_output(self._folder / self._report, _text(report))
+        else:
+            write_output(self._folder, {self._report: _text(report)})
+
+    def amend_report(self, *, confirmed: bool, key_bits: int, forgery_probability: float) -> None:
+        """Bring the report of a key up to date after a later session about it; others stay.
+
+        Parameters
+        ----------
+        confirmed : bool
+            Whether both parties are known to hold the key.
+        key_bits : int
+            Bits of the pool that the later session has used up.
+        forgery_probability : float
+            Bound on the probability that anything in it was forged.
+
+        Raises
+        ------
+        InputFileError
+            If the folder cannot be written to.
+        """
+        report = _told(self._folder / self._report)
+        if report.get("outcome") not in _WITH_A_KEY:
+            return
+        if confirmed:
+            report["outcome"] = "key"
+        more = {
+            "authentication_key_bits": key_bits,
+            "net_key_bits": -key_bits,
+            "authentication_failure_probability": forgery_probability,
+            "soundness_with_authentication": forgery_probability,
+        }
+        # What is undefined stays so.
+        known = {name: report[name] for name in more if report.get(name) is not None}
+        report |= {name: value + more[name] for name, value in known.items()}
+        replace_output(self._folder / self._report, _text(report))
 
     def _tells_of_failure(self) -> bool:
         return _told(self._folder / self._report).get("outcome") == FAILED
@@ -184,17 +254,23 @@ def read_key(path: Path) -> bytes:
     Raises
     ------
     InputFileError
-        If it cannot be read, is marked unconfirmed or spent, or was made from a seed, as the
-        session or the report beside it tells.
+        If it cannot be read, is marked unconfirmed or spent, or is no secret, as the session or the
+        report beside it tells; a key of a session or a run must have one of them.
     """
     if path.name.endswith(UNCONFIRMED):
         text = f"key must be confirmed, {str(path)!r} is not: run party --confirm"
         raise InputFileError(text)
     if path.name.endswith(SPENT):
         raise InputFileError(f"key must be unspent, {str(path)!r} has become a pool of keys")
-    for name in (f"{path.stem}.session.json", "report.json"):
-        if _told(path.parent / name).get("seed") is not None:
-            raise InputFileError(f"key must be secret, {str(path)!r} is {REPRODUCIBLE}")
+    names = (f"{path.stem}.session.json", "report.json")
+    tellers = [told for name in names if "seed" in (told := _told(path.parent / name))]
+    for told in tellers:
+        reason = no_secret(told["seed"], told.get("emulated", False))
+        if reason is not None:
+            raise InputFileError(f"key must be secret, {str(path)!r} is {reason}")
+    if path.name in KEY_NAMES and path.is_file() and not tellers:
+        text = f"key must have {names[0]} or {names[1]} beside it, {str(path)!r} has neither"
+        raise InputFileError(text)
     try:
         return path.read_bytes()
     except OSError as error:
@@ -218,6 +294,10 @@ def spend_key(path: Path) -> bytes:
     try:
         if os.path.lexists(spent):
             raise InputFileError(f"key must be unspent, {str(spent)!r} exists")
+        for draft in path.parent.glob(f"{UNFINISHED}*/*"):
+            # A crash has left it behind; the key itself is complete.
+            if draft.samefile(path):
+                draft.unlink()
         if path.stat().st_nlink != 1:
             raise InputFileError(f"key must have one name, {str(path)!r} has hard links")
         path.rename(spent)
@@ -228,7 +308,11 @@ def spend_key(path: Path) -> bytes:
     return key
 
 
-def _told(path: Path) -> dict[str, object]:
+def _text(report: dict[str, Any]) -> bytes:
+    return f"{json.dumps(report, indent=2, allow_nan=False)}\n".encode()
+
+
+def _told(path: Path) -> dict[str, Any]:
     """Return what a file of JSON tells, nothing where there is none."""
     try:
         told = json.loads(path.read_text(encoding="utf-8"))

@@ -15,7 +15,8 @@ Purpose = Literal["distil", "confirm"]
 class Hello(Message):
     """Who speaks, what for, and what both must have in common to distil.
 
-    Heralds are public, and independent of the outcomes.
+    Heralds are public, and independent of the outcomes. An emulated key is worthless on both sides;
+    whether it is, both must know. Of the keys in its pool each side tells how many are left.
     """
 
     stage: ClassVar[str] = "greeting"
@@ -23,6 +24,8 @@ class Hello(Message):
     purpose: Purpose
     design_sha256: str | None = None
     heralds_sha256: str | None = None
+    emulated: bool = False
+    keys_left: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from postprocessing.design import Design
 from postprocessing.endpoint import Endpoint, PartyResult
-from postprocessing.errors import DiqkdError, ProtocolError, SessionError
-from postprocessing.network.channel import AuthenticatedChannel, Traffic
-from postprocessing.network.key_files import FAILED, REPRODUCIBLE, KeyFiles
+from postprocessing.errors import DiqkdError, InputFileError, ProtocolError, SessionError
+from postprocessing.network.channel import MOST_BODY_BYTES, AuthenticatedChannel, Traffic
+from postprocessing.network.key_files import FAILED, KeyFiles, no_secret
 from postprocessing.network.messages import Hello, KeyHeld
 from postprocessing.network.spent_records import SpentRecords
 from postprocessing.parties import Corrector, Reference
@@ -18,6 +18,12 @@ from postprocessing.rounds import Party, PartyRecord
 
 # Beside a byte a round, which no message of the protocol exceeds.
 _MESSAGE_OVERHEAD_BYTES = 1 << 20
+
+# Of the corrector, who sends more: greeting, marks, settings, coins, tests, two verdicts, and that
+# it holds the key. Beside them there is one for every attempt to decode.
+_MESSAGES = 8
+# Settings and the seed of the Toeplitz hash take the most.
+_MOST_BITS_A_ROUND = 2
 
 StageCallback = Callable[[str], None]
 
@@ -48,6 +54,8 @@ class SessionReport:
         Outcome-dependent bits on the transcript; None where the conversation failed.
     seed : int or None
         The seed of an emulation, by which the key is no secret.
+    emulated : bool
+        Whether the rounds were emulated, by which the key is no secret either.
     """
 
     party: Party
@@ -60,6 +68,7 @@ class SessionReport:
     key_length: int = 0
     leaked_bits: int | None = None
     seed: int | None = None
+    emulated: bool = False
 
     @property
     def outcome(self) -> str:
@@ -75,6 +84,11 @@ class SessionReport:
         """Length of the key less the authentication keys used up; negative if it costs more."""
         return self.key_length - self.traffic.key_bits
 
+    @property
+    def warning(self) -> str | None:
+        """Why the key is no secret, None where it may be one."""
+        return no_secret(self.seed, self.emulated)
+
     def to_dict(self, design: Design) -> dict[str, object]:
         """Return JSON values, with what the key is worth under a design; null where undefined."""
         forgery = self.traffic.forgery_probability
@@ -87,7 +101,8 @@ class SessionReport:
             "design_sha256": design.fingerprint(),
             "security": design.label,
             "seed": self.seed,
-            "warning": REPRODUCIBLE if self.seed is not None else None,
+            "emulated": self.emulated,
+            "warning": self.warning,
             "record_spent": self.record_spent,
             "key_length": self.key_length,
             "authentication_key_bits": self.traffic.key_bits,
@@ -107,6 +122,14 @@ def most_message_bytes(design: Design) -> int:
     return design.heralded_rounds + _MESSAGE_OVERHEAD_BYTES
 
 
+def most_packets(design: Design) -> int:
+    """Return the number of packets that neither direction of a session under a design exceeds."""
+    attempts = design.leakage.reconciliation.steps if design.leakage is not None else 0
+    most_bytes = -(-_MOST_BITS_A_ROUND * design.heralded_rounds // 8)
+    # One more for what goes before the arrays, and for syndromes of a frame that is not full.
+    return (_MESSAGES + attempts) * (-(-most_bytes // MOST_BODY_BYTES) + 1)
+
+
 def distil(
     channel: AuthenticatedChannel,
     files: KeyFiles,
@@ -114,6 +137,7 @@ def distil(
     design: Design,
     *,
     spent: SpentRecords,
+    emulated: bool = False,
     randomness: PartyRandomness | None = None,
     threads: int | None = None,
     on_stage: StageCallback | None = None,
@@ -138,6 +162,8 @@ def distil(
         The frozen design.
     spent : SpentRecords
         The records that this party has used before, and now this one.
+    emulated : bool
+        Whether the rounds were emulated: the key is then no secret.
     randomness : PartyRandomness, optional
         Trusted randomness; the operating system's by default.
     threads : int, optional
@@ -166,12 +192,19 @@ def distil(
         first = record.first(design.heralded_rounds)
         endpoint = kind(first, design, source, threads)
         spent.check_fresh(record)
-        own = Hello(channel.party, "distil", design.fingerprint(), first.heralds_sha256())
-        _greet(channel, own)
+        own = Hello(
+            channel.party,
+            "distil",
+            design.fingerprint(),
+            first.heralds_sha256(),
+            emulated=no_secret(source.seed, emulated) is not None,
+            keys_left=channel.keys_left,
+        )
+        _greet(channel, own, keys=most_packets(design))
         spent.spend(record)
         result = _converse(endpoint, channel, on_stage or (lambda stage: None))
         confirmed = result.key is not None and _keep(
-            result.key, channel, files, design, source.seed
+            result.key, channel, files, design, source.seed, emulated=emulated
         )
     except BaseException:
         channel.abandon()
@@ -187,6 +220,7 @@ def distil(
         key_length=8 * len(result.key) if result.key is not None else 0,
         leaked_bits=endpoint.leaked_bits,
         seed=source.seed,
+        emulated=emulated,
     )
 
 
@@ -225,7 +259,7 @@ def confirm(channel: AuthenticatedChannel, files: KeyFiles) -> bool:
     try:
         session = files.session()
         own = KeyHeld(session, held=bool(session))
-        _greet(channel, Hello(channel.party, "confirm"))
+        _greet(channel, Hello(channel.party, "confirm", keys_left=channel.keys_left))
         channel.send(own)
         peer = _expect_key_held(channel)
         both = own.held and peer.held and own.session == peer.session
@@ -238,7 +272,7 @@ def confirm(channel: AuthenticatedChannel, files: KeyFiles) -> bool:
     return both
 
 
-def _greet(channel: AuthenticatedChannel, own: Hello) -> None:
+def _greet(channel: AuthenticatedChannel, own: Hello, keys: int = 0) -> None:
     """Check that the peer is the other party, has come for the same, and has what it takes."""
     hello = channel.greet(own)
     if not isinstance(hello, Hello) or hello.party == own.party:
@@ -249,6 +283,14 @@ def _greet(channel: AuthenticatedChannel, own: Hello) -> None:
         raise SessionError("the peer must have the same design, its SHA-256 is another")
     if hello.heralds_sha256 != own.heralds_sha256:
         raise SessionError("the peer must have a record of the same rounds, its heralds are others")
+    if hello.emulated != own.emulated:
+        kinds = ("a key", "an emulated key, of a seed or of emulated rounds,")
+        wanted, found = kinds[own.emulated], kinds[hello.emulated]
+        raise SessionError(f"the peer must have come for {wanted} too, not for {found}")
+    for owner, left in (("this", own.keys_left), ("the peer's", hello.keys_left)):
+        if left < keys:
+            text = f"{owner} pool must have {keys} keys a direction for a session, {left} are left"
+            raise SessionError(text)
 
 
 def _converse(
@@ -272,23 +314,26 @@ def _keep(
     files: KeyFiles,
     design: Design,
     seed: int | None,
+    *,
+    emulated: bool,
 ) -> bool:
     """Write the key, and return whether the other party is known to hold it too."""
     session = channel.session
     if channel.party == design.settings.reference:
         if not _holds(channel, session):
             raise SessionError("the peer must hold its key before this one is written")
-        files.write(key, session, confirmed=True, seed=seed)
+        files.write(key, session, confirmed=True, seed=seed, emulated=emulated)
         channel.send(KeyHeld(session, held=True))
         return True
-    files.write(key, session, confirmed=False, seed=seed)
+    files.write(key, session, confirmed=False, seed=seed, emulated=emulated)
     channel.send(KeyHeld(session, held=True))
     try:
         confirmed = _holds(channel, session)
-    except (SessionError, ProtocolError):
+        if confirmed:
+            files.confirm()
+    except (SessionError, ProtocolError, InputFileError):
+        # The key is there: a later session confirms it.
         return False
-    if confirmed:
-        files.confirm()
     return confirmed
 
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from emulator.cli import app
 from postprocessing import Layout, read_records
-from postprocessing.files.designs import read_design, write_design
+from postprocessing.files.designs import is_emulated, read_design, write_design
 
 SHORT = ("--security", "asymptotic", "--rounds", "2e5", "--seed", "7")
 EXAMPLE = Path(__file__).parents[2] / "docs" / "example"
@@ -266,13 +266,18 @@ def test_two_processes_make_the_key_of_the_run(emulated, run, expected_key, tmp_
 
 
 def test_a_key_becomes_the_next_pool_once(emulated, tmp_path):
+    """Of rounds that pass for those of a laboratory."""
+    write_design(tmp_path / "design.json", read_design(emulated / "design.json"))
     assert _call("pool", tmp_path / "alice.pool", "--keys", 100).exit_code == 0
     shutil.copy(tmp_path / "alice.pool", tmp_path / "bob.pool")
     record = f"{emulated}/{{party}}.parquet"
     for done in _parties(
-        tmp_path, "--record", record, "--design", emulated / "design.json"
+        tmp_path, "--record", record, "--design", tmp_path / "design.json"
     ).values():
         assert done.returncode == 0, done.stderr
+        assert "not a secret key" not in done.stdout
+    reports = {party: tmp_path / party / f"{party}.report.json" for party in ("alice", "bob")}
+    before = {party: json.loads(path.read_text()) for party, path in reports.items()}
     key = tmp_path / "bob" / "bob.key"
     content = key.read_bytes()
     assert _call("pool", tmp_path / "next.pool", "--from-key", key).exit_code == 0
@@ -287,6 +292,40 @@ def test_a_key_becomes_the_next_pool_once(emulated, tmp_path):
     for done in _parties(tmp_path, "--confirm").values():
         assert done.returncode == 0, done.stderr
         assert "confirmed, both parties hold it" in done.stdout
+    # What that cost is in the reports: two greetings, and two words that the key is held.
+    for party, path in reports.items():
+        report, earlier = json.loads(path.read_text()), before[party]
+        risk = "authentication_failure_probability"
+        assert report.pop(risk) > earlier.pop(risk) + 6e-23
+        more = {"authentication_key_bits": 4 * 256, "net_key_bits": -4 * 256}
+        assert report == earlier | {name: earlier[name] + bits for name, bits in more.items()}
+
+
+def test_keys_of_emulated_rounds_are_no_secret(emulated, tmp_path):
+    """Whoever distils them, with fresh coins and hash seeds; and the design is the same."""
+    plain = read_design(emulated / "design.json")
+    write_design(tmp_path / "plain.json", plain)
+    assert is_emulated(emulated / "design.json")
+    assert not is_emulated(tmp_path / "plain.json")
+    assert read_design(tmp_path / "plain.json").fingerprint() == plain.fingerprint()
+    warning = "from emulated rounds: not a secret key"
+    assert _call("pool", tmp_path / "alice.pool", "--keys", 100).exit_code == 0
+    shutil.copy(tmp_path / "alice.pool", tmp_path / "bob.pool")
+    record = f"{emulated}/{{party}}.parquet"
+    design = ("--design", emulated / "design.json")
+    for party, done in _parties(tmp_path, "--record", record, *design).items():
+        assert done.returncode == 0, done.stderr
+        assert warning in done.stdout
+        report = json.loads((tmp_path / party / f"{party}.report.json").read_text())
+        assert (report["seed"], report["warning"]) == (None, warning)
+    files = (emulated / "alice.parquet", emulated / "bob.parquet")
+    result = _call("distill", *files, *design, "--out", tmp_path / "both")
+    assert warning in result.stdout
+    assert json.loads((tmp_path / "both" / "report.json").read_text())["warning"] == warning
+    for key in (tmp_path / "alice" / "alice.key", tmp_path / "both" / "alice.key"):
+        refused = _call("pool", tmp_path / "next.pool", "--from-key", key)
+        assert refused.exit_code == 2
+        assert f"is {warning}" in refused.stderr
 
 
 def test_a_failed_session_is_reported_and_in_nobodys_way(emulated, tmp_path):

@@ -261,7 +261,7 @@ def test_every_bit_of_a_packet_is_covered(pools):
 
 
 def _hello(design, record):
-    return Hello("bob", "distil", design.fingerprint(), record.heralds_sha256())
+    return Hello("bob", "distil", design.fingerprint(), record.heralds_sha256(), keys_left=200)
 
 
 def _packet(pool: KeyPool) -> bytes:
