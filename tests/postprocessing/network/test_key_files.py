@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -100,6 +102,104 @@ def test_links_do_not_hide_a_key_from_being_spent(files, tmp_path):
         create_pool_from_key(tmp_path / "other", link)
 
 
+# Writes a key, and dies when so many of its files have their names.
+CRASH = """
+import os, sys
+from pathlib import Path
+from postprocessing.network.key_files import KeyFiles
+
+def hardlink_to(path, target, count=[0]):
+    os.link(target, path)
+    count[0] += 1
+    if count[0] == int(sys.argv[2]):
+        os._exit(1)
+
+Path.hardlink_to = hardlink_to
+KeyFiles(Path(sys.argv[1]), "alice").write(bytes(range(200)), b"session", confirmed=True, seed=3)
+"""
+
+
+def _crash(folder, links):
+    done = subprocess.run([sys.executable, "-c", CRASH, folder, str(links)], check=False)
+    assert done.returncode == 1
+    assert len(list(folder.glob(".unfinished-*"))) == 1
+
+
+def test_a_crash_leaves_no_key_without_its_session(tmp_path):
+    """The session comes first; what is left of the key is removed before the next."""
+    files = KeyFiles(tmp_path, "alice")
+    _crash(tmp_path, 1)
+    assert (tmp_path / "alice.session.json").exists()
+    assert not files.is_confirmed
+    assert files.session() == b""
+    (tmp_path / "alice.session.json").unlink()
+    other = tmp_path / ".unfinished-other"
+    other.mkdir()
+    (other / "bob.key").write_bytes(KEY)
+    files.check_free()
+    assert list(tmp_path.iterdir()) == [other]
+
+
+def test_a_crash_after_the_key_hides_nothing(tmp_path):
+    """The draft that is left is a second name of the key: no reason to refuse it, and it goes."""
+    _crash(tmp_path, 2)
+    key = tmp_path / "alice.key"
+    assert key.stat().st_nlink == 2
+    with pytest.raises(InputFileError, match="key must be secret"):
+        spend_key(key)
+    (tmp_path / "alice.session.json").write_text(json.dumps({"session": "00", "seed": None}))
+    assert spend_key(key) == KEY
+    assert KeyFiles(tmp_path, "alice").is_spent
+    assert (tmp_path / "alice.key.spent").stat().st_nlink == 1
+
+
+@pytest.mark.parametrize("told", [None, "[1]", "{}", '{"session": "00"}'])
+@pytest.mark.parametrize("name", ["alice.key", "bob.key"])
+def test_a_key_of_which_nothing_is_told_is_refused(tmp_path, name, told):
+    """It may be of a seed."""
+    (tmp_path / name).write_bytes(KEY)
+    if told is not None:
+        (tmp_path / "report.json").write_text(told)
+    match = r"key must have .*\.session\.json or report\.json beside it, .* has neither"
+    with pytest.raises(InputFileError, match=match):
+        create_pool_from_key(tmp_path / "pool", tmp_path / name)
+    # A key of somewhere else, by another name, is its owner's affair.
+    (tmp_path / name).rename(tmp_path / "key")
+    assert create_pool_from_key(tmp_path / "pool", tmp_path / "key") == 2
+
+
+def test_a_later_confirmation_is_in_the_report(tmp_path):
+    files = KeyFiles(tmp_path, "alice")
+    path = tmp_path / "alice.report.json"
+    more = {"key_bits": 1024, "forgery_probability": 2.0**-70}
+    files.amend_report(confirmed=True, **more)
+    assert not path.exists()
+    told = {
+        "outcome": "unconfirmed key",
+        "key_length": 8000,
+        "authentication_key_bits": 4864,
+        "net_key_bits": 3136,
+        "authentication_failure_probability": 2.0**-70,
+        "soundness_with_authentication": None,
+    }
+    files.write_report(told)
+    files.amend_report(confirmed=False, **more)
+    changed = {
+        "authentication_key_bits": 5888,
+        "net_key_bits": 2112,
+        "authentication_failure_probability": 2.0**-69,
+    }
+    assert json.loads(path.read_text()) == told | changed
+    files.amend_report(confirmed=True, **more)
+    assert json.loads(path.read_text())["outcome"] == "key"
+    assert json.loads(path.read_text())["net_key_bits"] == 1088
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.unlink()
+    files.write_report({"outcome": "aborted"})
+    files.amend_report(confirmed=True, **more)
+    assert json.loads(path.read_text()) == {"outcome": "aborted"}
+
+
 @pytest.mark.parametrize("name", ["alice.session.json", "report.json"])
 def test_what_a_seed_gives_is_no_secret(tmp_path, name):
     """Of a session between two parties, or of a run in one process."""
@@ -109,6 +209,9 @@ def test_what_a_seed_gives_is_no_secret(tmp_path, name):
     assert read_key(key) == KEY
     (tmp_path / name).write_text(json.dumps({"seed": 0}))
     with pytest.raises(InputFileError, match="is reproducible from a seed: not a secret key"):
+        create_pool_from_key(tmp_path / "pool", key)
+    (tmp_path / name).write_text(json.dumps({"seed": None, "emulated": True}))
+    with pytest.raises(InputFileError, match="is from emulated rounds: not a secret key"):
         create_pool_from_key(tmp_path / "pool", key)
     assert key.exists()
 

@@ -29,8 +29,14 @@ from postprocessing.network.authentication import TAG_BYTES, KeyPool, create_poo
 from postprocessing.network.channel import HEADER, MOST_BODY_BYTES, AuthenticatedChannel
 from postprocessing.network.key_files import KeyFiles, read_key
 from postprocessing.network.messages import Hello
-from postprocessing.network.session import confirm, distil, most_message_bytes
+from postprocessing.network.session import (
+    confirm,
+    distil,
+    most_message_bytes,
+    most_packets,
+)
 from postprocessing.network.spent_records import SpentRecords
+from postprocessing.network.wire import encode
 from postprocessing.rounds import PartyRecord
 
 PATIENCE_S = 60.0
@@ -389,6 +395,111 @@ def test_what_the_parties_do_not_share_costs_no_record(small, pools, tmp_path, c
         assert isinstance(error, SessionError)
         assert match in str(error)
         assert not _spent(tmp_path, party).has(records[party])
+
+
+@pytest.mark.parametrize("difference", ["seed", "emulated"])
+def test_both_know_that_a_key_is_emulated_or_neither(small, pools, tmp_path, difference):
+    """A key that one side could compute again is no secret of the other."""
+    design, rounds = small
+
+    def act(party, channel):
+        return distil(
+            channel,
+            KeyFiles(tmp_path, party),
+            getattr(rounds, party),
+            design,
+            spent=_spent(tmp_path, party),
+            emulated=difference == "emulated" and party == "alice",
+            randomness=emulated_randomness("alice", 4)
+            if difference == "seed" and party == "alice"
+            else None,
+        )
+
+    found = _both(pools, act)
+    assert "the peer must have come for an emulated key" in str(found["alice"])
+    assert "the peer must have come for a key too, not for an emulated" in str(found["bob"])
+    for party, error in found.items():
+        assert isinstance(error, SessionError)
+        assert not _spent(tmp_path, party).has(getattr(rounds, party))
+
+
+@pytest.mark.parametrize("short", ["alice", "bob"])
+def test_a_pool_that_would_not_last_costs_no_record(small, pools, tmp_path, short):
+    """Of either party, and both are told."""
+    design, rounds = small
+    need = most_packets(design)
+    with KeyPool(pools[short], short) as pool:
+        while pool.remaining_keys >= need:
+            pool.take()
+    found = _both(pools, lambda p, channel: _distil(tmp_path, channel, getattr(rounds, p), design))
+    for party, error in found.items():
+        whose = "this" if party == short else "the peer's"
+        assert isinstance(error, SessionError)
+        assert str(error).startswith(f"{whose} pool must have {need} keys a direction")
+        assert not _spent(tmp_path, party).has(getattr(rounds, party))
+
+
+@pytest.mark.parametrize("count", [10_000, 5_000_000])
+def test_no_session_takes_more_packets_than_are_asked_for(count):
+    """By the messages of a session in one process, beside greeting and the word of the key."""
+    design, rounds = small_rounds(count)
+    entries = distill_emulated(rounds, design, seed=4).transcript.entries
+    for party in ("alice", "bob"):
+        packets = 2
+        for entry in entries:
+            length = sum(map(len, encode(entry.message)))
+            assert length <= count / 4 + 1000
+            packets += -(-length // MOST_BODY_BYTES) * (entry.sender == party)
+        assert packets <= most_packets(design)
+
+
+def test_lost_keys_are_used_up_too(small, pools, tmp_path):
+    """By the party that had lost them before, then; by the other now, which passes them over."""
+    design, rounds = small
+    with KeyPool(pools["alice"], "alice") as pool:
+        for _ in range(3):
+            pool.take()
+    found = _both(pools, lambda p, channel: _distil(tmp_path, channel, getattr(rounds, p), design))
+    assert found["bob"].traffic.keys == found["alice"].traffic.keys + 3
+    with KeyPool(pools["bob"], "bob") as pool:
+        assert found["bob"].traffic.keys == pool.used_keys
+
+
+def test_a_key_of_a_packet_that_is_never_sent_is_used_up(pools):
+    with KeyPool(pools["alice"], "alice") as pool:
+        near, far = socket.socketpair()
+        far.close()
+        channel = AuthenticatedChannel(
+            near, pool, "alice", connects=True, timeout_s=PATIENCE_S, most_message_bytes=1000
+        )
+        channel.send(Abort("nobody hears"))
+        with pytest.raises(SessionError, match="the connection is lost"):
+            channel.flush()
+        assert (channel.traffic.keys, channel.traffic.sent_bytes) == (1, 0)
+        channel.abandon()
+
+
+def test_a_mark_that_does_not_come_off_leaves_the_key_to_confirm(
+    small, pools, tmp_path, monkeypatch
+):
+    design, rounds = small
+
+    def refused(files):
+        raise InputFileError("out must hold alice.key.unconfirmed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyFiles, "confirm", refused)
+        found = _both(
+            pools, lambda p, channel: _distil(tmp_path, channel, getattr(rounds, p), design)
+        )
+    assert (found["alice"].outcome, found["bob"].outcome) == ("unconfirmed key", "key")
+    assert found["alice"].key_length == found["bob"].key_length > 0
+    files = {party: KeyFiles(tmp_path, party) for party in pools}
+    assert _both(pools, lambda p, channel: confirm(channel, files[p])) == {
+        "alice": True,
+        "bob": True,
+    }
+    assert files["alice"].read() == files["bob"].read()
 
 
 def test_two_who_hold_nothing_do_not_agree(pools, tmp_path):
