@@ -37,7 +37,7 @@ _CONFIRMATION_BYTES = 1 << 16
 def pool_command(
     out: Annotated[Path, typer.Argument(metavar="FILE", help="the pool, for one of the parties")],
     keys: Annotated[
-        int, typer.Option(help="one-time keys a direction; a session of 1e7 rounds needs about 10")
+        int, typer.Option(help="one-time keys a direction; 1e7 rounds take about 10 and ask for 48")
     ] = 10_000,
     from_key: Annotated[
         Path | None,
@@ -248,9 +248,9 @@ def _distil(
             threads=task.threads,
         )
     except DiqkdError as error:
-        told = failed(channel, error, record_spent=spent.has(record)).to_dict(design)
         # What went wrong first is what is said.
         with contextlib.suppress(InputFileError):
+            told = failed(channel, error, record_spent=spent.has(record)).to_dict(design)
             files.write_report(told | {"seconds": time.perf_counter() - started})
         raise
     seconds = {"seconds": time.perf_counter() - started}

@@ -284,7 +284,7 @@ def _greet(channel: AuthenticatedChannel, own: Hello, keys: int = 0) -> None:
     if hello.heralds_sha256 != own.heralds_sha256:
         raise SessionError("the peer must have a record of the same rounds, its heralds are others")
     if hello.emulated != own.emulated:
-        kinds = ("a key", "an emulated key, of a seed or of emulated rounds,")
+        kinds = ("a secret key", "an emulated key")
         wanted, found = kinds[own.emulated], kinds[hello.emulated]
         raise SessionError(f"the peer must have come for {wanted} too, not for {found}")
     for owner, left in (("this", own.keys_left), ("the peer's", hello.keys_left)):

@@ -1,5 +1,6 @@
 """Key files: private, whole, and never over another file."""
 
+import errno
 import os
 import stat
 
@@ -48,6 +49,42 @@ def test_interrupt_leaves_no_file(tmp_path, monkeypatch):
                 keys.write_output(tmp_path, {"alice.key": b"\x01", "bob.key": b"\x01"})
         assert calls[name] == at
         assert list(tmp_path.iterdir()) == []
+
+
+def test_each_file_is_on_the_disk_before_the_next(tmp_path, monkeypatch):
+    """Its content, then its name; only then the name of the next."""
+    events = []
+    link, sync = os.link, os.fsync
+
+    def record_link(source, target, **options):
+        link(source, target, **options)
+        events.append(target.name)
+
+    def record_sync(file):
+        sync(file)
+        events.append("folder" if os.fstat(file).st_ino == tmp_path.stat().st_ino else "content")
+
+    monkeypatch.setattr(os, "link", record_link)
+    monkeypatch.setattr(os, "fsync", record_sync)
+    keys.write_output(tmp_path, {"alice.session.json": b"{}", "alice.key": b"\x01"})
+    names = ["alice.session.json", "folder", "alice.key", "folder"]
+    assert events == ["content", "content", *names]
+
+
+def test_a_file_is_replaced_whole_or_stays(tmp_path, monkeypatch):
+    path = tmp_path / "alice.report.json"
+    for content in (b"first", b"second"):
+        keys.replace_output(path, content)
+        assert path.read_bytes() == content
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+    def full(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputFileError, match=r"out must be a file one can write to, .*No space"):
+        keys.replace_output(path, b"third")
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [(path.name, b"second")]
 
 
 def test_a_dangling_link_is_in_the_way(tmp_path):

@@ -416,8 +416,12 @@ def test_both_know_that_a_key_is_emulated_or_neither(small, pools, tmp_path, dif
         )
 
     found = _both(pools, act)
-    assert "the peer must have come for an emulated key" in str(found["alice"])
-    assert "the peer must have come for a key too, not for an emulated" in str(found["bob"])
+    assert "the peer must have come for an emulated key too, not for a secret key" in str(
+        found["alice"]
+    )
+    assert "the peer must have come for a secret key too, not for an emulated key" in str(
+        found["bob"]
+    )
     for party, error in found.items():
         assert isinstance(error, SessionError)
         assert not _spent(tmp_path, party).has(getattr(rounds, party))
