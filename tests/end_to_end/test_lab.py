@@ -398,3 +398,6 @@ def test_nobody_comes(emulated, tmp_path):
     told = json.loads(_call(*call, "--json").stdout)
     assert (told["outcome"], told["abort_reason"]) == ("aborted", "too few heralded rounds")
     assert not told["record_spent"]
+    # There was no session: nothing to keep, and nothing is marked.
+    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "alice.spent-records").exists()
