@@ -51,6 +51,7 @@ def decode(
     qber: float,
     step: int = 0,
     threads: int | None = None,
+    most_iterations: tuple[int, int] = (QUANTISED_ITERATIONS, EXACT_ITERATIONS),
 ) -> DecodedFrames:
     """Correct frames towards the syndromes of the reference party's.
 
@@ -72,6 +73,8 @@ def decode(
         Attempt, from 0.
     threads : int, optional
         Threads that share the frames, in [1, 1000]; by default one a processor.
+    most_iterations : tuple of int, optional
+        Most iterations of the quantised decoder, and of the exact one after it.
 
     Returns
     -------
@@ -99,14 +102,14 @@ def decode(
         part = slice(first, first + batch)
         signs = _signs(adaptation, step, whole_words(syndromes[part]))
         job = _Job(words[part], frames.lengths[part], signs, iterations[part])
-        job.run(_layered_kernels.decode, adaptation, step, llr, QUANTISED_ITERATIONS)
+        job.run(_layered_kernels.decode, adaptation, step, llr, most_iterations[0])
         left = np.flatnonzero(job.iterations < 0)
         if len(left):
             rest = _Job(job.words[left], job.lengths[left], signs[left], job.iterations[left])
-            rest.run(_sum_product_kernels.decode, adaptation, step, llr, EXACT_ITERATIONS)
+            rest.run(_sum_product_kernels.decode, adaptation, step, llr, most_iterations[1])
             job.words[left] = rest.words
             job.iterations[left] = np.where(
-                rest.iterations < 0, -1, rest.iterations + QUANTISED_ITERATIONS
+                rest.iterations < 0, -1, rest.iterations + most_iterations[0]
             )
 
     with ThreadPoolExecutor(threads) as pool:

@@ -29,14 +29,14 @@ _FIRST_FAILURES: dict[Mode, tuple[float, ...]] = {
     "throughput": (1e-3, 1e-4),
     "efficiency": (0.1, 0.03, 0.01, 1e-3, 1e-4),
 }
+# Of long frames, which are few, where they serve throughput too.
+_LONG_FIRST_FAILURES = (1e-2, 1e-3, 1e-4)
 # How long the syndrome is in all, beside the first, after each failure.
 _GROWTH = (1.02, 1.06, 1.25)
 # Leakages of mother codes worth a look, beside the entropy of the errors; the least is always.
 _LEAST_LEAK, _MOST_LEAK, _SMALL_LEAK = 0.3, 2.0, 0.03
 # Error rates that the family is made for; no device-independent key is left beyond.
 _MOST_QBER = 0.12
-# So few frames that one more of them is worth avoiding by splitting rows.
-_FEW_FRAMES = 20
 
 
 def candidates(mode: Mode, key_bits: int, qber: float) -> Iterator[RateAdaptation]:
@@ -60,8 +60,13 @@ def candidates(mode: Mode, key_bits: int, qber: float) -> Iterator[RateAdaptatio
     for code in code_family().values() if qber <= _MOST_QBER else ():
         most = max(_MOST_LEAK * entropy, _SMALL_LEAK)
         if _LEAST_LEAK * entropy <= code.leak_per_bit <= most and _serves(code, mode, qber):
-            for failures in _FIRST_FAILURES[mode]:
+            for failures in _first_failures(code, mode):
                 yield from _adapted(code, key_bits, qber, failures, _least_efficiency(code, mode))
+
+
+def _first_failures(code: QCLDPCCode, mode: Mode) -> tuple[float, ...]:
+    long = code.frame_bits > _FAST_FRAME_BITS
+    return _LONG_FIRST_FAILURES if long and mode == "throughput" else _FIRST_FAILURES[mode]
 
 
 def _serves(code: QCLDPCCode, mode: Mode, qber: float) -> bool:
@@ -87,14 +92,15 @@ def _adapted(
         )
 
     longest = _largest(code.columns, lambda columns: good(columns * code.lifting, 0))
-    frames = -(-key_bits // (longest * code.lifting)) if longest else _FEW_FRAMES + 1
-    if longest:
-        yield _with_growth(code, _frame_bits(key_bits, frames), 0)
-    bits = _frame_bits(key_bits, frames - 1) if 1 < frames <= _FEW_FRAMES else code.frame_bits + 1
-    if bits <= code.frame_bits:
+    if not longest:
+        return
+    frames = -(-key_bits // (longest * code.lifting))
+    yield with_growth(code, _frame_bits(key_bits, frames), 0)
+    bits = _frame_bits(key_bits, max(1, frames - 1))
+    if frames > 1 and bits <= code.frame_bits:
         unsplit = _largest(code.rows, lambda rows: good(bits, code.rows - rows))
         if unsplit:
-            yield _with_growth(code, bits, code.rows - unsplit)
+            yield with_growth(code, bits, code.rows - unsplit)
 
 
 def _largest(most: int, good: Callable[[int], bool]) -> int:
@@ -114,7 +120,8 @@ def _frame_bits(key_bits: int, frames: int) -> int:
     return -(-key_bits // (frames * WORD_BITS)) * WORD_BITS
 
 
-def _with_growth(code: QCLDPCCode, bits: int, split: int) -> RateAdaptation:
+def with_growth(code: QCLDPCCode, bits: int, split: int) -> RateAdaptation:
+    """Return a code with rows split at first, and what is added after each failure."""
     steps = [split]
     for growth in _GROWTH:
         more = max(steps[-1] + 1, round(growth * (code.rows + split)) - code.rows)

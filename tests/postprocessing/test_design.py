@@ -258,12 +258,12 @@ def test_a_tag_too_short_for_the_correctness_is_refused(design):
 
 
 def test_planned_leakage_follows_the_error_rate():
-    """All that the budget sets aside for sending: f ≤ 1.4 in either mode, or 0.0115 a key bit."""
+    """All that the budget sets aside for sending: f ≤ 1.3 in either mode, or 0.01 a key bit."""
     for mode in ("throughput", "efficiency"):
         for qber in np.geomspace(1e-6, 0.11, 25):
             plan = plan_leakage(10**8, PROBABILITIES, qber, 54, 1e-2, mode)
             sent = plan.budget_bits - plan.test_rounds - plan.tag_bits - VERDICT_BITS
-            most = max(1.4 * binary_entropy(qber), 0.0115)
+            most = max(1.3 * binary_entropy(qber), 0.01)
             assert sent <= most * 10**8 * PROBABILITIES.key
 
 

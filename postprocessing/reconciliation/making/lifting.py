@@ -2,7 +2,8 @@
 
 Every block goes where the shortest cycle it closes in the lifted graph is longest (Hu, Eleftheriou,
 Arnold, IEEE Trans. Inf. Theory 51, 386 (2005); on quasi-cyclic graphs Li and Kumar, Proc. ITW
-2004), columns of weight two first, so that their chains close late.
+2004), columns of weight two first, so that their chains close late. The array codes are made by a
+formula instead.
 
 Run as ``python -m postprocessing.reconciliation.making.lifting`` to write ``matrices/shifts.npz``:
 some minutes.
@@ -21,6 +22,7 @@ import numpy.typing as npt
 
 from postprocessing.reconciliation.codes import SHIFTS_FILE
 from postprocessing.reconciliation.making import _growth_kernels
+from postprocessing.reconciliation.making.arrays import array_shifts
 from postprocessing.reconciliation.making.degrees import DEGREES_FILE
 
 Shifts = npt.NDArray[np.int16]
@@ -33,7 +35,7 @@ class Mother:
     Parameters
     ----------
     degrees : str
-        Name of the degree distribution.
+        Name of the degree distribution, ``"array"`` for an array code.
     lifting : int
         Block size Z.
     rows, columns : int
@@ -85,14 +87,20 @@ def lift(mother: Mother, fractions: Mapping[int, float]) -> Shifts:
     return shifts
 
 
+# Orders q of fields, q − 1 a multiple of 64: frames of 6e4 to 1e7 bits.
+_ARRAY_FIELDS = (257, 449, 769, 1153, 2113, 3137)
+
+
 def family() -> tuple[Mother, ...]:
     """Return the mother codes.
 
     Frames of about 1e5 bits decode fast and suit short keys, those of about 1e6 leak less. Where
     the error rate is low, a good code has many more bits than 1e5: there are then hardly any errors
-    in a frame.
+    in a frame. Array codes are for error rates at which the number of checks is not set by the
+    entropy of the errors but by the number of bits that are to be told apart.
     """
     return (
+        *(Mother("array", order - 1, 4, order - 4) for order in _ARRAY_FIELDS),
         Mother("regular3", 128, 8, 800),
         Mother("fast0.0015", 128, 17, 800),
         Mother("fast0.003", 256, 15, 400),
@@ -101,7 +109,8 @@ def family() -> tuple[Mother, ...]:
         Mother("fast0.02", 512, 32, 200),
         Mother("fast0.04", 512, 53, 200),
         Mother("fast0.07", 512, 78, 200),
-        Mother("fine0.0007", 512, 20, 2048),
+        Mother("fine0.0007", 768, 20, 2048),
+        Mother("fine0.001", 1024, 26, 2048),
         Mother("fine0.0015", 512, 37, 2048),
         Mother("fine0.003", 1024, 33, 1024),
         Mother("fine0.006", 1024, 58, 1024),
@@ -109,16 +118,23 @@ def family() -> tuple[Mother, ...]:
         Mother("fine0.02", 2048, 76, 512),
         Mother("fine0.03", 2048, 103, 512),
         Mother("fine0.05", 2048, 154, 512),
-        Mother("fine0.08", 2048, 217, 512),
+        Mother("fine0.08", 2048, 213, 512),
     )
 
 
 def fractions_of(mother: Mother) -> dict[int, float]:
     """Return the degree distribution of a mother code."""
-    if mother.degrees == "regular3":
-        return {3: 1.0}
+    if mother.degrees in ("array", "regular3"):
+        return {4 if mother.degrees == "array" else 3: 1.0}
     found = json.loads(DEGREES_FILE.read_text(encoding="utf-8"))
     return {int(degree): share for degree, share in found[mother.degrees]["fractions"].items()}
+
+
+def base_matrix(mother: Mother) -> Shifts:
+    """Return the base matrix of a mother code, by formula or by growth."""
+    if mother.degrees == "array":
+        return array_shifts(mother.lifting + 1, mother.rows)
+    return lift(mother, fractions_of(mother))
 
 
 def main() -> None:
@@ -132,7 +148,7 @@ def main() -> None:
             matrices.update(shipped)
     for mother in family():
         if not arguments.names or mother.name in arguments.names:
-            matrices[mother.name] = lift(mother, fractions_of(mother))
+            matrices[mother.name] = base_matrix(mother)
             np.savez_compressed(SHIFTS_FILE, allow_pickle=False, **matrices)
             sys.stdout.write(f"{mother.name}\n")
             sys.stdout.flush()

@@ -20,7 +20,6 @@ from postprocessing.reconciliation import (
     frame_count,
     verification_tag,
 )
-from postprocessing.reconciliation import decoder as decoder_module
 from postprocessing.reconciliation.performance import waterfall
 
 Bits = npt.NDArray[np.uint8]
@@ -92,13 +91,10 @@ def test_added_redundancy_saves_failed_frames() -> None:
     np.testing.assert_array_equal(decoded.frames.words, sent.words)
 
 
-def test_single_precision_takes_up_what_the_quantised_decoder_leaves(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_single_precision_takes_up_what_the_quantised_decoder_leaves() -> None:
     bits = random_bits(2 * 96_000, seed=8)
     sent, received = dealt(bits), dealt(noisy(bits, 0.02, seed=9))
-    monkeypatch.setattr(decoder_module, "QUANTISED_ITERATIONS", 3)
-    decoded = decode(RATES, received, encode(RATES, sent), 0.02)
+    decoded = decode(RATES, received, encode(RATES, sent), 0.02, most_iterations=(3, 100))
     assert (decoded.iterations > 3).all()
     np.testing.assert_array_equal(decoded.frames.words, sent.words)
 
