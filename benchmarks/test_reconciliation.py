@@ -95,32 +95,56 @@ def cpu_seconds(run: Callable[..., object], *arguments: object) -> float:
     return time.process_time() - started
 
 
-@pytest.mark.parametrize("method", ["minimum_sum", "product_sum"])
+# What `ldpc` offers for codes of this size: method, schedule, scaling of the minimum sum.
+PEER_MODES = [
+    ("minimum_sum", "serial", 0.75),
+    ("minimum_sum", "serial", 0.9),
+    ("minimum_sum", "parallel", 0.75),
+    ("product_sum", "serial", 1.0),
+    ("product_sum", "parallel", 1.0),
+]
+PEER_FRAMES = 4
+# Enough for its parallel schedule too; ours takes 12 to 14.
+PEER_ITERATIONS = 60
+
+
 @pytest.mark.parametrize("qber", [0.02, 0.05])
-def test_beside_ldpc(qber: float, method: str) -> None:
-    """Decode one frame by both, serial schedules, on the same errors."""
+def test_beside_ldpc(qber: float) -> None:
+    """Decode the same frames by both, warm, and compare with the fastest mode that decodes all."""
     ldpc = pytest.importorskip("ldpc", exc_type=ImportError)
     rates, key, noisy = key_and_rates(qber, "throughput")
-    errors = key.words[0] ^ noisy.words[0]
-    bits: npt.NDArray[np.uint8] = np.unpackbits(errors.view(np.uint8), bitorder="little")
+    chosen = np.arange(PEER_FRAMES)
+    key, noisy = key.chosen(chosen), noisy.chosen(chosen)
+    errors = (key.words ^ noisy.words).view(np.uint8)
+    bits: npt.NDArray[np.uint8] = np.unpackbits(errors, axis=1, bitorder="little")
     matrix = parity_check(rates)
-    syndrome = (matrix @ bits.astype(np.int64) % 2).astype(np.uint8)
-    peer = ldpc.BpDecoder(
-        matrix,
-        error_rate=qber,
-        max_iter=60,
-        bp_method=method,
-        schedule="serial",
-        ms_scaling_factor=0.75,
+    theirs = [(matrix @ frame.astype(np.int64) % 2).astype(np.uint8) for frame in bits]
+    ours = encode(rates, key)
+    decode(rates, noisy, ours, qber, 0, 1)
+    mbits = PEER_FRAMES * rates.frame_bits / 1e6
+    our_rate = mbits / min(
+        cpu_seconds(decode, rates, noisy, ours, qber, 0, 1) for _ in range(PEER_FRAMES)
     )
-    theirs = cpu_seconds(peer.decode, syndrome)
-    found = np.array_equal(peer.decode(syndrome), bits)
-    syndromes = encode(rates, key)
-    decode(rates, noisy, syndromes, qber, 0, 1)
-    ours = cpu_seconds(decode, rates, noisy, syndromes, qber, 0, 1) / len(key)
-    n = rates.frame_bits
+    best = 0.0
+    for method, schedule, scaling in PEER_MODES:
+        peer = ldpc.BpDecoder(
+            matrix,
+            error_rate=qber,
+            max_iter=PEER_ITERATIONS,
+            bp_method=method,
+            schedule=schedule,
+            ms_scaling_factor=scaling,
+            input_vector_type="syndrome",
+        )
+        peer.decode(theirs[0])
+        started = time.process_time()
+        found = [peer.decode(syndrome) for syndrome in theirs]
+        rate = mbits / (time.process_time() - started)
+        right = (np.array(found) == bits).all(axis=1).sum()
+        best = max(best, rate if right == PEER_FRAMES else 0.0)
+        print(f"\nldpc {method} {schedule} {scaling}: {rate:.3f} Mbit/s, {right} frames right")
+    assert best
     print(
-        f"\n{rates.code} at {qber:g}: {n / ours / 1e6:.1f} Mbit/s, ldpc {method} "
-        f"{n / theirs / 1e6:.3f} Mbit/s ({'right' if found else 'not decoded'}), "
-        f"ratio {theirs / ours:.0f}"
+        f"{rates.code} at {qber:g}, n {rates.frame_bits}: {our_rate:.1f} Mbit/s, the best of ldpc "
+        f"{best:.3f} Mbit/s, ratio {our_rate / best:.0f}"
     )

@@ -21,7 +21,7 @@ Mode = Literal["throughput", "efficiency"]
 
 # Frames of up to so many bits decode fast; where errors are few, so do all.
 _FAST_FRAME_BITS = 1 << 17
-_FAST_QBER = 0.006
+_FAST_QBER = 0.009
 # With short frames the syndrome is this much longer than at the waterfall: few iterations do.
 _FAST_MARGIN = 1.1
 # How often first attempts may fail; what comes after them is cheap.
