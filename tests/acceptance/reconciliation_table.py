@@ -4,9 +4,9 @@ Frames of the code that a long key gets are reconciled as the parties do it, err
 each: syndromes, added syndromes for frames that fail, disclosure of those that fail to the last.
 f counts all bits sent. Run as
 
-    python tests/acceptance/reconciliation_table.py [--frames 3000 100] [--figure FILE]
+    python tests/acceptance/reconciliation_table.py [--frames 3000 100] [--figure FILE] [--qbers Q ...]
 
-It prints a line a point and, with ``--figure``, draws f against the error rate. Exit code 1: a
+with the least number of frames in either mode. It prints a line a point and, with ``--figure``, draws f against the error rate. Exit code 1: a
 frame was taken for another.
 """
 
@@ -135,7 +135,7 @@ def describe(mode: str, qber: float, chosen: LeakagePlan, tally: Tally) -> dict[
     budget = chosen.budget_bits - chosen.test_rounds - chosen.tag_bits
     return {
         "mode": mode,
-        "QBER": f"{qber:.1%}",
+        "QBER": f"{100 * qber:.4g}%",
         "code": adaptation.code,
         "n": adaptation.frame_bits,
         "frames": tally.frames,
@@ -143,6 +143,7 @@ def describe(mode: str, qber: float, chosen: LeakagePlan, tally: Tally) -> dict[
         "expected": round(tally.frames * failure_rates(adaptation, qber)[0], 1),
         "disclosed": tally.disclosed,
         "undetected": tally.undetected,
+        "leak a bit": round(tally.sent_bits / bits, 5),
         "f": round(tally.sent_bits / (bits * entropy(qber)), 4),
         "f of the budget": round(budget / (chosen.key_rounds * entropy(qber)), 4),
         "bound": round(least_efficiency(adaptation.frame_bits, qber, 1e-3), 4),
@@ -172,10 +173,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, nargs=2, default=(3000, 100), metavar="N")
     parser.add_argument("--figure", type=Path)
+    parser.add_argument("--qbers", type=float, nargs="+", default=QBERS)
     arguments = parser.parse_args()
     rows = []
     for mode, frames in zip(MODES, arguments.frames, strict=True):
-        for qber in QBERS:
+        for qber in arguments.qbers if frames else ():
             rows.append(describe(mode, qber, *measure(mode, qber, frames)))
             row = "  ".join(f"{name} {value}" for name, value in rows[-1].items())
             sys.stdout.write(f"{row}\n")
