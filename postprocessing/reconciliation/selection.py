@@ -29,7 +29,7 @@ _FIRST_FAILURES: dict[Mode, tuple[float, ...]] = {
     "throughput": (1e-3, 1e-4),
     "efficiency": (0.1, 0.03, 0.01, 1e-3, 1e-4),
 }
-# Of long frames, which are few, where they serve throughput too.
+# Of long frames, where these serve throughput too.
 _LONG_FIRST_FAILURES = (1e-2, 1e-3, 1e-4)
 # How long the syndrome is in all, beside the first, after each failure.
 _GROWTH = (1.02, 1.06, 1.25)

@@ -4,10 +4,10 @@ Frames of the code that a long key gets are reconciled as the parties do it, err
 each: syndromes, added syndromes for frames that fail, disclosure of those that fail to the last.
 f counts all bits sent. Run as
 
-    python tests/acceptance/reconciliation_table.py [--frames 3000 100] [--figure FILE] [--qbers Q ...]
+    python tests/acceptance/reconciliation_table.py [--frames 3000 100] [--qbers Q ...] [--figure F]
 
-with the least number of frames in either mode. It prints a line a point and, with ``--figure``, draws f against the error rate. Exit code 1: a
-frame was taken for another.
+with the least number of frames in either mode, 0 for none. It prints a line a point and, with
+``--figure``, draws f against the error rate. Exit code 1: a frame was taken for another.
 """
 
 from __future__ import annotations
