@@ -113,6 +113,8 @@ def test_rank(code: QCLDPCCode) -> None:
 
     Modulo x + 1 a shift is 1. A base matrix that has full rank there has it at every lifting that
     is a power of two, by Nakayama's lemma: polynomials modulo x^Z + 1 = (x + 1)^Z are a local ring.
+    At three times such a lifting they are two of them, the other modulo a power of x^2 + x + 1,
+    where a shift is a power of an element of order 3 of GF(4).
     The rows of a block row of an array code add up to all ones, whichever block row: 3 of 4 are
     missing there, and R - 1 of 8 R at the lifting 8.
     """
@@ -121,8 +123,13 @@ def test_rank(code: QCLDPCCode) -> None:
         assert rank == 1
         matrix = lifted(code.shifts[:, :64], 8)
         assert np.linalg.matrix_rank(GF2(matrix)) == 8 * code.rows - (code.rows - 1)
-    else:
-        assert rank == code.rows
+        return
+    assert rank == code.rows
+    if code.lifting % 3 == 0:
+        field = galois.GF(4)
+        powers = field.primitive_element ** (code.shifts.astype(int) % 3)
+        powers[code.shifts < 0] = 0
+        assert np.linalg.matrix_rank(powers) == code.rows
 
 
 @pytest.mark.parametrize(("order", "rows"), [(17, 3), (27, 4), (64, 2)])
