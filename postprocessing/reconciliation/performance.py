@@ -4,8 +4,9 @@ The failure probability of a frame with t errors is taken to be Φ((t − μ)/σ
 finite-length scaling gives a waterfall (Amraoui, Montanari, Richardson, Urbanke, IEEE Trans. Inf.
 Theory 55, 473 (2009)), plus a floor for what is no waterfall. Where the waterfall lies was measured
 for each code, whole, shortened and with rows split; in between its efficiency f = leak/h(μ/n) is
-interpolated. Its width σ = 0.6 √μ is a little above all that were seen (0.41 to 0.59 √μ at weights
-that matter); a frame's number of errors has a deviation of √μ of its own.
+interpolated. Its width is assumed to be σ = 0.6 √μ: 0.41 to 0.75 √μ were seen, so it is too small
+for a few codes; a frame's number of errors has a deviation of √μ of its own. The floor of 3e-5, and
+that a tenth of it stops the next attempt too, are assumptions as well.
 """
 
 from __future__ import annotations
