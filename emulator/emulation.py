@@ -174,7 +174,9 @@ def part_bounds(total: int, weights: Sequence[float]) -> list[int]:
 
 
 def check_stopping_rule(
-    heralded_rounds: int | None, pulses: int | None, herald_probability: float = 1.0
+    heralded_rounds: int | None,
+    pulses: int | None,
+    herald_probability: float = _MOST_ROUNDS / _MOST_PULSES,
 ) -> None:
     """Check that one of the two is given, and that the run fits into memory and counters.
 
@@ -183,7 +185,8 @@ def check_stopping_rule(
     heralded_rounds, pulses : int or None
         The stopping rule.
     herald_probability : float
-        Probability that a pulse is heralded, in (0, 1].
+        Probability that a pulse is heralded, in (0, 1]; by default so small that as many pulses
+        fit as can be counted.
 
     Raises
     ------

@@ -208,7 +208,7 @@ class _Search:
             low, high, step = high, min(high + step, most), 2 * step
         while low == high or surplus(low) > 0:
             low, step = low - step, 2 * step
-        pulses = math.exp(brentq(surplus, low, high, xtol=2e-3))
+        pulses = math.exp(brentq(surplus, low, high, xtol=4e-3))
         # The exact length jitters about the root.
         while (design := self._design(intensity, math.floor(pulses))) is None or (
             design.key_length < key_bits

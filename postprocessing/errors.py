@@ -17,6 +17,8 @@ An abort of the protocol is a result, not an exception.
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class DiqkdError(Exception):
     """Base class of everything diqkd raises on purpose."""
@@ -40,6 +42,10 @@ class InvalidArgumentError(DiqkdError, ValueError):
         self.argument = argument
         self.value = value
         self.allowed = allowed
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, object, str]]:
+        """Pass from process to process as what it was made of."""
+        return type(self), (self.argument, self.value, self.allowed)
 
 
 class InputFileError(DiqkdError):

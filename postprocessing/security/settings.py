@@ -18,7 +18,7 @@ SettingsRule = Literal["local", "announced"]
 
 # Flip probabilities looked at first; the best is refined between its neighbours.
 _NOISES = (0.0, *np.geomspace(2e-3, 0.35, 12).tolist())
-_PLACES = 10
+_PLACES = 6
 
 
 def settings_with_tests(rule: SettingsRule, test_probability: float) -> SettingChoice:
@@ -81,8 +81,8 @@ def optimise_settings(
         marks = settings(log_test).rounds
         return -block.length(marks, leakage(marks), smooth=True).unclipped
 
-    # From one expected test in the block, or less, up to the largest probability there is.
-    bounds = (min(-math.log(block.rounds), math.log(0.125)), math.log(0.5) - 2e-9)
+    # From √n expected tests in the block, far fewer than serve, up to the largest probability.
+    bounds = (min(-math.log(block.rounds) / 2, math.log(0.125)), math.log(0.5) - 2e-9)
     # Where tests are too rare for a key the length is flat, and a search alone would stay there.
     places = np.linspace(*bounds, _PLACES).tolist()
     best = int(np.argmin([shortfall(place) for place in places]))

@@ -19,6 +19,8 @@ from postprocessing.security.tradeoff import MinTradeoff
 _TANGENT_RANGE = (1e-3, 12.0)
 # Far outside what a block with a key needs; below, shares of ε would vanish by rounding.
 _FIRST_EXCESS_RANGE = (1e-14, 0.9)
+# Of the place of a maximum: what it costs is of second order.
+_TOLERANCE = 1e-4
 _SECOND_EXCESS_LIMIT = 0.99 / LOG_TEST_DIMENSION
 
 
@@ -47,7 +49,7 @@ def best_parameters(block: Tan22Block) -> Tan22Parameters:
         return -block.terms(parameters(t)).total
 
     found = minimize_scalar(
-        shortfall, bounds=_TANGENT_RANGE, method="bounded", options={"xatol": 1e-6}
+        shortfall, bounds=_TANGENT_RANGE, method="bounded", options={"xatol": _TOLERANCE}
     )
     return parameters(float(found.x))
 
@@ -72,7 +74,7 @@ def _first_excess(block: Tan22Block, tangent: float) -> float:
         return _FIRST_EXCESS_RANGE[0]
     if imbalance(high) <= 0:
         return _FIRST_EXCESS_RANGE[1]
-    return math.exp(brentq(imbalance, low, high, xtol=1e-6))
+    return math.exp(brentq(imbalance, low, high, xtol=_TOLERANCE))
 
 
 def _split(block: Tan22Block, tangent: float, first_excess: float) -> Tan22Parameters:

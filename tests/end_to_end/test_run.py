@@ -90,6 +90,15 @@ def test_pulse_limited_run_uses_the_designed_rounds():
     assert report.design.heralded_rounds < report.heralded_rounds
 
 
+def test_far_apart_more_pulses_fit_than_rounds():
+    """2e9 pulses herald 275 000 rounds at 300 km: these have to fit into memory, not the pulses."""
+    model = EntangledCoherent(Link(distance_km=300))
+    report = run(model, pulses=2 * 10**9, security=Security(method="asymptotic"), seed=1)
+    assert report.keys_match
+    assert report.pulses == 2 * 10**9
+    assert abs(report.gain.deviation) < 5
+
+
 def test_stopping_rule_is_required():
     model = EntangledCoherent(Link(distance_km=0))
     with pytest.raises(InvalidArgumentError, match="heralded_rounds must be given, or else pulses"):
