@@ -113,7 +113,7 @@ def reconcile(
     tally.sent_bits += int(sent.lengths.sum())
 
 
-def measure(mode: str, qber: float, frames: int, seed: int = 1) -> tuple[LeakagePlan, Tally]:
+def measure(mode: str, qber: float, frames: int, seed: int) -> tuple[LeakagePlan, Tally]:
     """Reconcile at least so many frames of the code that a mode chooses."""
     chosen = plan(mode, qber)
     adaptation, tally = chosen.reconciliation, Tally()
@@ -148,7 +148,7 @@ def describe(mode: str, qber: float, chosen: LeakagePlan, tally: Tally) -> dict[
         "f of the budget": round(budget / (chosen.key_rounds * entropy(qber)), 4),
         "bound": round(least_efficiency(adaptation.frame_bits, qber, 1e-3), 4),
         "iterations": round(tally.iterations / good, 1),
-        "Mbit/s": round(bits / tally.seconds / 1e6, 1),
+        "Mbit/s": round(bits / tally.seconds / 1e6, 2),
     }
 
 
@@ -174,11 +174,12 @@ def main() -> int:
     parser.add_argument("--frames", type=int, nargs=2, default=(3000, 100), metavar="N")
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--qbers", type=float, nargs="+", default=QBERS)
+    parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     rows = []
     for mode, frames in zip(MODES, arguments.frames, strict=True):
         for qber in arguments.qbers if frames else ():
-            rows.append(describe(mode, qber, *measure(mode, qber, frames)))
+            rows.append(describe(mode, qber, *measure(mode, qber, frames, arguments.seed)))
             row = "  ".join(f"{name} {value}" for name, value in rows[-1].items())
             sys.stdout.write(f"{row}\n")
             sys.stdout.flush()
