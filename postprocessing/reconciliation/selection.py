@@ -23,7 +23,7 @@ Mode = Literal["throughput", "efficiency"]
 _FAST_FRAME_BITS = 1 << 17
 _FAST_QBER = 0.009
 # With short frames the syndrome is this much longer than at the waterfall: few iterations do.
-_FAST_MARGIN = 1.11
+_FAST_MARGIN = 1.105
 # How often first attempts may fail; what comes after them is cheap.
 _FIRST_FAILURES: dict[Mode, tuple[float, ...]] = {
     "throughput": (1e-3, 1e-4),
