@@ -25,14 +25,14 @@ import pytest
 import scipy.fft
 
 from postprocessing.amplification import toeplitz_hash, toeplitz_hash_packed
-from postprocessing.amplification._carryless_kernels import (
+from postprocessing.amplification.blockwise import block_toeplitz_product, transform_size
+from postprocessing.amplification.kernels.carryless import (
     NARROW,
     PORTABLE,
     WIDE,
     Multiplier,
     available_multipliers,
 )
-from postprocessing.amplification.blockwise import block_toeplitz_product, transform_size
 from postprocessing.amplification.packing import pack_bits, unpack_bits, word_count
 
 Bits = npt.NDArray[np.uint8]

@@ -14,7 +14,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from scipy import sparse
 
 from postprocessing.amplification.packing import pack_bits
-from postprocessing.leakage import plan_leakage
+from postprocessing.design.leakage import leakage_budget
 from postprocessing.reconciliation import (
     Frames,
     RateAdaptation,
@@ -24,7 +24,7 @@ from postprocessing.reconciliation import (
     verification_tag,
 )
 from postprocessing.reconciliation.codes import decoded_graph
-from postprocessing.rounds import RoundProbabilities
+from postprocessing.scheme import RoundProbabilities
 
 KEY_BITS = 4_000_000
 QBERS = [0.001, 0.01, 0.03, 0.05, 0.08]
@@ -32,7 +32,7 @@ QBERS = [0.001, 0.01, 0.03, 0.05, 0.08]
 
 def key_and_rates(qber: float, mode: str) -> tuple[RateAdaptation, Frames, Frames]:
     """Return the code of a long key, a key in frames and its noisy copy."""
-    plan = plan_leakage(10**8, RoundProbabilities(0.98, 0.001), qber, 64, 1e-2, mode)
+    plan = leakage_budget(10**8, RoundProbabilities(0.98, 0.001), qber, 64, 1e-2, mode)
     generator = np.random.default_rng(1)
     key = generator.integers(0, 2, KEY_BITS, dtype=np.uint8)
     noisy = key ^ (generator.random(KEY_BITS) < qber).astype(np.uint8)

@@ -14,9 +14,9 @@ from scipy.stats.sampling import DiscreteAliasUrn, DiscreteGuideTable
 
 from emulator import EntangledCoherent, Link, Sampler, emulate
 from postprocessing import LocalSettings
-from postprocessing.estimation import tally_tests
-from postprocessing.randomness import draw_coins
-from postprocessing.sifting import count_surplus, packed_settings, sift
+from postprocessing.protocol.randomness import draw_coins
+from postprocessing.sifting.sift import count_surplus, packed_settings, sift
+from postprocessing.testing import tally_tests
 
 ROUNDS = 100_000_000
 # Peers below 200 Mrounds/s.
@@ -112,7 +112,7 @@ def _sift_one(settings, party, record, peer_settings, coins):
 @pytest.fixture(scope="module")
 def public(rounds):
     """Both parties' announced settings and the coins."""
-    settings = EntangledCoherent.bell_settings
+    settings = EntangledCoherent.bell_scheme
     alice, bob = packed_settings(rounds.alice), packed_settings(rounds.bob)
     surplus, _ = count_surplus(settings, "alice", rounds.alice, bob)
     coins = draw_coins(np.random.default_rng(1).bytes, surplus, LOCAL.thinning_probability)

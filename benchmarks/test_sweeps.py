@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from emulator import SweepPlan, load_scenario, run, sweep
-from emulator.results.frames import load
 from emulator.sweeps.executors import local_processes
+from emulator.sweeps.results import load
 from emulator.sweeps.store import COLUMNS, PARAMETERS
 from emulator.sweeps.task import SweepTask, failed_row
 from postprocessing import Security

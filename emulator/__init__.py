@@ -6,22 +6,22 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from emulator.distribution import JointDistribution
-    from emulator.emulation import EmulatedRounds, emulate
-    from emulator.loading import load_scenario
-    from emulator.optics import Link
-    from emulator.prediction import Prediction, predict
-    from emulator.protocols.behaviour import Behaviour
-    from emulator.protocols.bell_state import BellState
-    from emulator.protocols.cavity_cat import CavityCat
-    from emulator.protocols.cavity_link import CavityLink
-    from emulator.protocols.entangled_coherent import EntangledCoherent
     from emulator.report import RunReport
     from emulator.runner import run
-    from emulator.sampling import Sampler
-    from emulator.scenario import Scenario
+    from emulator.sampling.emulation import EmulatedRounds, emulate
+    from emulator.sampling.sampler import Sampler
+    from emulator.scenario.loading import load_scenario
+    from emulator.scenario.scenario import Scenario
+    from emulator.schemes.behaviour import Behaviour
+    from emulator.schemes.bell_state import BellState
+    from emulator.schemes.cavity_cat import CavityCat
+    from emulator.schemes.cavity_link import CavityLink
+    from emulator.schemes.distribution import JointDistribution
+    from emulator.schemes.entangled_coherent import EntangledCoherent
+    from emulator.schemes.optics import Link
     from emulator.sweeps.plan import SweepPlan, load_plan
     from emulator.sweeps.sweeper import sweep
+    from emulator.theory.prediction import Prediction, predict
 
 __all__ = [
     "Behaviour",
@@ -46,23 +46,23 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Behaviour": "emulator.protocols.behaviour",
-    "BellState": "emulator.protocols.bell_state",
-    "CavityCat": "emulator.protocols.cavity_cat",
-    "CavityLink": "emulator.protocols.cavity_link",
-    "EmulatedRounds": "emulator.emulation",
-    "EntangledCoherent": "emulator.protocols.entangled_coherent",
-    "JointDistribution": "emulator.distribution",
-    "Link": "emulator.optics",
-    "Prediction": "emulator.prediction",
+    "Behaviour": "emulator.schemes.behaviour",
+    "BellState": "emulator.schemes.bell_state",
+    "CavityCat": "emulator.schemes.cavity_cat",
+    "CavityLink": "emulator.schemes.cavity_link",
+    "EmulatedRounds": "emulator.sampling.emulation",
+    "EntangledCoherent": "emulator.schemes.entangled_coherent",
+    "JointDistribution": "emulator.schemes.distribution",
+    "Link": "emulator.schemes.optics",
+    "Prediction": "emulator.theory.prediction",
     "RunReport": "emulator.report",
-    "Sampler": "emulator.sampling",
-    "Scenario": "emulator.scenario",
+    "Sampler": "emulator.sampling.sampler",
+    "Scenario": "emulator.scenario.scenario",
     "SweepPlan": "emulator.sweeps.plan",
-    "emulate": "emulator.emulation",
+    "emulate": "emulator.sampling.emulation",
     "load_plan": "emulator.sweeps.plan",
-    "load_scenario": "emulator.loading",
-    "predict": "emulator.prediction",
+    "load_scenario": "emulator.scenario.loading",
+    "predict": "emulator.theory.prediction",
     "run": "emulator.runner",
     "sweep": "emulator.sweeps.sweeper",
 }

@@ -8,11 +8,11 @@ import platform
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 
-from emulator.prediction import Prediction
-from postprocessing.design import Design
-from postprocessing.leakage import VERDICT_BITS
-from postprocessing.messages import DisclosedFrames, DisclosedTests, FrameStatus, Syndromes
-from postprocessing.pipeline import DistillationReport
+from emulator.theory.prediction import Prediction
+from postprocessing.design.design import Design
+from postprocessing.design.leakage import VERDICT_BITS
+from postprocessing.protocol.distillation import DistillationReport
+from postprocessing.protocol.messages import DisclosedFrames, DisclosedTests, FrameStatus, Syndromes
 from postprocessing.security import binary_entropy
 from postprocessing.security.assumptions import assumptions
 from postprocessing.security.methods import leaked_per_test
@@ -243,7 +243,7 @@ class RunReport:
             "design": self.design.to_dict() if self.design else None,
             "design_sha256": self.design.fingerprint() if self.design else None,
             "security": self.design.label if self.design else None,
-            "assumptions": assumptions(self.design.local_settings if self.design else None),
+            "assumptions": assumptions(self.design.setting_choice if self.design else None),
             "epsilons": self._epsilons(),
             "key_length": self.key_length,
             "asymptotic_key_length": self.asymptotic_key_length,

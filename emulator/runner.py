@@ -6,18 +6,18 @@ import secrets
 import time
 from collections.abc import Callable
 
-from emulator.emulation import EmulatedRounds, check_stopping_rule, emulate
-from emulator.prediction import Prediction, predict
-from emulator.protocols.base import NoPositiveKeyRateError, ProtocolModel, check_settings_rule
-from emulator.protocols.drifting import distributions_of
 from emulator.report import RunReport
-from emulator.sampling import Sampler
-from emulator.streams import emulated_randomness
+from emulator.sampling.emulation import EmulatedRounds, check_stopping_rule, emulate
+from emulator.sampling.sampler import Sampler
+from emulator.sampling.streams import emulated_randomness
+from emulator.schemes.base import NoPositiveKeyRateError, ProtocolModel, check_settings_rule
+from emulator.schemes.drifting import distributions_of
+from emulator.theory.prediction import Prediction, predict
 from postprocessing.checks import thread_count
-from postprocessing.design import Design
-from postprocessing.designing import RARE_SHARE, Security
-from postprocessing.parties import NO_KEY_LENGTH
-from postprocessing.pipeline import TOO_FEW_ROUNDS, DistillationReport, distill
+from postprocessing.design.design import Design
+from postprocessing.design.request import RARE_SHARE, Security
+from postprocessing.protocol.distillation import TOO_FEW_ROUNDS, DistillationReport, distill
+from postprocessing.protocol.parties import NO_KEY_LENGTH
 from postprocessing.quantiles import lower_quantile
 
 ProgressCallback = Callable[[str, float | None], None]
@@ -33,7 +33,7 @@ def run(
     on_progress: ProgressCallback | None = None,
     threads: int | None = None,
 ) -> RunReport:
-    """Emulate a link and distil its rounds into keys.
+    """Emulate a link and distill its rounds into keys.
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ def run(
     Raises
     ------
     InvalidArgumentError
-        If the stopping rule is impossible, see `emulator.emulation.check_stopping_rule`, or
-        `threads` is out of range, or if marks are to be announced in a scheme that does not wait
+        If the stopping rule is impossible, see `check_stopping_rule`, or `threads` is out of range,
+        or if marks are to be announced in a scheme that does not wait
         for them.
     """
     check_stopping_rule(heralded_rounds, pulses)
@@ -77,7 +77,7 @@ def run(
         joint = model.joint_distribution()
     except NoPositiveKeyRateError as error:
         return _stopped(prediction, seed, None, str(error), started)
-    rounds = designed_rounds(joint.herald_probability, heralded_rounds, pulses, security)
+    rounds = designed_rounds(joint.gain, heralded_rounds, pulses, security)
     if rounds == 0:
         return _stopped(prediction, seed, None, TOO_FEW_ROUNDS, started)
     design = security.design(joint, rounds)
@@ -86,7 +86,7 @@ def run(
         return _stopped(prediction, seed, design, NO_KEY_LENGTH, started)
     started_emulation = time.perf_counter()
     emulated = emulate(
-        [Sampler(part, design.local_settings, seed) for part in distributions_of(model)],
+        [Sampler(part, design.setting_choice, seed) for part in distributions_of(model)],
         heralded_rounds=heralded_rounds,
         pulses=pulses,
         threads=threads,
@@ -100,7 +100,7 @@ def run(
 
 
 def designed_rounds(
-    herald_probability: float,
+    gain: float,
     heralded_rounds: int | None,
     pulses: int | None,
     security: Security,
@@ -109,7 +109,7 @@ def designed_rounds(
 
     Parameters
     ----------
-    herald_probability : float
+    gain : float
         Probability that a pulse is heralded, in (0, 1].
     heralded_rounds, pulses : int or None
         The stopping rule, as in `run`.
@@ -124,13 +124,13 @@ def designed_rounds(
     Raises
     ------
     InvalidArgumentError
-        If the stopping rule is impossible, see `emulator.emulation.check_stopping_rule`.
+        If the stopping rule is impossible, see `emulator.sampling.emulation.check_stopping_rule`.
     """
-    check_stopping_rule(heralded_rounds, pulses, herald_probability)
+    check_stopping_rule(heralded_rounds, pulses, gain)
     if heralded_rounds is not None:
         return heralded_rounds
     assert pulses is not None
-    return lower_quantile(pulses, herald_probability, security.completeness * RARE_SHARE)
+    return lower_quantile(pulses, gain, security.completeness * RARE_SHARE)
 
 
 def distill_emulated(

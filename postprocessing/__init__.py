@@ -6,8 +6,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from postprocessing.design import Design
-    from postprocessing.designing import ExpectedValues, Security
+    from postprocessing.design.design import Design
+    from postprocessing.design.request import ExpectedValues, Security
     from postprocessing.errors import (
         DiqkdError,
         InputFileError,
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from postprocessing.files.designs import read_design
     from postprocessing.files.layout import Layout
     from postprocessing.files.records import read_records
-    from postprocessing.pipeline import DistillationReport, distill
-    from postprocessing.randomness import PartyRandomness
-    from postprocessing.rounds import BellSettings, LocalSettings, PartyRecord
+    from postprocessing.protocol.distillation import DistillationReport, distill
+    from postprocessing.protocol.randomness import PartyRandomness
+    from postprocessing.records import PartyRecord
+    from postprocessing.scheme import BellScheme, LocalSettings
 
 __all__ = [
-    "BellSettings",
+    "BellScheme",
     "Design",
     "DiqkdError",
     "DistillationReport",
@@ -41,20 +42,20 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BellSettings": "postprocessing.rounds",
-    "Design": "postprocessing.design",
+    "BellScheme": "postprocessing.scheme",
+    "Design": "postprocessing.design.design",
     "DiqkdError": "postprocessing.errors",
-    "DistillationReport": "postprocessing.pipeline",
-    "ExpectedValues": "postprocessing.designing",
+    "DistillationReport": "postprocessing.protocol.distillation",
+    "ExpectedValues": "postprocessing.design.request",
     "InputFileError": "postprocessing.errors",
     "InvalidArgumentError": "postprocessing.errors",
     "Layout": "postprocessing.files.layout",
-    "LocalSettings": "postprocessing.rounds",
-    "PartyRandomness": "postprocessing.randomness",
-    "PartyRecord": "postprocessing.rounds",
+    "LocalSettings": "postprocessing.scheme",
+    "PartyRandomness": "postprocessing.protocol.randomness",
+    "PartyRecord": "postprocessing.records",
     "ProtocolError": "postprocessing.errors",
-    "Security": "postprocessing.designing",
-    "distill": "postprocessing.pipeline",
+    "Security": "postprocessing.design.request",
+    "distill": "postprocessing.protocol.distillation",
     "read_design": "postprocessing.files.designs",
     "read_records": "postprocessing.files.records",
 }

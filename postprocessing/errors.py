@@ -8,7 +8,7 @@
     ├── ProtocolError                               a public message out of order or malformed
     ├── SessionError                                the other party is silent, gone, or confused
     │   └── AuthenticationError                     a packet that the other party did not send so
-    └── NoWorkingPointError   (emulator.protocols)  a model finds no intensity to work at
+    └── NoWorkingPointError   (emulator.schemes)  a model finds no intensity to work at
         ├── NoPositiveKeyRateError                  none gives a key rate
         └── UnreachableRateError                    none heralds at the wanted rate
 

@@ -7,11 +7,11 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from emulator.distribution import JointDistribution
-from emulator.optics import Link
-from emulator.protocols.entangled_coherent import SETTINGS, EntangledCoherent
-from postprocessing.messages import Message
-from postprocessing.rounds import BellSettings
+from emulator.schemes.distribution import JointDistribution
+from emulator.schemes.entangled_coherent import SCHEME, EntangledCoherent
+from emulator.schemes.optics import Link
+from postprocessing.protocol.messages import Message
+from postprocessing.scheme import BellScheme
 
 
 @pytest.fixture(scope="session")
@@ -26,27 +26,27 @@ def classical() -> JointDistribution:
     table = np.zeros((3, 2, 3, 2, 2))
     table[:, :, 1, 0, 0] = 0.01
     table[:, :, 0, 0, 0] = 0.99
-    return JointDistribution(SETTINGS, ("none", "D1", "D2"), table)
+    return JointDistribution(SCHEME, ("none", "D1", "D2"), table)
 
 
 @pytest.fixture(scope="session")
 def strong() -> JointDistribution:
     """Devices of S = 2.7 and QBER 0.1 % with uniform marginals: a key from few rounds."""
     correlators = np.zeros((3, 2))
-    correlators[SETTINGS.key_pair] = 1 - 2e-3
-    for x, y, sign in SETTINGS.chsh_signs:
+    correlators[SCHEME.key_pair] = 1 - 2e-3
+    for x, y, sign in SCHEME.chsh_signs:
         correlators[x, y] = sign * 2.7 / 4
     product = np.array([[1, -1], [-1, 1]])
     table = np.zeros((3, 2, 3, 2, 2))
     table[:, :, 1] = 0.01 * (1 + product * correlators[:, :, None, None]) / 4
     table[:, :, 0] = 0.99 / 4
-    return JointDistribution(SETTINGS, ("none", "D1", "D2"), table)
+    return JointDistribution(SCHEME, ("none", "D1", "D2"), table)
 
 
 @pytest.fixture(scope="session")
-def alice_refers() -> BellSettings:
+def alice_refers() -> BellScheme:
     """Settings as in the cavity scheme: Bob has the third setting, so Alice is the reference."""
-    return BellSettings(
+    return BellScheme(
         alice_labels=("A0", "A1"),
         bob_labels=("B0", "B1", "B2"),
         heralds=("h",),

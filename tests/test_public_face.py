@@ -21,7 +21,7 @@ def test_public_names(package):
 
 
 def test_help_does_not_wait_for_numba():
-    code = "import sys, emulator.cli; print('numba' in sys.modules, 'scipy' in sys.modules)"
+    code = "import sys, emulator.cli.app; print('numba' in sys.modules, 'scipy' in sys.modules)"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

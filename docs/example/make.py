@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from emulator.protocols.behaviour import Behaviour
+from emulator.schemes.behaviour import Behaviour
 
 ATTEMPTS, SEED = 2000, 7
 HERALDS = {"psi_minus": 0.11, "psi_plus": 0.11, "none": 0.78}

@@ -20,9 +20,9 @@ from pydantic import (
     ValidationError,
 )
 
-from emulator.loading import load_scenario
-from emulator.scenario import Scenario, WholeNumber
-from emulator.schemes import SCHEMES, parameters_by_scheme
+from emulator.scenario.loading import load_scenario
+from emulator.scenario.parameters import SCHEMES, parameters_by_scheme
+from emulator.scenario.scenario import Scenario, WholeNumber
 from emulator.sweeps.task import SweepTask, repeat_seed
 from postprocessing.errors import InputFileError, InvalidArgumentError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from emulator.schemes import parameters_by_scheme
+from emulator.scenario.parameters import parameters_by_scheme
 from postprocessing.errors import InputFileError
 
 STORE_VERSION = 1

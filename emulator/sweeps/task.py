@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emulator.scenario import Scenario
+from emulator.scenario.scenario import Scenario
 from emulator.sweeps.store import COLUMNS, PARAMETERS, STORE_VERSION, Cell, Row
 from postprocessing.errors import DiqkdError, InputFileError
 

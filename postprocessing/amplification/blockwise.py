@@ -15,9 +15,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from postprocessing.amplification import _product_kernels as kernels
-from postprocessing.amplification._carryless_kernels import Multiplier, available_multipliers
 from postprocessing.amplification.constants import field_tables, pass_plan
+from postprocessing.amplification.kernels import product as kernels
+from postprocessing.amplification.kernels.carryless import Multiplier, available_multipliers
 from postprocessing.amplification.packing import Words, clear_tail, word_count
 
 Rows: TypeAlias = npt.NDArray[np.uint64]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.rounds import Bits
+from postprocessing.scheme import Bits
 
 Words: TypeAlias = npt.NDArray[np.uint64]
 

@@ -27,7 +27,7 @@ from postprocessing.amplification.packing import (
 )
 from postprocessing.checks import check_bits, whole_number
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.rounds import Bits
+from postprocessing.scheme import Bits
 
 _MOST_BITS = 2**53
 _MOST_THREADS = 256

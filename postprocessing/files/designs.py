@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from postprocessing.design import Design
+from postprocessing.design.design import Design
 from postprocessing.errors import InputFileError
-from postprocessing.keys import write_output
+from postprocessing.files.atomic import write_output
 
 _ADAPTER = TypeAdapter(Design)
 # Beside the fields of the design, and no part of it.

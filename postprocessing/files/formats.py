@@ -18,7 +18,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from postprocessing.errors import InputFileError
-from postprocessing.keys import new_private_file
+from postprocessing.files.atomic import new_private_file
 
 Batch = dict[str, pa.Array]
 Column = npt.NDArray[np.int8]

@@ -31,7 +31,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
 from postprocessing.errors import InputFileError, InvalidArgumentError
-from postprocessing.rounds import BellSettings, Party
+from postprocessing.scheme import BellScheme, Party
 
 
 def _value(given: object) -> bool | int | float | str:
@@ -170,29 +170,29 @@ class Layout(_Part):
     bell: BellLayout
 
     @classmethod
-    def of(cls, settings: BellSettings) -> Self:
+    def of(cls, scheme: BellScheme) -> Self:
         """Return the layout of the files that `diqkd emulate` writes: indices, and ±1."""
 
         def party(name: Party) -> PartyLayout:
             return PartyLayout(
                 setting_column=f"{name}_setting",
                 outcome_column=f"{name}_outcome",
-                settings={label: i for i, label in enumerate(settings.labels(name))},
+                settings={label: i for i, label in enumerate(scheme.labels(name))},
                 plus=(1,),
                 minus=(-1,),
                 no_click="never",
             )
 
-        alice, bob = settings.alice_labels, settings.bob_labels
+        alice, bob = scheme.alice_labels, scheme.bob_labels
         flips = [
             (herald, bob[y])
-            for herald, row in zip(settings.heralds, settings.flip, strict=True)
+            for herald, row in zip(scheme.heralds, scheme.flip, strict=True)
             for y, flips in enumerate(row)
             if flips
         ]
-        key = (alice[settings.key_pair[0]], bob[settings.key_pair[1]])
-        chsh = tuple((alice[x], bob[y], sign) for x, y, sign in settings.chsh_signs)
-        heralds = {herald: i for i, herald in enumerate(settings.heralds)}
+        key = (alice[scheme.key_pair[0]], bob[scheme.key_pair[1]])
+        chsh = tuple((alice[x], bob[y], sign) for x, y, sign in scheme.chsh_signs)
+        heralds = {herald: i for i, herald in enumerate(scheme.heralds)}
         return cls(
             alice=party("alice"),
             bob=party("bob"),
@@ -240,7 +240,7 @@ class Layout(_Part):
         for party in (self.alice, self.bob):
             party.setting_codes()
             party.outcome_codes()
-        self.bell_settings()
+        self.bell_scheme()
 
     def _check_columns(self) -> None:
         """Check that a party's columns have different names; the other's may be in another file."""
@@ -256,7 +256,7 @@ class Layout(_Part):
         """Return the part that describes a party."""
         return self.alice if name == "alice" else self.bob
 
-    def bell_settings(self) -> BellSettings:
+    def bell_scheme(self) -> BellScheme:
         """Return settings, heralds, CHSH game and flips.
 
         Raises
@@ -271,7 +271,7 @@ class Layout(_Part):
             for herald, label in self.bell.flip
         }
         pair = self.bell.key
-        return BellSettings(
+        return BellScheme(
             alice_labels=alice,
             bob_labels=bob,
             heralds=heralds,

@@ -13,7 +13,8 @@ import pyarrow.compute
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.formats import ROWS, Column, explained, read_batches, write_columns
 from postprocessing.files.layout import UNHERALDED, UNKNOWN, Key, Layout, canonical, describe
-from postprocessing.rounds import BellSettings, Bits, Party, PartyRecord, record_codes
+from postprocessing.records import PartyRecord, record_codes
+from postprocessing.scheme import BellScheme, Bits, Party
 
 # A column of settings, outcomes or heralds has few different values.
 _MOST_VALUES = 1000
@@ -65,14 +66,14 @@ def read_party_record(path: Path | str, layout: Layout, party: Party) -> PartyRe
     return record
 
 
-def write_records(path: Path, settings: BellSettings, records: Mapping[Party, PartyRecord]) -> None:
+def write_records(path: Path, scheme: BellScheme, records: Mapping[Party, PartyRecord]) -> None:
     """Write the records of one or both parties to a new file, in the layout `Layout.of`.
 
     Parameters
     ----------
     path : Path
         The file, in the format that its name ends in.
-    settings : BellSettings
+    scheme : BellScheme
         Settings of the scheme.
     records : mapping of Party to PartyRecord
         One record or two, of the same rounds.
@@ -82,7 +83,7 @@ def write_records(path: Path, settings: BellSettings, records: Mapping[Party, Pa
     InputFileError
         If something is there, or the file cannot be written.
     """
-    layout = Layout.of(settings)
+    layout = Layout.of(scheme)
     sources: dict[str, tuple[PartyRecord, str]] = {}
     for party, record in records.items():
         part = layout.party(party)

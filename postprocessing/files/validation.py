@@ -14,14 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from postprocessing.rounds import (
-    MOST_HERALDS,
-    MOST_SETTINGS,
-    BellSettings,
-    Party,
-    PartyRecord,
-    SettingChoice,
-)
+from postprocessing.records import PartyRecord
+from postprocessing.scheme import MOST_HERALDS, MOST_SETTINGS, BellScheme, Party, SettingChoice
 
 Counts = npt.NDArray[np.int64]
 
@@ -94,8 +88,8 @@ class Validation:
 def validate(
     alice: PartyRecord,
     bob: PartyRecord,
-    settings: BellSettings,
-    local_settings: SettingChoice | None = None,
+    scheme: BellScheme,
+    setting_choice: SettingChoice | None = None,
 ) -> Validation:
     """Look at two records.
 
@@ -103,9 +97,9 @@ def validate(
     ----------
     alice, bob : PartyRecord
         The halves of the same rounds, whose settings and heralds are the scheme's.
-    settings : BellSettings
+    scheme : BellScheme
         Settings of the scheme.
-    local_settings : LocalSettings or AnnouncedMarks, optional
+    setting_choice : LocalSettings or AnnouncedMarks, optional
         How settings should have been drawn.
 
     Returns
@@ -113,33 +107,33 @@ def validate(
     Validation
         Estimates, tests and warnings.
     """
-    windows = np.stack(list(_tallies(alice, bob, settings)))
+    windows = np.stack(list(_tallies(alice, bob, scheme)))
     tally = windows.sum(axis=0)
-    pairs, pairs_over_time = _flipped(tally, settings), [_flipped(w, settings) for w in windows]
+    pairs, pairs_over_time = _flipped(tally, scheme), [_flipped(w, scheme) for w in windows]
     tests = {
-        **_choices(tally, settings, local_settings),
+        **_choices(tally, scheme, setting_choice),
         "settings of Alice and Bob independent": _independence(tally.sum(axis=(2, 3, 4))),
         "heralds independent of settings": _independence(
             tally.sum(axis=(3, 4)).reshape(-1, tally.shape[2])
         ),
-        **_signalling(tally, settings),
+        **_signalling(tally, scheme),
         "correlations steady over time": _drift(pairs_over_time),
     }
     limit = FALSE_ALARM / len(tests)
-    chsh, error = _chsh(pairs, settings)
-    key = pairs[settings.key_pair]
+    chsh, error = _chsh(pairs, scheme)
+    key = pairs[scheme.key_pair]
     return Validation(
         rounds=int(tally.sum()),
         chsh=chsh,
         chsh_error=error,
         qber=float(key[1] / key.sum()) if key.sum() else None,
-        settings=_setting_counts(tally, settings),
+        settings=_setting_counts(tally, scheme),
         findings=tuple(Finding(name, p, p < limit) for name, p in tests.items()),
-        chsh_over_time=tuple(_chsh(part, settings)[0] for part in pairs_over_time),
+        chsh_over_time=tuple(_chsh(part, scheme)[0] for part in pairs_over_time),
     )
 
 
-def _tallies(alice: PartyRecord, bob: PartyRecord, settings: BellSettings) -> Iterator[Counts]:
+def _tallies(alice: PartyRecord, bob: PartyRecord, scheme: BellScheme) -> Iterator[Counts]:
     """Yield the counts n[x, y, herald, a, b] of each window."""
     bounds = np.linspace(0, len(alice), WINDOWS + 1).astype(int)
     for first, last in itertools.pairwise(bounds):
@@ -151,26 +145,26 @@ def _tallies(alice: PartyRecord, bob: PartyRecord, settings: BellSettings) -> It
         # A code is herald, setting, outcome; Bob's herald is Alice's.
         table = counts.reshape(MOST_HERALDS, MOST_SETTINGS, 2, MOST_SETTINGS, 2)
         x, y, heralds = (
-            len(settings.alice_labels),
-            len(settings.bob_labels),
-            len(settings.heralds),
+            len(scheme.alice_labels),
+            len(scheme.bob_labels),
+            len(scheme.heralds),
         )
         yield table.transpose(1, 3, 0, 2, 4)[:x, :y, :heralds]
 
 
-def _flipped(tally: Counts, settings: BellSettings) -> Counts:
+def _flipped(tally: Counts, scheme: BellScheme) -> Counts:
     """Return the counts of equal and of different outcomes after Bob's flip, [x, y, 2]."""
     differ = tally[..., 0, 1] + tally[..., 1, 0]
     both = np.stack([tally[..., 0, 0] + tally[..., 1, 1], differ], axis=-1)
-    flips = np.array(settings.flip, bool).T[np.newaxis, :, :, np.newaxis]
+    flips = np.array(scheme.flip, bool).T[np.newaxis, :, :, np.newaxis]
     pairs: Counts = np.where(flips, both[..., ::-1], both).sum(axis=2)
     return pairs
 
 
-def _chsh(pairs: Counts, settings: BellSettings) -> tuple[float | None, float | None]:
+def _chsh(pairs: Counts, scheme: BellScheme) -> tuple[float | None, float | None]:
     """Return S and its standard error; None where a pair of settings never came."""
     chsh = variance = 0.0
-    for x, y, sign in settings.chsh_signs:
+    for x, y, sign in scheme.chsh_signs:
         same, differ = (int(count) for count in pairs[x, y])
         rounds = same + differ
         if rounds == 0:
@@ -181,28 +175,28 @@ def _chsh(pairs: Counts, settings: BellSettings) -> tuple[float | None, float | 
     return chsh, float(np.sqrt(variance))
 
 
-def _setting_counts(tally: Counts, settings: BellSettings) -> dict[str, dict[str, int]]:
+def _setting_counts(tally: Counts, scheme: BellScheme) -> dict[str, dict[str, int]]:
     counts: dict[Party, Counts] = {
         "alice": tally.sum(axis=(1, 2, 3, 4)),
         "bob": tally.sum(axis=(0, 2, 3, 4)),
     }
     return {
-        party: dict(zip(settings.labels(party), map(int, counts[party]), strict=True))
+        party: dict(zip(scheme.labels(party), map(int, counts[party]), strict=True))
         for party in _PARTIES
     }
 
 
 def _choices(
-    tally: Counts, settings: BellSettings, local_settings: SettingChoice | None
+    tally: Counts, scheme: BellScheme, setting_choice: SettingChoice | None
 ) -> dict[str, float]:
     """Test each party's settings against the probabilities they should be drawn with."""
-    if local_settings is None:
+    if setting_choice is None:
         return {}
     found = {}
-    for party, counts in _setting_counts(tally, settings).items():
+    for party, counts in _setting_counts(tally, scheme).items():
         name: Party = "alice" if party == "alice" else "bob"
         observed = np.array(list(counts.values()))
-        expected = local_settings.choice(settings, name) * observed.sum()
+        expected = setting_choice.choice(scheme, name) * observed.sum()
         # A setting that is never drawn has no place in the test.
         drawn = expected > 0
         surprising = bool(observed[~drawn].any())
@@ -213,16 +207,16 @@ def _choices(
     return found
 
 
-def _signalling(tally: Counts, settings: BellSettings) -> dict[str, float]:
+def _signalling(tally: Counts, scheme: BellScheme) -> dict[str, float]:
     """Test whether outcomes of a setting tell the other party's setting, under each herald."""
     found = {}
     for party, outcomes in (
         ("alice", tally.sum(axis=4)),
         ("bob", tally.sum(axis=3).transpose(1, 0, 2, 3)),
     ):
-        labels = settings.labels("alice" if party == "alice" else "bob")
+        labels = scheme.labels("alice" if party == "alice" else "bob")
         for own, label in enumerate(labels):
-            tables = [outcomes[own, :, herald] for herald in range(len(settings.heralds))]
+            tables = [outcomes[own, :, herald] for herald in range(len(scheme.heralds))]
             name = f"outcomes of {label} independent of the other's setting"
             found[name] = _combined(tables)
     return found

@@ -27,9 +27,9 @@ from typing import Self
 
 from postprocessing.checks import whole_number
 from postprocessing.errors import AuthenticationError, InputFileError, SessionError
-from postprocessing.keys import write_output
+from postprocessing.files.atomic import write_output
 from postprocessing.network.key_files import read_key, spend_key
-from postprocessing.rounds import Party
+from postprocessing.scheme import Party
 
 KEY_BYTES = 32
 TAG_BYTES = 16

@@ -26,7 +26,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 from postprocessing.errors import AuthenticationError, SessionError
-from postprocessing.messages import Message
 from postprocessing.network.authentication import (
     KEY_BYTES,
     TAG_BYTES,
@@ -34,7 +33,8 @@ from postprocessing.network.authentication import (
     forgery_bound,
 )
 from postprocessing.network.wire import Buffer, decode, encode
-from postprocessing.rounds import Party
+from postprocessing.protocol.messages import Message
+from postprocessing.scheme import Party
 
 VERSION = 3
 # Of a packet: what waits for its tag is never more.

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from postprocessing.errors import InputFileError
-from postprocessing.keys import (
+from postprocessing.files.atomic import (
     KEY_NAMES,
     UNFINISHED,
     check_output_folder,
@@ -30,7 +30,7 @@ from postprocessing.keys import (
     sync_folder,
     write_output,
 )
-from postprocessing.rounds import Party
+from postprocessing.scheme import Party
 
 UNCONFIRMED = ".unconfirmed"
 SPENT = ".spent"

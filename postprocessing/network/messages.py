@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from postprocessing.messages import Message
-from postprocessing.rounds import Party
+from postprocessing.protocol.messages import Message
+from postprocessing.scheme import Party
 
-Purpose = Literal["distil", "confirm"]
+Purpose = Literal["distill", "confirm"]
 
 
 @dataclass(frozen=True, eq=False)
 class Hello(Message):
-    """Who speaks, what for, and what both must have in common to distil.
+    """Who speaks, what for, and what both must have in common to distill.
 
     Heralds are public, and independent of the outcomes. An emulated key is worthless on both sides;
     whether it is, both must know. Of the keys in its pool each side tells how many are left.

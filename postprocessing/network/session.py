@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from postprocessing.design import Design
-from postprocessing.endpoint import Endpoint, PartyResult
+from postprocessing.design.design import Design
 from postprocessing.errors import DiqkdError, InputFileError, ProtocolError, SessionError
 from postprocessing.network.channel import MOST_BODY_BYTES, AuthenticatedChannel, Traffic
 from postprocessing.network.key_files import FAILED, KeyFiles, no_secret
 from postprocessing.network.messages import Hello, KeyHeld
 from postprocessing.network.spent_records import SpentRecords
-from postprocessing.parties import Corrector, Reference
-from postprocessing.randomness import PartyRandomness
-from postprocessing.rounds import Party, PartyRecord
+from postprocessing.protocol.endpoint import Endpoint, PartyResult
+from postprocessing.protocol.parties import Corrector, Reference
+from postprocessing.protocol.randomness import PartyRandomness
+from postprocessing.records import PartyRecord
+from postprocessing.scheme import Party
 
 # Beside a byte a round, which no message of the protocol exceeds.
 _MESSAGE_OVERHEAD_BYTES = 1 << 20
@@ -130,7 +131,7 @@ def most_packets(design: Design) -> int:
     return (_MESSAGES + attempts) * (-(-most_bytes // MOST_BODY_BYTES) + 1)
 
 
-def distil(
+def distill(
     channel: AuthenticatedChannel,
     files: KeyFiles,
     record: PartyRecord,
@@ -188,13 +189,13 @@ def distil(
     """
     source = randomness or PartyRandomness()
     try:
-        kind = Reference if channel.party == design.settings.reference else Corrector
+        kind = Reference if channel.party == design.scheme.reference else Corrector
         first = record.first(design.heralded_rounds)
         endpoint = kind(first, design, source, threads)
         spent.check_fresh(record)
         own = Hello(
             channel.party,
-            "distil",
+            "distill",
             design.fingerprint(),
             first.heralds_sha256(),
             emulated=no_secret(source.seed, emulated) is not None,
@@ -319,7 +320,7 @@ def _keep(
 ) -> bool:
     """Write the key, and return whether the other party is known to hold it too."""
     session = channel.session
-    if channel.party == design.settings.reference:
+    if channel.party == design.scheme.reference:
         if not _holds(channel, session):
             raise SessionError("the peer must hold its key before this one is written")
         files.write(key, session, confirmed=True, seed=seed, emulated=emulated)

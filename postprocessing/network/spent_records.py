@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Self
 
 from postprocessing.errors import InputFileError
-from postprocessing.keys import sync_folder, write_output
-from postprocessing.rounds import Party, PartyRecord
+from postprocessing.files.atomic import sync_folder, write_output
+from postprocessing.records import PartyRecord
+from postprocessing.scheme import Party
 
 # A block begins at the first round of its record, so its beginning tells that it is used again,
 # however many rounds follow. So many fresh outcomes never coincide, and fewer make no key.

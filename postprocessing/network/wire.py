@@ -21,7 +21,7 @@ import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
 from postprocessing.errors import ProtocolError
-from postprocessing.messages import Message
+from postprocessing.protocol.messages import Message
 
 Buffer = bytes | memoryview
 _Array = npt.NDArray[Any]

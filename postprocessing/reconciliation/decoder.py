@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from postprocessing.checks import thread_count
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.reconciliation import _layered_kernels, _sum_product_kernels
 from postprocessing.reconciliation.codes import WORD_BITS, RateAdaptation, decoded_graph
 from postprocessing.reconciliation.frames import Frames, whole_words
+from postprocessing.reconciliation.kernels import layered as _layered_kernels
+from postprocessing.reconciliation.kernels import sum_product as _sum_product_kernels
 
 # Frames within reach take a tenth of it, those at the limit half.
 QUANTISED_ITERATIONS = 250

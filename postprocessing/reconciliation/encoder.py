@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from postprocessing.reconciliation import _encoding_kernels
 from postprocessing.reconciliation.codes import WORD_BITS, RateAdaptation, sent_graph
 from postprocessing.reconciliation.frames import Frames, octets
+from postprocessing.reconciliation.kernels import encoding as _encoding_kernels
 
 
 def encode(adaptation: RateAdaptation, frames: Frames, step: int = 0) -> npt.NDArray[np.uint8]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.reconciliation.codes import WORD_BITS, RateAdaptation
-from postprocessing.rounds import Bits
+from postprocessing.scheme import Bits
 
 Words = npt.NDArray[np.uint64]
 

@@ -16,9 +16,9 @@ import math
 import numpy as np
 
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.reconciliation import _hash_kernels
 from postprocessing.reconciliation.codes import WORD_BITS
 from postprocessing.reconciliation.frames import Words
+from postprocessing.reconciliation.kernels import hashing as _hash_kernels
 
 _BLOCK_BITS = 128
 SEED_BYTES, MOST_TAG_BITS = _BLOCK_BITS // 8, _BLOCK_BITS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from postprocessing.rounds import AnnouncedMarks, SettingChoice
+from postprocessing.scheme import AnnouncedMarks, SettingChoice
 
 _SEALED = (
     "Settings, coins and outcomes stay inside the laboratories until all heralds are public and "

@@ -9,7 +9,7 @@ from scipy.special import ndtri
 
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.quantiles import upper_quantile
-from postprocessing.rounds import RoundProbabilities
+from postprocessing.scheme import RoundProbabilities
 from postprocessing.security.curves import CurveTerms
 from postprocessing.security.renyi import RenyiBlock, RenyiParameters, RenyiTerms
 from postprocessing.security.tan22 import (

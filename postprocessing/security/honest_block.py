@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from postprocessing.rounds import RoundProbabilities
+from postprocessing.scheme import RoundProbabilities
 from postprocessing.security.curves import asymptotic_terms
 from postprocessing.security.finite_size import (
     KeyLength,

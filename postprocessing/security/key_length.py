@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal, get_args
 
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.rounds import RoundProbabilities, SettingChoice
+from postprocessing.scheme import RoundProbabilities, SettingChoice
 from postprocessing.security.curves import af18_leakage, af18_terms, shannon_bits
 from postprocessing.security.entropy import (
     binary_entropy,
@@ -71,7 +71,7 @@ class ExpectedKey:
     @property
     def test_probability(self) -> float:
         """p_test; 0 for "asymptotic"."""
-        return self.settings.rounds.test if self.settings else 0.0
+        return self.settings.round_probabilities.test if self.settings else 0.0
 
     @property
     def label(self) -> str:
@@ -99,7 +99,7 @@ def key_length(
 
     Free parameters are optimised. The numbers must be known before the block is measured: a length
     computed from the counts of the very block it is for is not secure. Keys are made by a
-    `postprocessing.design.Design`, which keeps to that.
+    `postprocessing.design.design.Design`, which keeps to that.
 
     Parameters
     ----------
@@ -247,7 +247,9 @@ def _at_noise(
         if tests is None
         else settings_with_tests(rule, tests)
     )
-    length = block.length(settings.rounds, leak.of(settings.rounds, block.noise))
+    length = block.length(
+        settings.round_probabilities, leak.of(settings.round_probabilities, block.noise)
+    )
     return ExpectedKey(block.method, settings, block.noise, length)
 
 

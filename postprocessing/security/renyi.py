@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.rounds import RoundProbabilities
+from postprocessing.scheme import RoundProbabilities
 from postprocessing.security.entropy import (
     LOCAL_WIN_PROBABILITY,
     QUANTUM_WIN_PROBABILITIES,

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.rounds import AnnouncedMarks, LocalSettings, RoundProbabilities, SettingChoice
+from postprocessing.scheme import AnnouncedMarks, LocalSettings, RoundProbabilities, SettingChoice
 from postprocessing.security.honest_block import HonestBlock
 
 SettingsRule = Literal["local", "announced"]
@@ -78,7 +78,7 @@ def optimise_settings(
         return settings_with_tests(rule, math.exp(log_test))
 
     def shortfall(log_test: float) -> float:
-        marks = settings(log_test).rounds
+        marks = settings(log_test).round_probabilities
         return -block.length(marks, leakage(marks), smooth=True).unclipped
 
     # From √n expected tests in the block, far fewer than serve, up to the largest probability.

@@ -22,7 +22,7 @@ from rich.progress import track
 from scipy import stats
 
 from emulator import EntangledCoherent, Link
-from emulator.adversary import ATTACKS, Target, Trial, play, play_tallies
+from emulator.attacks import ATTACKS, Target, Trial, play, play_tallies
 from postprocessing import Security
 
 LEAST_ROUNDS = {"tan22": 2_000_000, "renyi": 400_000, "renyi_fixed": 600_000}

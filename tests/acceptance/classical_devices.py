@@ -17,7 +17,7 @@ from rich.progress import track
 from emulator import EntangledCoherent, JointDistribution, Link, Sampler, emulate
 from emulator.runner import distill_emulated
 from postprocessing import Security
-from postprocessing.messages import Syndromes
+from postprocessing.protocol.messages import Syndromes
 
 ROUNDS, SOUNDNESS = 4_000_000, 1e-6
 
@@ -27,13 +27,13 @@ def main() -> int:
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     honest = EntangledCoherent(Link(distance_km=100)).joint_distribution()
     table = np.zeros((3, 2, 3, 2, 2))
-    table[:, :, 1, 0, 0] = honest.herald_probability
-    table[:, :, 0, 0, 0] = 1 - honest.herald_probability
-    classical = JointDistribution(honest.settings, ("none", "D1", "D2"), table)
+    table[:, :, 1, 0, 0] = honest.gain
+    table[:, :, 0, 0, 0] = 1 - honest.gain
+    classical = JointDistribution(honest.scheme, ("none", "D1", "D2"), table)
     design = Security(soundness=SOUNDNESS).design(honest, ROUNDS)
 
     def end(devices: JointDistribution, seed: int) -> tuple[str, int, int]:
-        sampler = Sampler(devices, design.local_settings, seed)
+        sampler = Sampler(devices, design.setting_choice, seed)
         report = distill_emulated(emulate(sampler, heralded_rounds=ROUNDS, threads=2), design, seed)
         equal = report.alice_key == report.bob_key
         outcome = report.abort_reason or (f"key, {'equal' if equal else 'UNEQUAL'}")

@@ -19,7 +19,7 @@ from scipy import stats
 
 from emulator import EntangledCoherent, Link, run
 from postprocessing import Security
-from postprocessing.messages import DisclosedFrames, FrameStatus, Syndromes
+from postprocessing.protocol.messages import DisclosedFrames, FrameStatus, Syndromes
 
 ROUNDS = 10**7
 DISTANCES_KM = (0, 50, 100, 200, 300)

@@ -27,14 +27,14 @@ from rich.console import Console
 from rich.progress import track
 
 from emulator import JointDistribution, Sampler, emulate
-from emulator.emulation import EmulatedRounds
-from emulator.protocols.entangled_coherent import SETTINGS
+from emulator.sampling.emulation import EmulatedRounds
+from emulator.schemes.entangled_coherent import SCHEME
 from postprocessing import DiqkdError, Security
-from postprocessing.design import Design
+from postprocessing.design.design import Design
 from postprocessing.network.authentication import TAG_BYTES, KeyPool, create_pool
 from postprocessing.network.channel import HEADER, AuthenticatedChannel
 from postprocessing.network.key_files import KeyFiles
-from postprocessing.network.session import confirm, distil, most_message_bytes
+from postprocessing.network.session import confirm, distill, most_message_bytes
 from postprocessing.network.spent_records import SpentRecords
 
 KINDS = (
@@ -243,7 +243,7 @@ class Site:
 
         def act(party: str, channel: AuthenticatedChannel) -> None:
             own, marks = records[party], spent[party]
-            distil(channel, files[party], own, self.design, spent=marks, threads=1)
+            distill(channel, files[party], own, self.design, spent=marks, threads=1)
 
         errors, hung = self._both(act, Line(fault, self.earlier, timeout_s), timeout_s)
         for party, marks in spent.items():
@@ -309,16 +309,16 @@ def _on_disk(folder: Path, party: str) -> tuple[str, bytes]:
 def small_rounds(rounds: int = ROUNDS, seed: int = 1) -> tuple[Design, EmulatedRounds]:
     """Return few rounds of good devices (S = 2.7, QBER 0.1 %) and a design that makes a key."""
     correlators = np.zeros((3, 2))
-    correlators[SETTINGS.key_pair] = 1 - 2e-3
-    for x, y, sign in SETTINGS.chsh_signs:
+    correlators[SCHEME.key_pair] = 1 - 2e-3
+    for x, y, sign in SCHEME.chsh_signs:
         correlators[x, y] = sign * 2.7 / 4
     product = np.array([[1, -1], [-1, 1]])
     table = np.zeros((3, 2, 3, 2, 2))
     table[:, :, 1] = 0.01 * (1 + product * correlators[:, :, None, None]) / 4
     table[:, :, 0] = 0.99 / 4
-    joint = JointDistribution(SETTINGS, ("none", "D1", "D2"), table)
+    joint = JointDistribution(SCHEME, ("none", "D1", "D2"), table)
     design = Security(method="asymptotic").design(joint, rounds)
-    sampler = Sampler(joint, design.local_settings, seed)
+    sampler = Sampler(joint, design.setting_choice, seed)
     return design, emulate(sampler, heralded_rounds=rounds)
 
 

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
-from emulator.loading import load_scenario
-from emulator.planning import Plan, plan
 from emulator.report import RunReport
 from emulator.runner import run
-from emulator.scenario import Scenario
-from postprocessing.design import Design
+from emulator.scenario.loading import load_scenario
+from emulator.scenario.scenario import Scenario
+from emulator.theory.planning import LinkPlan, plan
+from postprocessing.design.design import Design
 from postprocessing.security import RenyiParameters
 
 POINTS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -36,7 +36,7 @@ def spread(design: Design) -> float:
     parameters = design.length.parameters if design.length else None
     if design.method != "renyi" or not isinstance(parameters, RenyiParameters):
         return 0.0
-    tests = design.local_settings.rounds.test
+    tests = design.setting_choice.round_probabilities.test
     win = 0.5 + design.expected_chsh / 8
     chances = np.array([tests * win, tests * (1 - win)])
     scores = np.array([parameters.score(1, 0), parameters.score(0, 1)])
@@ -44,7 +44,7 @@ def spread(design: Design) -> float:
     return math.sqrt(design.heralded_rounds * (float(chances @ scores**2) - mean**2))
 
 
-def play(scenario: Scenario, chosen: Plan, seed: int) -> RunReport:
+def play(scenario: Scenario, chosen: LinkPlan, seed: int) -> RunReport:
     """Run the plan once."""
     parameter = scenario.intensity_parameter
     planned = scenario.replace(**{parameter: chosen.intensity}) if parameter else scenario

@@ -15,7 +15,7 @@ from rich.console import Console
 from scipy import stats
 
 from emulator import load_scenario, run
-from emulator.loading import preset_names
+from emulator.scenario.loading import preset_names
 
 FALSE_ALARM = 1e-6
 MOST_STANDARD_ERRORS = 5

@@ -21,23 +21,24 @@ from rich.console import Console
 from rich.progress import track
 
 from emulator import JointDistribution, Sampler, emulate
-from emulator.emulation import EmulatedRounds
-from emulator.protocols.entangled_coherent import SETTINGS
+from emulator.sampling.emulation import EmulatedRounds
+from emulator.schemes.entangled_coherent import SCHEME
 from postprocessing import Security
-from postprocessing.channel import InProcessChannel
-from postprocessing.design import Design
+from postprocessing.design.design import Design
 from postprocessing.errors import ProtocolError
-from postprocessing.messages import (
+from postprocessing.protocol.messages import (
     DisclosedFrames,
     FrameStatus,
     Message,
     Syndromes,
     Verification,
 )
-from postprocessing.parties import Corrector, Reference
-from postprocessing.randomness import PartyRandomness
+from postprocessing.protocol.parties import Corrector, Reference
+from postprocessing.protocol.randomness import PartyRandomness
+from postprocessing.protocol.transcript import InProcessChannel
 from postprocessing.reconciliation import RateAdaptation, deal, encode
-from postprocessing.rounds import Bits, PartyRecord
+from postprocessing.records import PartyRecord
+from postprocessing.scheme import Bits
 
 ROUNDS = 100_000
 QBER = 0.002
@@ -62,14 +63,14 @@ class Session:
 def devices() -> JointDistribution:
     """Return devices of S = 2.7 and the expected error rate."""
     correlators = np.zeros((3, 2))
-    correlators[SETTINGS.key_pair] = 1 - 2 * QBER
-    for x, y, sign in SETTINGS.chsh_signs:
+    correlators[SCHEME.key_pair] = 1 - 2 * QBER
+    for x, y, sign in SCHEME.chsh_signs:
         correlators[x, y] = sign * 2.7 / 4
     product = np.array([[1, -1], [-1, 1]])
     table = np.zeros((3, 2, 3, 2, 2))
     table[:, :, 1] = 0.01 * (1 + product * correlators[:, :, None, None]) / 4
     table[:, :, 0] = 0.99 / 4
-    return JointDistribution(SETTINGS, ("none", "D1", "D2"), table)
+    return JointDistribution(SCHEME, ("none", "D1", "D2"), table)
 
 
 def lenient(joint: JointDistribution) -> Design:
@@ -237,9 +238,9 @@ def with_flips(
 ) -> PartyRecord:
     """Return the corrector's record, its key rounds the reference's but for the flips."""
     alice, bob = rounds.alice, rounds.bob
-    x, y = SETTINGS.key_pair
+    x, y = SCHEME.key_pair
     key = (alice.settings == x) & (bob.settings == y)
-    inverted = np.array(SETTINGS.flip, np.uint8)[bob.heralds[key], y]
+    inverted = np.array(SCHEME.flip, np.uint8)[bob.heralds[key], y]
     outcomes = alice.outcomes
     right = bob.outcomes[key] ^ inverted
     outcomes[key] = right ^ strike(right, generator)
@@ -287,7 +288,7 @@ def main() -> int:
     console, joint = Console(width=120), devices()
     design = lenient(joint)
     pool = [
-        emulate(Sampler(joint, design.local_settings, seed), heralded_rounds=ROUNDS)
+        emulate(Sampler(joint, design.setting_choice, seed), heralded_rounds=ROUNDS)
         for seed in range(4)
     ]
     names, ends, longest = list(FAULTS), [], 0.0

@@ -25,7 +25,7 @@ from scipy.optimize import minimize
 from scipy.stats import beta, norm
 
 from postprocessing.reconciliation import Frames, RateAdaptation, decode, encode, get_code
-from postprocessing.reconciliation.making.rating import decode_errors
+from postprocessing.reconciliation.construction.rating import decode_errors
 from postprocessing.reconciliation.performance import waterfall
 from postprocessing.reconciliation.selection import with_growth
 

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from postprocessing.leakage import LeakagePlan, plan_leakage
+from postprocessing.design.leakage import LeakageBudget, leakage_budget
 from postprocessing.reconciliation import (
     Frames,
     RateAdaptation,
@@ -32,7 +32,7 @@ from postprocessing.reconciliation import (
     encode,
     failure_rates,
 )
-from postprocessing.rounds import RoundProbabilities
+from postprocessing.scheme import RoundProbabilities
 
 QBERS = (0.001, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.10)
 KEY_BITS = 10**8
@@ -65,8 +65,8 @@ def least_efficiency(bits: int, qber: float, failures: float) -> float:
     return 1 + float(spread) / (bits * entropy(qber))
 
 
-def plan(mode: str, qber: float) -> LeakagePlan:
-    found = plan_leakage(KEY_BITS, RoundProbabilities(0.999, 0.001), qber, 64, 1e-2, mode)
+def plan(mode: str, qber: float) -> LeakageBudget:
+    found = leakage_budget(KEY_BITS, RoundProbabilities(0.999, 0.001), qber, 64, 1e-2, mode)
     assert found is not None
     return found
 
@@ -113,7 +113,7 @@ def reconcile(
     tally.sent_bits += int(sent.lengths.sum())
 
 
-def measure(mode: str, qber: float, frames: int, seed: int) -> tuple[LeakagePlan, Tally]:
+def measure(mode: str, qber: float, frames: int, seed: int) -> tuple[LeakageBudget, Tally]:
     """Reconcile at least so many frames of the code that a mode chooses."""
     chosen = plan(mode, qber)
     adaptation, tally = chosen.reconciliation, Tally()
@@ -127,7 +127,7 @@ def measure(mode: str, qber: float, frames: int, seed: int) -> tuple[LeakagePlan
     return chosen, tally
 
 
-def describe(mode: str, qber: float, chosen: LeakagePlan, tally: Tally) -> dict[str, object]:
+def describe(mode: str, qber: float, chosen: LeakageBudget, tally: Tally) -> dict[str, object]:
     """Return a row of the table."""
     adaptation = chosen.reconciliation
     bits = tally.frames * adaptation.frame_bits

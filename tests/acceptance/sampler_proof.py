@@ -88,7 +88,7 @@ def name(model: EntangledCoherent) -> str:
 
 def exact_law(joint: JointDistribution, sampler: Sampler) -> Floats:
     """Return each category's probability, straight from the joint distribution."""
-    alice, bob = (LOCAL.choice(joint.settings, party) for party in ("alice", "bob"))
+    alice, bob = (LOCAL.choice(joint.scheme, party) for party in ("alice", "bob"))
     law = np.einsum("x,y,xyhab->xyhab", alice, bob, joint.heralded())
     x, a, y, b, herald = sampler.columns
     assert len(x) == np.count_nonzero(law)
@@ -178,7 +178,7 @@ def pairs_at_lag(sampler: Sampler, law: Floats, rounds: int, lag: int) -> Result
 
 def heralding(probability: float) -> JointDistribution:
     """Return devices that herald with this probability and answer at random."""
-    settings = EntangledCoherent.bell_settings
+    settings = EntangledCoherent.bell_scheme
     table = np.zeros((3, 2, 3, 2, 2))
     table[:, :, 0, 0, 0] = 1 - probability
     table[:, :, 1:] = probability / 8
@@ -189,7 +189,7 @@ def gaps(probability: float, rounds: int, seed: int) -> Result:
     """Test the gaps over bins as equally likely as whole numbers allow."""
     joint = heralding(probability)
     sampler = Sampler(joint, LOCAL, seed)
-    log_unheralded = math.log1p(-joint.herald_probability)
+    log_unheralded = math.log1p(-joint.gain)
     quantiles = np.log1p(-np.arange(1, GAP_BINS) / GAP_BINS) / log_unheralded
     edges = np.unique(np.ceil(quantiles)).astype(np.uint64)
 

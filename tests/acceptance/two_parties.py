@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-COMMAND = [sys.executable, "-c", "from emulator.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from emulator.cli.app import main; main()"]
 ADDRESS = "127.0.0.1:9017"
 
 

@@ -12,17 +12,17 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from emulator import BellState, EntangledCoherent, Link, Sampler, emulate
-from emulator.adversary import ATTACKS, Target, attack_named, play, play_tallies
-from emulator.adversary.adaptive import STRETCHES, surplus_share
-from emulator.adversary.attack import Conduct, Score
-from emulator.adversary.broken import BiasedSettings
-from emulator.adversary.local import answers, table_of
-from emulator.adversary.partly_quantum import classical_part, ideal_table, quantum_share
-from emulator.adversary.trial import PASSED, decide
-from emulator.cli import app
+from emulator.attacks import ATTACKS, Target, attack_named, play, play_tallies
+from emulator.attacks.adaptive import STRETCHES, surplus_share
+from emulator.attacks.attack import Conduct, Score
+from emulator.attacks.broken import BiasedSettings
+from emulator.attacks.local import answers, table_of
+from emulator.attacks.partly_quantum import classical_part, ideal_table, quantum_share
+from emulator.attacks.trial import PASSED, decide
+from emulator.cli.app import app
 from emulator.runner import distill_emulated
 from postprocessing import ExpectedValues, InvalidArgumentError, LocalSettings, Security
-from postprocessing.messages import FrameStatus
+from postprocessing.protocol.messages import FrameStatus
 from postprocessing.security import binary_entropy
 
 FALSE_ALARM = 1e-6
@@ -46,7 +46,7 @@ def small():
 
 def test_all_strategies_of_the_game():
     """Of the 32 local strategies, 8 of the 16 for the game have S = 2, each with its own A0."""
-    best = answers(MODEL.bell_settings)
+    best = answers(MODEL.bell_scheme)
     assert len(best) == len(set(best)) == 8
 
 
@@ -78,7 +78,7 @@ def _entropy(name: str, target: Target) -> float:
 @pytest.mark.parametrize("chsh", [2.1, 2.4, 2.6, 2.82])
 def test_no_attack_leaves_less_than_the_bound_of_its_chsh_value(chsh):
     """The bound is Acín et al.'s, reached by the optimal state; convex mixtures leave more."""
-    expected = ExpectedValues(MODEL.bell_settings, chsh, 0.01)
+    expected = ExpectedValues(MODEL.bell_scheme, chsh, 0.01)
     target = Target(MODEL, Security(method="asymptotic").design(expected, 10**6))
     bound = 1 - float(binary_entropy((1 + math.sqrt(chsh**2 / 4 - 1)) / 2))
     assert _entropy("optimal-collective", target) == pytest.approx(bound, rel=1e-9)
@@ -132,7 +132,7 @@ def test_a_charlie_who_measures_the_light(target):
     honest = MODEL.joint_distribution()
     assert part.devices.chsh == pytest.approx(math.sqrt(2))
     assert part.devices.qber == pytest.approx(0.0, abs=1e-15)
-    assert part.devices.herald_probability == pytest.approx(honest.herald_probability)
+    assert part.devices.herald_probability == pytest.approx(honest.gain)
     assert part.entropy == 0
 
 
@@ -149,9 +149,9 @@ def test_charlie_cannot_change_what_the_spins_do_alone(target, name):
 def test_a_biased_generator_changes_one_choice_only():
     plain = LocalSettings(0.1, 0.2)
     biased = BiasedSettings(0.1, 0.2, second_share=0.3)
-    assert biased.choice(MODEL.bell_settings, "alice") == pytest.approx([0.9, 0.07, 0.03])
-    same = plain.choice(MODEL.bell_settings, "bob")
-    assert biased.choice(MODEL.bell_settings, "bob") == pytest.approx(same)
+    assert biased.choice(MODEL.bell_scheme, "alice") == pytest.approx([0.9, 0.07, 0.03])
+    same = plain.choice(MODEL.bell_scheme, "bob")
+    assert biased.choice(MODEL.bell_scheme, "bob") == pytest.approx(same)
 
 
 @pytest.mark.parametrize("name", WITHIN)
@@ -223,7 +223,7 @@ def test_counts_decide_as_the_pipeline_does(method, rounds):
         mixed = share * heralded + (1 - share) * classical
         devices = target.heralding(mixed.sum(axis=2))
         emulated = emulate(
-            Sampler(devices, target.local_settings, seed), heralded_rounds=rounds, threads=2
+            Sampler(devices, target.setting_choice, seed), heralded_rounds=rounds, threads=2
         )
         report = distill_emulated(emulated, design, seed, threads=2)
         end, length = decide(design, report.key_rounds, report.tally)
@@ -236,13 +236,13 @@ def test_counts_decide_as_the_pipeline_does(method, rounds):
 
 def test_frames_that_fail_only_shorten_a_key():
     """At more errors than expected: the counts promise no less than the pipeline gives."""
-    expected = ExpectedValues(MODEL.bell_settings, 2.7, 0.02)
+    expected = ExpectedValues(MODEL.bell_scheme, 2.7, 0.02)
     design = Security(soundness=1e-6, method="renyi").design(expected, 300_000)
     target = Target(MODEL, design)
     # A QBER of 2.6 %.
     table = ideal_table() * 0.948 + 0.013
     emulated = emulate(
-        Sampler(target.heralding(table), target.local_settings, 3), heralded_rounds=300_000
+        Sampler(target.heralding(table), target.setting_choice, 3), heralded_rounds=300_000
     )
     report = distill_emulated(emulated, design, 3)
     end, length = decide(design, report.key_rounds, report.tally)
@@ -255,9 +255,9 @@ def test_frames_that_fail_only_shorten_a_key():
 def test_devices_with_a_memory_leave_chance_to_the_coins(target, name):
     """Tests lost: on course in the mean, and spread as the coins of surplus rounds alone."""
     planned, runs = ATTACKS[name].conduct(target, 0).parts[0].devices, 100
-    tests = target.design.heralded_rounds * target.local_settings.rounds.test
+    tests = target.design.heralded_rounds * target.setting_choice.round_probabilities.test
     aim = tests * (4 - planned.chsh) / 8
-    coins = aim * surplus_share(planned) * (1 - target.local_settings.thinning_probability)
+    coins = aim * surplus_share(planned) * (1 - target.setting_choice.thinning_probability)
     lost = [play_tallies(ATTACKS[name], target, seed).tally.lost for seed in range(runs)]
     # Steering is as coarse as a stretch.
     coarse = 2 * aim / STRETCHES
@@ -273,7 +273,7 @@ def test_surplus_rounds_share_the_losses_of_their_pairs():
     target = Target(MODEL, Security(method="asymptotic").design(MODEL, 300_000))
     assert surplus_share(target.heralding(ideal_table())) == pytest.approx(0.5)
     shares = {
-        surplus_share(target.heralding(table_of(*both))) for both in answers(MODEL.bell_settings)
+        surplus_share(target.heralding(table_of(*both))) for both in answers(MODEL.bell_scheme)
     }
     assert shares == {0.0, 1.0}
 
@@ -281,7 +281,7 @@ def test_surplus_rounds_share_the_losses_of_their_pairs():
 def test_memory_decides_stretch_by_stretch(target):
     """Behind its course a device is ideal, ahead of it classical; planned is the mixture."""
     conduct = ATTACKS["adaptive"].conduct(target, 0)
-    tests = target.design.heralded_rounds * target.local_settings.rounds.test
+    tests = target.design.heralded_rounds * target.setting_choice.round_probabilities.test
     chsh, _ = ATTACKS["adaptive"].expected(target)
     aim = tests * (4 - chsh) / 8
     behind = conduct.adapted(conduct.parts[0], Score(0.5, aim / 2 + 1))
@@ -297,7 +297,7 @@ def test_devices_that_come_again_are_the_same(small):
     conduct = ATTACKS["turns-classical"].conduct(small, 0)
     assert isinstance(conduct, Conduct)
     assert len({id(part.devices) for part in conduct.parts}) == 2
-    assert isinstance(Sampler(conduct.parts[0].devices, conduct.local_settings, 0), Sampler)
+    assert isinstance(Sampler(conduct.parts[0].devices, conduct.setting_choice, 0), Sampler)
 
 
 def test_attacks_need_their_scheme(small):

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from emulator.distribution import JointDistribution
-from emulator.optics import Link
-from emulator.protocols import EntangledCoherent
-from emulator.protocols.behaviour import LI_SETTINGS, XIE_SETTINGS, Behaviour
-from emulator.protocols.bell_state import BellState
+from emulator.schemes import EntangledCoherent
+from emulator.schemes.behaviour import LI_SETTINGS, XIE_SETTINGS, Behaviour
+from emulator.schemes.bell_state import BellState
+from emulator.schemes.distribution import JointDistribution
+from emulator.schemes.optics import Link
 from postprocessing.errors import InputFileError, InvalidArgumentError
-from postprocessing.rounds import BellSettings
+from postprocessing.scheme import BellScheme
 
 SIGNS = np.array([1.0, -1.0])
 LAYOUTS = [XIE_SETTINGS, LI_SETTINGS]
@@ -29,16 +29,16 @@ TSIRELSON_BOUND = 2 * math.sqrt(2)
 def common_frame(joint: JointDistribution) -> npt.NDArray[np.float64]:
     """Return p(a, b | x, y) of heralded pulses after Bob's flips."""
     table = joint.heralded()
-    for herald, flips in enumerate(joint.settings.flip):
+    for herald, flips in enumerate(joint.scheme.flip):
         for y, flip in enumerate(flips):
             if flip:
                 table[:, y, herald] = table[:, y, herald, :, ::-1].copy()
     return table.sum(axis=2)
 
 
-def long_form(table: npt.NDArray[np.float64], settings: BellSettings) -> pd.DataFrame:
+def long_form(table: npt.NDArray[np.float64], scheme: BellScheme) -> pd.DataFrame:
     """Return a table in long form."""
-    labels = (settings.alice_labels, settings.bob_labels, (1, -1), (1, -1))
+    labels = (scheme.alice_labels, scheme.bob_labels, (1, -1), (1, -1))
     cells = pd.MultiIndex.from_product(labels, names=["x", "y", "a", "b"])
     return cells.to_frame(index=False).assign(probability=table.ravel())
 
@@ -54,7 +54,7 @@ def table_of(
 
 
 @st.composite
-def local_tables(draw: st.DrawFn) -> tuple[npt.NDArray[np.float64], BellSettings]:
+def local_tables(draw: st.DrawFn) -> tuple[npt.NDArray[np.float64], BellScheme]:
     """Return a mixture of local strategies: no signalling, |S| ≤ 2."""
     settings = draw(st.sampled_from(LAYOUTS))
     shape = (len(settings.alice_labels), len(settings.bob_labels))
@@ -75,7 +75,7 @@ def test_random_tables_come_back(drawn, herald_probability, random) -> None:
     rows = list(range(len(frame)))
     random.shuffle(rows)
     behaviour = Behaviour.from_frame(frame.iloc[rows], herald_probability)
-    assert behaviour.bell_settings == settings
+    assert behaviour.bell_scheme == settings
     np.testing.assert_allclose(behaviour.probabilities, table, rtol=1e-12, atol=1e-15)
     joint = behaviour.joint_distribution()
     assert joint.gain == pytest.approx(herald_probability, rel=1e-12)
@@ -120,7 +120,7 @@ def test_another_scheme_through_a_file(model, tmp_path: Path) -> None:
 def test_the_layout_of_xie() -> None:
     correlators = np.array([[0.9, 0.0], [0.5, -0.4], [0.6, 0.7]])
     behaviour = Behaviour(table_of([0.0, 0.1, -0.1], [0.0, 0.05], correlators))
-    assert behaviour.bell_settings.reference == "bob"
+    assert behaviour.bell_scheme.reference == "bob"
     theory = behaviour.theory()
     assert theory.chsh == pytest.approx(0.5 + 0.4 + 0.6 + 0.7)
     assert theory.qber == pytest.approx(0.05)
@@ -129,7 +129,7 @@ def test_the_layout_of_xie() -> None:
 def test_the_layout_of_li() -> None:
     correlators = np.array([[0.5, 0.4, 0.9], [0.6, -0.7, 0.0]])
     behaviour = Behaviour(table_of([0.0, 0.1], [0.0, 0.05, -0.02], correlators))
-    assert behaviour.bell_settings.reference == "alice"
+    assert behaviour.bell_scheme.reference == "alice"
     theory = behaviour.theory()
     assert theory.chsh == pytest.approx(0.5 + 0.4 + 0.6 + 0.7)
     assert theory.qber == pytest.approx(0.05)
@@ -144,7 +144,7 @@ def test_a_negative_chsh_value_makes_no_key() -> None:
 def test_unheralded_pulses_tell_nothing() -> None:
     behaviour = Behaviour.from_state(2.5, herald_probability=0.25)
     joint = behaviour.joint_distribution()
-    assert joint.outcomes == ("none", "herald")
+    assert joint.announcements == ("none", "herald")
     np.testing.assert_allclose(joint.probabilities[:, :, 0], 0.75 / 4, rtol=1e-15)
     assert joint.gain == 0.25
     assert behaviour.intensity is None

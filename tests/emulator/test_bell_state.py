@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.optics import Link
-from emulator.protocols.bell_state import BellState, bell_state_theory
+from emulator.schemes.bell_state import BellState, bell_state_theory
+from emulator.schemes.optics import Link
 from postprocessing.errors import InvalidArgumentError
 
 JOINT = pd.read_csv(Path(__file__).parents[1] / "reference" / "bell_state_joint.csv")
@@ -101,7 +101,7 @@ def test_every_herald_alone_makes_the_same_state_after_the_flips() -> None:
     plus, minus = np.moveaxis(joint.heralded(), 2, 0)
     np.testing.assert_allclose(plus[:, 0], minus[:, 0], rtol=1e-12)
     np.testing.assert_allclose(plus[:, 1], minus[:, 1, :, ::-1], rtol=1e-12)
-    assert joint.settings.reference == "bob"
+    assert joint.scheme.reference == "bob"
 
 
 def test_what_the_scheme_has_not() -> None:

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 from scipy.linalg import expm
 
-from emulator.optics import Link
-from emulator.protocols.bell_state import BellState
+from emulator.schemes.bell_state import BellState
+from emulator.schemes.optics import Link
 
 LEVELS = 3
 # Axes of a state: the spins of Alice and Bob, then the light modes a_H, a_V, b_H, b_V.

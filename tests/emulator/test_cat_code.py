@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.figures.convention import convention_performance, convention_success
-from emulator.protocols.cat_amplitude import amplitude_for_rate, optimal_amplitude
-from emulator.protocols.cat_amplitude import smallest_amplitude as smallest
-from emulator.protocols.cat_code import (
+from emulator.papers.convention import convention_performance, convention_success
+from emulator.schemes.cat_amplitude import amplitude_for_rate, optimal_amplitude
+from emulator.schemes.cat_amplitude import smallest_amplitude as smallest
+from emulator.schemes.cat_code import (
     CatCode,
     LossSegments,
     cat_performance,

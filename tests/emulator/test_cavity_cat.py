@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.distribution import JointDistribution
-from emulator.protocols.base import NoPositiveKeyRateError, NoWorkingPointError
-from emulator.protocols.cat_code import LossSegments, cat_performance
-from emulator.protocols.cavity_cat import (
+from emulator.schemes.base import NoPositiveKeyRateError, NoWorkingPointError
+from emulator.schemes.cat_code import LossSegments, cat_performance
+from emulator.schemes.cavity_cat import (
     CavityCat,
     CavityLink,
     UnreachableRateError,
     joint_table,
 )
+from emulator.schemes.distribution import JointDistribution
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.security.asymptotic import unclipped_key_fraction
 
@@ -166,7 +166,7 @@ def chsh_by_herald(joint: JointDistribution) -> list[float]:
     cells = joint.heralded()
     signs = np.array([[1, -1], [-1, 1]])
     correlators = (cells * signs).sum(axis=(3, 4)) / cells.sum(axis=(3, 4))
-    game = joint.settings.chsh_signs
+    game = joint.scheme.chsh_signs
     return [
         float(sum(sign * correlators[x, y, h] for x, y, sign in game))
         for h in range(cells.shape[2])
@@ -177,9 +177,9 @@ def test_the_phase_gate_is_no_flip() -> None:
     link = CavityLink(5)
     bare = CavityCat(link, 1, 0.9, phase_gate=False)
     corrected = CavityCat(link, 1, 0.9)
-    assert bare.bell_settings.flip == corrected.bell_settings.flip == ((False,) * 3,) * 4
+    assert bare.bell_scheme.flip == corrected.bell_scheme.flip == ((False,) * 3,) * 4
     assert bare.joint_distribution().qber == 0
-    assert bare.bell_settings.reference == "alice"
+    assert bare.bell_scheme.reference == "alice"
     assert bare.joint_distribution().chsh < corrected.joint_distribution().chsh
     # s = 0 needs no gate; s = 1 turns the phase by 90°, out of the x–z plane.
     found = chsh_by_herald(bare.joint_distribution())

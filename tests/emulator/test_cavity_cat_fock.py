@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 from scipy.linalg import expm
 
-from emulator.protocols.cat_code import CatCode, LossSegments, cat_performance
-from emulator.protocols.cavity_cat import CavityCat, CavityLink, joint_table
+from emulator.schemes.cat_code import CatCode, LossSegments, cat_performance
+from emulator.schemes.cavity_cat import CavityCat, CavityLink, joint_table
 
 LEVELS = 28
 ARM_LEVELS = 20

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from emulator.distribution import JointDistribution
+from emulator.schemes.distribution import JointDistribution
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.rounds import BellSettings
+from postprocessing.scheme import BellScheme
 
 Table = npt.NDArray[np.float64]
 
-SETTINGS = BellSettings(
+SCHEME = BellScheme(
     alice_labels=("A0", "A1", "A2"),
     bob_labels=("B1", "B2"),
     heralds=("same", "opposite"),
@@ -43,23 +43,23 @@ def table(gain: float = 0.1) -> Table:
 
 
 def test_derived_numbers() -> None:
-    joint = JointDistribution(SETTINGS, ANNOUNCEMENTS, table())
-    assert joint.herald_probability == pytest.approx(0.1, rel=1e-14)
-    assert joint.gain == joint.herald_probability
+    joint = JointDistribution(SCHEME, ANNOUNCEMENTS, table())
+    assert joint.gain == pytest.approx(0.1, rel=1e-14)
+    assert joint.gain == joint.gain
     assert joint.chsh == pytest.approx(0.7 + 0.6 + 0.65 + 0.7, rel=1e-14)
     assert joint.qber == pytest.approx(1e-7, rel=1e-8)
     np.testing.assert_allclose(joint.correlators, CORRELATORS, atol=1e-14)
 
 
 def test_heralded_is_conditional_and_in_the_order_of_the_settings() -> None:
-    heralded = JointDistribution(SETTINGS, ANNOUNCEMENTS, table()).heralded()
+    heralded = JointDistribution(SCHEME, ANNOUNCEMENTS, table()).heralded()
     assert heralded.shape == (3, 2, 2, 2, 2)
     np.testing.assert_allclose(heralded.sum(axis=(2, 3, 4)), 1, rtol=1e-14)
     np.testing.assert_allclose(heralded.sum(axis=(3, 4))[..., 1], 0.75, rtol=1e-14)
 
 
 def test_frame_holds_every_cell() -> None:
-    joint = JointDistribution(SETTINGS, ANNOUNCEMENTS, table())
+    joint = JointDistribution(SCHEME, ANNOUNCEMENTS, table())
     frame = joint.to_frame()
     assert list(frame.columns) == ["x", "y", "herald", "a", "b", "probability"]
     assert len(frame) == 3 * 2 * 3 * 4
@@ -69,9 +69,9 @@ def test_frame_holds_every_cell() -> None:
 
 def test_the_table_cannot_be_changed() -> None:
     original = table()
-    joint = JointDistribution(SETTINGS, ANNOUNCEMENTS, original)
+    joint = JointDistribution(SCHEME, ANNOUNCEMENTS, original)
     original[:] = 0
-    assert joint.herald_probability == pytest.approx(0.1)
+    assert joint.gain == pytest.approx(0.1)
     with pytest.raises(ValueError, match="read-only"):
         joint.probabilities[0] = 0
 
@@ -124,15 +124,15 @@ def test_spoilt_tables_are_refused(spoil: Callable[[Table], None], allowed: str)
     cells = table()
     spoil(cells)
     with pytest.raises(InvalidArgumentError, match=f"^probabilities must be .*{allowed}"):
-        JointDistribution(SETTINGS, ANNOUNCEMENTS, cells)
+        JointDistribution(SCHEME, ANNOUNCEMENTS, cells)
 
 
 def test_wrong_shape_is_refused() -> None:
     with pytest.raises(InvalidArgumentError, match=r"an array of shape \(3, 2, 3, 2, 2\)"):
-        JointDistribution(SETTINGS, ANNOUNCEMENTS, table()[:, :1])
+        JointDistribution(SCHEME, ANNOUNCEMENTS, table()[:, :1])
 
 
 @pytest.mark.parametrize("names", [("nothing", "same", "same"), ("nothing", "same", "other")])
 def test_announcements_need_every_herald_once(names: tuple[str, ...]) -> None:
     with pytest.raises(InvalidArgumentError, match=r"^outcomes must be distinct names"):
-        JointDistribution(SETTINGS, names, table())
+        JointDistribution(SCHEME, names, table())

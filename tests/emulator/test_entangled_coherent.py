@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.distribution import JointDistribution
-from emulator.optics import Link
-from emulator.protocols import (
+from emulator.schemes import (
     EntangledCoherent,
     NoPositiveKeyRateError,
     entangled_coherent,
     optimal_mean_photon_number,
 )
-from emulator.protocols.entangled_coherent import entangled_coherent_theory, optimal_intensities
+from emulator.schemes.distribution import JointDistribution
+from emulator.schemes.entangled_coherent import entangled_coherent_theory, optimal_intensities
+from emulator.schemes.optics import Link
 from postprocessing.errors import InvalidArgumentError
 
 JOINT = pd.read_csv(Path(__file__).parents[1] / "reference" / "ecs_joint.csv")

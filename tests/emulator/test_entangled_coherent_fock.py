@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 from scipy.linalg import expm
 
-from emulator.optics import Link
-from emulator.protocols import EntangledCoherent
+from emulator.schemes import EntangledCoherent
+from emulator.schemes.optics import Link
 
 LEVELS = 9
 State = npt.NDArray[np.complex128]

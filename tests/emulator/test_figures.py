@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emulator.figures import FIGURES, Axis, Curve, Figure, figure_data
-from emulator.figures.li_curves import ACCOUNTS, chsh_at_rate
-from emulator.figures.statements import COLUMNS, statements
-from emulator.protocols.cat_code import CatCode, LossOrder
-from emulator.protocols.cavity_cat import CavityCat
-from emulator.protocols.cavity_link import CavityLink
+from emulator.papers import FIGURES, Axis, Curve, Figure, figure_data
+from emulator.papers.li_curves import ACCOUNTS, chsh_at_rate
+from emulator.papers.statements import COLUMNS, statements
+from emulator.schemes.cat_code import CatCode, LossOrder
+from emulator.schemes.cavity_cat import CavityCat
+from emulator.schemes.cavity_link import CavityLink
 from postprocessing.errors import InvalidArgumentError
 
 ROOT = Path(__file__).parents[2]

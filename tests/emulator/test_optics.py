@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.optics import Link, click, coherent_overlap, silence
+from emulator.schemes.optics import Link, click, coherent_overlap, silence
 from postprocessing.errors import InvalidArgumentError
 
 AMPLITUDES = st.complex_numbers(max_magnitude=3.0, allow_nan=False, allow_infinity=False)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from emulator.loading import load_scenario
-from emulator.planning import plan, plan_table
 from emulator.runner import run
-from emulator.scenario import Scenario
+from emulator.scenario.loading import load_scenario
+from emulator.scenario.scenario import Scenario
+from emulator.theory.planning import plan, plan_table
 from postprocessing.errors import InvalidArgumentError
 
 

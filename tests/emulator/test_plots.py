@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure as Canvas
 
-from emulator.figures import FIGURES, Figure, figure_data
-from emulator.plots import SUFFIXES, draw, save_figure
+from emulator.papers import FIGURES, Figure, figure_data
+from emulator.plotting.papers import SUFFIXES, draw, save_figure
 from postprocessing.errors import InputFileError, InvalidArgumentError
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -24,7 +24,7 @@ def figures() -> dict[str, Figure]:
 
 
 def test_matplotlib_waits_until_it_is_needed() -> None:
-    code = "import sys, emulator, emulator.plots; print('matplotlib' in sys.modules)"
+    code = "import sys, emulator, emulator.plotting.papers; print('matplotlib' in sys.modules)"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

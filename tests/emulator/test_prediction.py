@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from emulator.optics import Link
-from emulator.prediction import predict
-from emulator.protocols import EntangledCoherent, NoPositiveKeyRateError
-from emulator.protocols.bell_state import BellState
+from emulator.schemes import EntangledCoherent, NoPositiveKeyRateError
+from emulator.schemes.bell_state import BellState
+from emulator.schemes.optics import Link
+from emulator.theory.prediction import predict
 
 TABLE = pd.read_csv(Path(__file__).parents[1] / "reference" / "rates_seed0.csv")
 RATES = TABLE.query("scheme == 'ecs'")

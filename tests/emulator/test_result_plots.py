@@ -13,18 +13,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from typer.testing import CliRunner
 
-from emulator.cli import app
-from emulator.loading import load_scenario
-from emulator.prediction import predict
-from emulator.results.frames import load
-from emulator.results.plots import plot_finite_size, plot_quantity, plot_rate
-from emulator.results.series import MOST_SERIES, parameter_label, series_of
-from emulator.results.theory import key_fraction, theory_line
-from emulator.results.waterfall import plot_waterfall
+from emulator.cli.app import app
+from emulator.plotting.results import plot_finite_size, plot_quantity, plot_rate
+from emulator.plotting.series import MOST_SERIES, parameter_label, series_of
+from emulator.plotting.style import COLOURS
+from emulator.plotting.theory import key_fraction, theory_line
+from emulator.plotting.waterfall import plot_waterfall
 from emulator.runner import run
-from emulator.style import COLOURS
+from emulator.scenario.loading import load_scenario
+from emulator.sweeps.results import load
 from emulator.sweeps.store import COLUMNS, PARAMETERS, Store
-from postprocessing.designing import Security
+from emulator.theory.prediction import predict
+from postprocessing.design.request import Security
 from postprocessing.errors import InvalidArgumentError
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from emulator.cli import app
-from emulator.loading import load_scenario
-from emulator.results.frames import aggregate, combine, export, load, scenario_of, select
+from emulator.cli.app import app
+from emulator.scenario.loading import load_scenario
+from emulator.sweeps.results import aggregate, combine, export, load, scenario_of, select
 from emulator.sweeps.store import COLUMNS, PARAMETERS, RESULTS, Row, Store
 from postprocessing.errors import InputFileError, InvalidArgumentError
 

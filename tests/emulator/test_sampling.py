@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from emulator.distribution import JointDistribution
-from emulator.emulation import emulate
-from emulator.optics import Link
-from emulator.protocols.entangled_coherent import SETTINGS, EntangledCoherent
-from emulator.sampling import DEFAULT_BLOCK_SIZE, Sampler, Stream, byte_source
+from emulator.sampling.emulation import emulate
+from emulator.sampling.sampler import DEFAULT_BLOCK_SIZE, Sampler, Stream, byte_source
+from emulator.schemes.distribution import JointDistribution
+from emulator.schemes.entangled_coherent import SCHEME, EntangledCoherent
+from emulator.schemes.optics import Link
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.rounds import LocalSettings, PartyRecord
+from postprocessing.records import PartyRecord
+from postprocessing.scheme import LocalSettings
 
 LOCAL = LocalSettings(0.2, 0.3)
 # Each statistical test is two-sided at 1e-6; seeds are fixed.
@@ -29,7 +30,7 @@ def _joint(distance_km, **parameters) -> JointDistribution:
 
 
 def _law(joint: JointDistribution):
-    choices = np.outer(LOCAL.choice(SETTINGS, "alice"), LOCAL.choice(SETTINGS, "bob"))
+    choices = np.outer(LOCAL.choice(SCHEME, "alice"), LOCAL.choice(SCHEME, "bob"))
     return choices[..., None, None, None] * joint.heralded()
 
 
@@ -64,13 +65,13 @@ def test_agrees_with_a_literal_pulse_by_pulse_sampler():
     joint = _joint(**POINTS[0])
     rng = np.random.default_rng(5)
     pulses = 1_000_000
-    x = rng.choice(3, pulses, p=LOCAL.choice(SETTINGS, "alice"))
-    y = rng.choice(2, pulses, p=LOCAL.choice(SETTINGS, "bob"))
+    x = rng.choice(3, pulses, p=LOCAL.choice(SCHEME, "alice"))
+    y = rng.choice(2, pulses, p=LOCAL.choice(SCHEME, "bob"))
     cumulative = joint.probabilities.reshape(3, 2, -1).cumsum(axis=2)[x, y]
     cell = (rng.random(pulses)[:, None] >= cumulative[:, :-1]).sum(axis=1)
     announcement, a, b = np.unravel_index(cell, joint.probabilities.shape[2:])
     herald = np.array(
-        [SETTINGS.heralds.index(n) if n in SETTINGS.heralds else -1 for n in joint.outcomes]
+        [SCHEME.heralds.index(n) if n in SCHEME.heralds else -1 for n in joint.announcements]
     )
     kept = np.flatnonzero(herald[announcement] >= 0)
     shape = joint.heralded().shape
@@ -211,7 +212,7 @@ def test_pulse_limited_run_has_binomially_many_rounds(honest):
     pulses = 10_000_000
     rounds = emulate(Sampler(honest, LOCAL, seed=10), pulses=pulses)
     assert rounds.pulses == pulses
-    test = stats.binomtest(len(rounds), pulses, honest.herald_probability)
+    test = stats.binomtest(len(rounds), pulses, honest.gain)
     assert test.pvalue > FALSE_ALARM
 
 
@@ -235,7 +236,7 @@ def test_pulse_limited_run_is_the_start_of_a_longer_one(honest):
 def test_parts_of_a_schedule_follow_one_another(honest, classical):
     """With equal heralds each device has an equal part of the rounds, as its own sampler draws."""
     other = JointDistribution(
-        classical.settings, classical.outcomes, _mixed(classical, honest.herald_probability)
+        classical.scheme, classical.announcements, _mixed(classical, honest.gain)
     )
     schedule = [Sampler(honest, LOCAL, 3, 0), Sampler(other, LOCAL, 3, 1)]
     schedule.append(Sampler(honest, LOCAL, 3, 2))
@@ -256,7 +257,7 @@ def test_parts_of_a_schedule_follow_one_another(honest, classical):
 def _mixed(joint, herald_probability):
     """Return the table of devices that herald with another probability."""
     table = joint.probabilities.copy()
-    table[:, :, 1:] *= herald_probability / joint.herald_probability
+    table[:, :, 1:] *= herald_probability / joint.gain
     table[:, :, 0, 0, 0] = 1 - herald_probability
     return table
 
@@ -284,7 +285,7 @@ def test_pulse_limited_schedule_gives_each_device_its_pulses(honest, classical):
     head = len(alone)
     np.testing.assert_array_equal(run.alice.codes[:head], alone.alice.codes)
     assert run.alice.outcomes[head : head + 100].any()
-    test = stats.binomtest(len(run) - head, parts, honest.herald_probability)
+    test = stats.binomtest(len(run) - head, parts, honest.gain)
     assert test.pvalue > FALSE_ALARM
 
 
@@ -303,7 +304,7 @@ def test_bytes_of_streams_are_reproducible_and_distinct():
 
 
 def test_pulses_follow_the_herald_probability(honest):
-    n, herald = 1_000_000, honest.herald_probability
+    n, herald = 1_000_000, honest.gain
     pulses = emulate(Sampler(honest, LOCAL, seed=12), heralded_rounds=n).pulses
     deviation = (pulses - n / herald) / np.sqrt(n * (1 - herald)) * herald
     assert abs(deviation) < stats.norm.isf(FALSE_ALARM / 2)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from emulator._sampling_kernels import (
+from emulator.sampling.kernels import (
     WORDS_PER_STRETCH,
     _log,
     _philox,
@@ -19,10 +19,10 @@ from emulator._sampling_kernels import (
     draw_gaps,
     write_stretch,
 )
-from emulator.distribution import JointDistribution
-from emulator.protocols.entangled_coherent import SETTINGS
-from emulator.sampling import Sampler, Stream, cumulative_words, guide_table
-from postprocessing.rounds import BellSettings, LocalSettings
+from emulator.sampling.sampler import Sampler, Stream, cumulative_words, guide_table
+from emulator.schemes.distribution import JointDistribution
+from emulator.schemes.entangled_coherent import SCHEME
+from postprocessing.scheme import BellScheme, LocalSettings
 
 LOCAL = LocalSettings(0.2, 0.3)
 # Each statistical test is two-sided at 1e-6; seeds are fixed.
@@ -184,12 +184,12 @@ def test_sampler_is_the_exact_inversion(joint, request):
 def _wide_joint():
     """Return devices with 32 heralds of very unequal probabilities: 768 categories."""
     heralds = tuple(str(herald) for herald in range(32))
-    settings = BellSettings(
-        alice_labels=SETTINGS.alice_labels,
-        bob_labels=SETTINGS.bob_labels,
+    settings = BellScheme(
+        alice_labels=SCHEME.alice_labels,
+        bob_labels=SCHEME.bob_labels,
         heralds=heralds,
-        key_pair=SETTINGS.key_pair,
-        chsh_signs=SETTINGS.chsh_signs,
+        key_pair=SCHEME.key_pair,
+        chsh_signs=SCHEME.chsh_signs,
         flip=((False, False),) * 32,
     )
     share = np.exp2(-np.arange(32.0))
@@ -203,7 +203,7 @@ def test_probabilities_are_exact_to_the_last_bit(joint, request):
     """The words of a category are its probability to 2⁻⁵³; a cell of probability 0 has none."""
     distribution = _wide_joint() if joint == "wide" else request.getfixturevalue(joint)
     sampler = Sampler(distribution, LOCAL, seed=1)
-    settings = distribution.settings
+    settings = distribution.scheme
     choices = np.outer(LOCAL.choice(settings, "alice"), LOCAL.choice(settings, "bob"))
     law = choices[..., None, None, None] * distribution.heralded()
     x, a, y, b, herald = sampler.columns
@@ -274,12 +274,12 @@ def _sampler_of(herald_probability, seed=1):
     table = np.zeros((3, 2, 2, 2, 2))
     table[:, :, 0, 0, 0] = 1 - herald_probability
     table[:, :, 1] = herald_probability / 4
-    settings = BellSettings(
-        alice_labels=SETTINGS.alice_labels,
-        bob_labels=SETTINGS.bob_labels,
+    settings = BellScheme(
+        alice_labels=SCHEME.alice_labels,
+        bob_labels=SCHEME.bob_labels,
         heralds=("h",),
-        key_pair=SETTINGS.key_pair,
-        chsh_signs=SETTINGS.chsh_signs,
+        key_pair=SCHEME.key_pair,
+        chsh_signs=SCHEME.chsh_signs,
         flip=((False, False),),
     )
     return Sampler(JointDistribution(settings, ("none", "h"), table), LOCAL, seed)

@@ -9,7 +9,7 @@ import sys
 import pytest
 from filelock import FileLock
 
-from emulator.schemes import parameters_by_scheme
+from emulator.scenario.parameters import parameters_by_scheme
 from emulator.sweeps import store as store_module
 from emulator.sweeps.store import COLUMNS, PARAMETERS, STORE_VERSION, Store
 from postprocessing.errors import InputFileError

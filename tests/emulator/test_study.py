@@ -12,22 +12,22 @@ import pytest
 from scipy.stats import binom
 from typer.testing import CliRunner
 
-from emulator.cli import app
-from emulator.loading import load_scenario
-from emulator.results.study_plot import plot_study
-from emulator.study import FiniteSizeStudy, finite_size_study, tally_statistics
-from postprocessing.design import Design
-from postprocessing.designing import ExpectedValues, Security
+from emulator.cli.app import app
+from emulator.plotting.study import plot_study
+from emulator.scenario.loading import load_scenario
+from emulator.sweeps.study import FiniteSizeStudy, finite_size_study, tally_statistics
+from postprocessing.design.design import Design
+from postprocessing.design.request import ExpectedValues, Security
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.rounds import BellSettings
+from postprocessing.scheme import BellScheme
 from postprocessing.security import Method, RenyiParameters
 
 DRAWS, ROUNDS = 100_000, 10**7
 
 
 def design_of(method: Method) -> Design:
-    settings: BellSettings = load_scenario(None, {}).build_model().joint_distribution().settings
-    return Security(method=method).design(ExpectedValues(settings, 2.7, 0.02), ROUNDS)
+    scheme: BellScheme = load_scenario(None, {}).build_model().joint_distribution().scheme
+    return Security(method=method).design(ExpectedValues(scheme, 2.7, 0.02), ROUNDS)
 
 
 def statistics_of(design: Design) -> dict[str, float | int]:
@@ -37,7 +37,7 @@ def statistics_of(design: Design) -> dict[str, float | int]:
 def test_aborts_of_tan22_have_the_exact_probability() -> None:
     design = design_of("tan22")
     found = statistics_of(design)
-    test, lose = design.local_settings.rounds.test, 0.5 - design.expected_chsh / 8
+    test, lose = design.setting_choice.round_probabilities.test, 0.5 - design.expected_chsh / 8
     too_many = binom.sf(design.tolerated_test_losses, ROUNDS, test * lose)
     too_few = binom.cdf(design.least_test_rounds - 1, ROUNDS, test)
     # The interval misses the truth with probability 1e-3; the two causes may coincide.
@@ -59,7 +59,7 @@ def test_varying_lengths_spread_as_the_score_does() -> None:
     assert design.length is not None
     parameters = design.length.parameters
     assert isinstance(parameters, RenyiParameters)
-    test, win = design.local_settings.rounds.test, 0.5 + design.expected_chsh / 8
+    test, win = design.setting_choice.round_probabilities.test, 0.5 + design.expected_chsh / 8
     scores = (parameters.score(1, 0), parameters.score(0, 1))
     square = test * (win * scores[0] ** 2 + (1 - win) * scores[1] ** 2)
     mean = test * (win * scores[0] + (1 - win) * scores[1])

@@ -18,9 +18,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from emulator.cli import app
-from emulator.loading import load_scenario, preset_names
-from emulator.schemes import parameters_by_scheme
+from emulator.cli.app import app
+from emulator.scenario.loading import load_scenario, preset_names
+from emulator.scenario.parameters import parameters_by_scheme
 
 SHORT = ["--security", "asymptotic", "--rounds", "2e5", "--seed", "7"]
 REPORT_KEYS = {

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from emulator.cli import app
-from emulator.results.html_report import write_html_report
-from emulator.results.saved_report import read_report
+from emulator.cli.app import app
+from emulator.pages.html_report import write_html_report
+from emulator.pages.saved_report import read_report
 from postprocessing.errors import InputFileError, InvalidArgumentError
 
 ASYMPTOTIC = ["--security", "asymptotic", "--rounds", "2e5", "--seed", "7"]

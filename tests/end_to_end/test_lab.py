@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from emulator.cli import app
+from emulator.cli.app import app
 from postprocessing import Layout, read_records
 from postprocessing.files.designs import is_emulated, read_design, write_design
 
@@ -156,7 +156,7 @@ def test_a_design_for_a_laboratory(tmp_path):
     assert result.exit_code == 0
     assert "alice draws each setting with probability: A0 0." in result.stdout
     design = read_design(path)
-    assert design.settings == Layout.read(EXAMPLE / "lab.toml").bell_settings()
+    assert design.scheme == Layout.read(EXAMPLE / "lab.toml").bell_scheme()
     assert (design.expected_chsh, design.expected_qber) == pytest.approx((2.6, 0.015))
     result = _call("distill", EXAMPLE / "events.csv", "--design", path, *layout)
     assert result.exit_code == 3
@@ -219,7 +219,7 @@ def _parties(folder: Path, *options: object) -> dict[str, subprocess.CompletedPr
     for party, line in (("alice", "--listen"), ("bob", "--connect")):
         fixed = ("--auth-key", folder / f"{party}.pool", "--out", folder / party)
         own = [str(option).format(party=party) for option in (*fixed, *options)]
-        start = [sys.executable, "-c", "from emulator.cli import main; main()"]
+        start = [sys.executable, "-c", "from emulator.cli.app import main; main()"]
         processes[party] = subprocess.Popen(
             [*start, "party", party, line, f"127.0.0.1:{port}", *own],
             stdout=subprocess.PIPE,

@@ -8,22 +8,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emulator.emulation import emulate
-from emulator.protocols.behaviour import Behaviour
-from emulator.protocols.cavity_cat import CavityCat
-from emulator.protocols.cavity_link import CavityLink
 from emulator.report import RunReport
 from emulator.runner import distill_emulated, run
-from emulator.sampling import Sampler
-from postprocessing.design import Design
-from postprocessing.designing import Security
+from emulator.sampling.emulation import emulate
+from emulator.sampling.sampler import Sampler
+from emulator.schemes.behaviour import Behaviour
+from emulator.schemes.cavity_cat import CavityCat
+from emulator.schemes.cavity_link import CavityLink
+from postprocessing.design.design import Design
+from postprocessing.design.request import Security
 from postprocessing.errors import InvalidArgumentError, ProtocolError
-from postprocessing.messages import DisclosedTests, RoundMarks, SettingsAnnouncement, ThinningCoins
-from postprocessing.parties import Reference
-from postprocessing.randomness import PartyRandomness
-from postprocessing.rounds import AnnouncedMarks
+from postprocessing.protocol.messages import (
+    DisclosedTests,
+    RoundMarks,
+    SettingsAnnouncement,
+    ThinningCoins,
+)
+from postprocessing.protocol.parties import Reference
+from postprocessing.protocol.randomness import PartyRandomness
+from postprocessing.scheme import AnnouncedMarks
 from postprocessing.security import RenyiParameters
-from postprocessing.sifting import packed_settings
+from postprocessing.sifting.sift import packed_settings
 
 ROUNDS = 1_000_000
 MODEL = Behaviour.from_state(2.7, 0.005)
@@ -101,7 +106,7 @@ def test_varying_length_is_the_affine_function_of_the_counts() -> None:
     parameters = design.length.parameters
     assert isinstance(parameters, RenyiParameters)
     at_design = design.length.terms
-    tests = ROUNDS * design.local_settings.rounds.test
+    tests = ROUNDS * design.setting_choice.round_probabilities.test
     win = parameters.published_win
     leaked = report.leaked_bits - 2 * tally.rounds
     moved = parameters.score(tally.rounds - tally.lost, tally.lost)
@@ -126,7 +131,7 @@ def test_fixed_score_decides_acceptance() -> None:
     assert design.length is not None
     parameters = design.length.parameters
     assert isinstance(parameters, RenyiParameters)
-    tests = round(ROUNDS * design.local_settings.rounds.test)
+    tests = round(ROUNDS * design.setting_choice.round_probabilities.test)
     accepted = [design.accepts(tests, lost) for lost in range(0, tests, 7)]
     assert accepted == sorted(accepted, reverse=True)
     lost = 7 * sum(accepted)
@@ -140,7 +145,7 @@ def test_fixed_score_decides_acceptance() -> None:
 @pytest.mark.parametrize("method", ["tan22", "renyi", "renyi_fixed"])
 def test_classical_devices_get_no_key(method: Any, classical: Any, strong: Any) -> None:
     design = security(method).design(strong, ROUNDS)
-    rounds = emulate(Sampler(classical, design.local_settings, 3), heralded_rounds=ROUNDS)
+    rounds = emulate(Sampler(classical, design.setting_choice, 3), heralded_rounds=ROUNDS)
     report = distill_emulated(rounds, design, 3)
     assert report.abort_reason == "too many lost tests"
     assert report.alice_key is None
@@ -195,9 +200,9 @@ def test_marks_are_announced_before_settings_and_nothing_is_discarded() -> None:
 
 def test_settings_that_do_not_follow_the_marks_are_refused() -> None:
     design = marked_design()
-    assert isinstance(design.local_settings, AnnouncedMarks)
+    assert isinstance(design.setting_choice, AnnouncedMarks)
     joint = CAVITY.joint_distribution()
-    rounds = emulate(Sampler(joint, design.local_settings, 5), heralded_rounds=ROUNDS)
+    rounds = emulate(Sampler(joint, design.setting_choice, 5), heralded_rounds=ROUNDS)
     settings = packed_settings(rounds.bob)
     for marks in (np.zeros(ROUNDS // 8, np.uint8), np.zeros(3, np.uint8)):
         alice = Reference(rounds.alice, design, PartyRandomness())

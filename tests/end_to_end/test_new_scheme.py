@@ -7,7 +7,8 @@ import sys
 import types
 from pathlib import Path
 
-from emulator import load_scenario, run, schemes
+from emulator import load_scenario, run
+from emulator.scenario import parameters as schemes
 from postprocessing import Security
 
 PAGE = Path(__file__).parents[2] / "docs" / "schemes.md"
@@ -16,7 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "schemes.md"
 def test_one_file_and_its_registration_make_a_scheme(monkeypatch):
     physics, registration = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert len((physics + registration).splitlines()) <= 45
-    module = types.ModuleType("emulator.protocols.swapped_pairs")
+    module = types.ModuleType("emulator.schemes.swapped_pairs")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(physics, module.__dict__)
     namespace = dict(vars(schemes))

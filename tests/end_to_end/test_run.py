@@ -8,7 +8,7 @@ from scipy import stats
 from emulator import EntangledCoherent, Link, Sampler, emulate, run
 from emulator.runner import distill_emulated
 from postprocessing import InvalidArgumentError, Security
-from postprocessing.messages import Syndromes
+from postprocessing.protocol.messages import Syndromes
 
 # Two-sided, per statistical check; seeds are fixed.
 FALSE_ALARM = 1e-6
@@ -37,7 +37,7 @@ def test_emulation_agrees_with_theory(finite_size_run):
     assert abs(report.chsh.deviation) < limit
     errors, rounds = report.distillation.errors, report.distillation.key_rounds
     assert stats.binomtest(errors, rounds, report.qber.expected).pvalue > FALSE_ALARM
-    kinds = report.design.local_settings.rounds
+    kinds = report.design.setting_choice.round_probabilities
     for count, probability in (
         (rounds, kinds.key),
         (report.distillation.tally.rounds, kinds.test),
@@ -60,7 +60,7 @@ def test_classical_devices_always_abort(classical, finite_size_run, seed):
     """Local deterministic devices lose a quarter of the tests; no syndrome is ever sent."""
     design = finite_size_run.design
     emulated = emulate(
-        Sampler(classical, design.local_settings, seed), heralded_rounds=design.heralded_rounds
+        Sampler(classical, design.setting_choice, seed), heralded_rounds=design.heralded_rounds
     )
     report = distill_emulated(emulated, design, seed)
     assert report.abort_reason == "too many lost tests"

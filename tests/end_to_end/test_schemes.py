@@ -9,8 +9,8 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from emulator import load_scenario, run
-from emulator.cli import app
-from emulator.schemes import SCHEMES
+from emulator.cli.app import app
+from emulator.scenario.parameters import SCHEMES
 from postprocessing import Security
 
 # Two-sided, per statistical check; seeds are fixed.
@@ -30,7 +30,7 @@ FALSE_ALARM = 1e-6
 def test_a_scheme_makes_equal_keys(preset, reference):
     model = load_scenario(preset).build_model()
     report = run(model, heralded_rounds=4_000_000, security=Security(soundness=1e-6), seed=11)
-    assert report.design.settings.reference == reference
+    assert report.design.scheme.reference == reference
     assert report.outcome == "key"
     assert report.alice_key == report.bob_key
     assert report.key_length == report.design.key_length > 0

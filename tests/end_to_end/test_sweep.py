@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from emulator import load_plan, load_scenario, run, sweep
-from emulator.cli import app
+from emulator.cli.app import app
 from emulator.sweeps.executors import local_processes
 from emulator.sweeps.store import COLUMNS, TIMINGS
 from postprocessing.errors import DiqkdError, InvalidArgumentError

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from emulator.optics import Link
-from emulator.protocols.entangled_coherent import SETTINGS, EntangledCoherent
-from postprocessing.design import whole_bytes
-from postprocessing.designing import ExpectedValues, Security
+from emulator.schemes.entangled_coherent import SCHEME, EntangledCoherent
+from emulator.schemes.optics import Link
+from postprocessing.design.design import whole_bytes
+from postprocessing.design.leakage import VERDICT_BITS, leakage_budget
+from postprocessing.design.request import ExpectedValues, Security
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.leakage import VERDICT_BITS, plan_leakage
 from postprocessing.reconciliation import failure_rates, tag_length
-from postprocessing.rounds import LocalSettings, RoundProbabilities
+from postprocessing.scheme import LocalSettings, RoundProbabilities
 from postprocessing.security import (
     EpsilonSplit,
     RenyiParameters,
@@ -36,7 +36,7 @@ def design(honest):
 def test_model_distribution_and_numbers_give_the_same_design(honest, design):
     model = EntangledCoherent(Link(distance_km=100))
     assert Security().design(model, 10**7).fingerprint() == design.fingerprint()
-    numbers = ExpectedValues(SETTINGS, honest.chsh, honest.qber)
+    numbers = ExpectedValues(SCHEME, honest.chsh, honest.qber)
     assert Security().design(numbers, 10**7).fingerprint() == design.fingerprint()
 
 
@@ -44,7 +44,7 @@ def test_key_length_follows_from_the_frozen_parameters(design):
     """Re-evaluating the bound at the frozen parameters gives the designed length."""
     again = tan22_key_length(
         rounds=design.heralded_rounds,
-        probabilities=design.local_settings.rounds,
+        probabilities=design.setting_choice.round_probabilities,
         tolerated_losses=design.tolerated_test_losses,
         leaked_bits=design.leakage.budget_bits,
         secrecy=design.epsilons.secrecy,
@@ -74,7 +74,7 @@ def test_key_length_is_fixed_within_the_budget(design):
         {"heralded_rounds": 9_000_000},
         {"tolerated_test_losses": 36_000},
         {"epsilons": EpsilonSplit(1e-12, 1e-13)},
-        {"local_settings": LocalSettings(0.08, 0.08)},
+        {"setting_choice": LocalSettings(0.08, 0.08)},
         {"method": "asymptotic"},
     ],
 )
@@ -139,7 +139,7 @@ def test_a_varying_length_keeps_the_completeness(honest, rounds):
     design = wanted.design(honest, rounds)
     assert design.predicted_abort_probability <= 0.05 or design.key_length == 0
     assert (design.key_length > 0) == (rounds > 250_000)
-    test, win = design.local_settings.rounds.test, win_probability(honest.chsh)
+    test, win = design.setting_choice.round_probabilities.test, win_probability(honest.chsh)
     generator = np.random.default_rng(rounds)
     tests = generator.binomial(rounds, test, 20_000)
     lost = generator.binomial(tests, 1 - win)
@@ -161,7 +161,7 @@ def test_budget_covers_its_parts(qber):
     """Tests, syndromes, flags, disclosed frames, tag and verdicts, each at its quantile."""
     n, completeness = 10**7, 1e-2
     tag_bits = tag_length(n, 5e-12)
-    plan = plan_leakage(n, PROBABILITIES, qber, tag_bits, completeness, "throughput")
+    plan = leakage_budget(n, PROBABILITIES, qber, tag_bits, completeness, "throughput")
     rates = plan.reconciliation
     assert binom.sf(plan.key_rounds, n, PROBABILITIES.key) <= completeness / 8
     assert binom.sf(plan.test_rounds, n, PROBABILITIES.test) <= completeness / 8
@@ -183,8 +183,8 @@ def test_budget_covers_its_parts(qber):
 @pytest.mark.parametrize("qber", [0.3, 0.9])
 @pytest.mark.parametrize("method", ["tan22", "asymptotic"])
 def test_no_code_means_no_key(qber, method):
-    assert plan_leakage(10**6, PROBABILITIES, qber, 60, 1e-2, "throughput") is None
-    design = Security(method=method).design(ExpectedValues(SETTINGS, 2.8, qber), 10**6)
+    assert leakage_budget(10**6, PROBABILITIES, qber, 60, 1e-2, "throughput") is None
+    design = Security(method=method).design(ExpectedValues(SCHEME, 2.8, qber), 10**6)
     assert (design.leakage, design.key_length, design.leakage_budget_bits) == (None, 0, 0)
 
 
@@ -215,7 +215,7 @@ def test_extreme_requests_still_give_designs(honest):
 
 def test_local_chsh_value_gives_no_key():
     for method in ("tan22", "asymptotic"):
-        values = ExpectedValues(SETTINGS, 2.0, 0.0)
+        values = ExpectedValues(SCHEME, 2.0, 0.0)
         assert Security(method=method).design(values, 10**7).key_length == 0
 
 
@@ -224,7 +224,7 @@ def test_asymptotic_design_says_what_it_is(honest):
     assert design.label == "asymptotic: not secure at finite size"
     assert design.to_dict()["label"] == design.label
     assert design.to_dict()["epsilons"]["secrecy"] is None
-    assert design.local_settings == Security().design(honest, 10**6).local_settings
+    assert design.setting_choice == Security().design(honest, 10**6).setting_choice
 
 
 @pytest.mark.parametrize(
@@ -234,9 +234,9 @@ def test_asymptotic_design_says_what_it_is(honest):
         {"least_test_rounds": 3},
         {"heralded_rounds": 10**7 + 1},
         {"epsilons": EpsilonSplit(0.9e-10, 0.1e-10)},
-        {"settings": dataclasses.replace(SETTINGS, alice_labels=("a", "b", "c"))},
+        {"settings": dataclasses.replace(SCHEME, alice_labels=("a", "b", "c"))},
         {"expected_qber": 1e-5},
-        {"local_settings": LocalSettings(0.0942, 0.0942)},
+        {"setting_choice": LocalSettings(0.0942, 0.0942)},
     ],
 )
 def test_fingerprint_depends_on_what_is_frozen(design, change):
@@ -261,7 +261,7 @@ def test_planned_leakage_follows_the_error_rate():
     """All that the budget sets aside for sending: f ≤ 1.3 in either mode, or 0.01 a key bit."""
     for mode in ("throughput", "efficiency"):
         for qber in np.geomspace(1e-6, 0.11, 25):
-            plan = plan_leakage(10**8, PROBABILITIES, qber, 54, 1e-2, mode)
+            plan = leakage_budget(10**8, PROBABILITIES, qber, 54, 1e-2, mode)
             sent = plan.budget_bits - plan.test_rounds - plan.tag_bits - VERDICT_BITS
             most = max(1.3 * binary_entropy(qber), 0.01)
             assert sent <= most * 10**8 * PROBABILITIES.key
@@ -300,4 +300,4 @@ def test_bad_requests_are_refused(make, match):
 
 
 def _design(chsh, qber, rounds):
-    return Security().design(ExpectedValues(SETTINGS, chsh, qber), rounds)
+    return Security().design(ExpectedValues(SCHEME, chsh, qber), rounds)

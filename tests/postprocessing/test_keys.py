@@ -6,8 +6,8 @@ import stat
 
 import pytest
 
-from postprocessing import keys
 from postprocessing.errors import InputFileError
+from postprocessing.files import atomic as keys
 
 
 def test_files_are_private_and_complete(tmp_path):

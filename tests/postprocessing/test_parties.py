@@ -7,15 +7,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from emulator.distribution import JointDistribution
-from emulator.emulation import EmulatedRounds, emulate
 from emulator.runner import distill_emulated
-from emulator.sampling import Sampler, Stream, byte_source
-from postprocessing.channel import Transcript
-from postprocessing.design import Design
-from postprocessing.designing import Security
+from emulator.sampling.emulation import EmulatedRounds, emulate
+from emulator.sampling.sampler import Sampler, Stream, byte_source
+from emulator.schemes.distribution import JointDistribution
+from postprocessing.design.design import Design
+from postprocessing.design.request import Security
 from postprocessing.errors import InvalidArgumentError, ProtocolError
-from postprocessing.messages import (
+from postprocessing.protocol.distillation import distill
+from postprocessing.protocol.messages import (
     Abort,
     Acceptance,
     AmplificationSeed,
@@ -28,12 +28,13 @@ from postprocessing.messages import (
     Verification,
     VerificationVerdict,
 )
-from postprocessing.parties import Corrector, Reference
-from postprocessing.pipeline import distill
-from postprocessing.randomness import PartyRandomness
+from postprocessing.protocol.parties import Corrector, Reference
+from postprocessing.protocol.randomness import PartyRandomness
+from postprocessing.protocol.transcript import Transcript
 from postprocessing.reconciliation import RateAdaptation
-from postprocessing.rounds import Bits, PartyRecord
-from postprocessing.sifting import packed_settings
+from postprocessing.records import PartyRecord
+from postprocessing.scheme import Bits
+from postprocessing.sifting.sift import packed_settings
 
 ROUNDS = 300_000
 
@@ -47,7 +48,7 @@ def design(honest) -> Design:
 @pytest.fixture(scope="module")
 def emulated(honest, design):
     """Honest rounds under the design."""
-    return emulate(Sampler(honest, design.local_settings, seed=1), heralded_rounds=ROUNDS)
+    return emulate(Sampler(honest, design.setting_choice, seed=1), heralded_rounds=ROUNDS)
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +212,7 @@ def fixed(strong):
     short_frames = RateAdaptation("fast0.0015-128-17x800", 65_536, (0, 1, 3))
     leakage = dataclasses.replace(design.leakage, reconciliation=short_frames)
     design = dataclasses.replace(design, leakage=leakage)
-    rounds = emulate(Sampler(strong, design.local_settings, seed=2), heralded_rounds=2_000_000)
+    rounds = emulate(Sampler(strong, design.setting_choice, seed=2), heralded_rounds=2_000_000)
     return design, rounds
 
 
@@ -404,7 +405,7 @@ def test_alice_is_the_reference_where_her_key_setting_is_tested(alice_refers):
     table = ((1 + product * correlators[:, :, None, None]) / 4)[:, :, None]
     joint = JointDistribution(settings, ("h",), table)
     design = Security(method="asymptotic").design(joint, ROUNDS)
-    rounds = emulate(Sampler(joint, design.local_settings, seed=1), heralded_rounds=ROUNDS)
+    rounds = emulate(Sampler(joint, design.setting_choice, seed=1), heralded_rounds=ROUNDS)
     report = distill_emulated(rounds, design, seed=1)
     assert report.abort_reason is None
     assert report.alice_key == report.bob_key

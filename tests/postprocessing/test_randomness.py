@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from postprocessing.randomness import PartyRandomness, draw_coins
+from postprocessing.protocol.randomness import PartyRandomness, draw_coins
 
 
 @pytest.mark.parametrize("probability", [0.1, 0.5, 1.0])

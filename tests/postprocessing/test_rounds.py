@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.protocols.entangled_coherent import SETTINGS
+from emulator.schemes.entangled_coherent import SCHEME
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.rounds import (
+from postprocessing.records import PartyRecord
+from postprocessing.scheme import (
     MOST_HERALDS,
     MOST_SETTINGS,
-    BellSettings,
+    BellScheme,
     LocalSettings,
-    PartyRecord,
     RoundProbabilities,
 )
 
 
 def test_reference_is_the_party_whose_key_setting_is_tested(alice_refers):
-    assert (SETTINGS.reference, SETTINGS.corrector) == ("bob", "alice")
+    assert (SCHEME.reference, SCHEME.corrector) == ("bob", "alice")
     assert (alice_refers.reference, alice_refers.corrector) == ("alice", "bob")
 
 
@@ -36,16 +36,16 @@ def test_reference_is_the_party_whose_key_setting_is_tested(alice_refers):
     ],
 )
 def test_impossible_settings_are_refused(change, match):
-    values = {name: getattr(SETTINGS, name) for name in SETTINGS.__dataclass_fields__}
+    values = {name: getattr(SCHEME, name) for name in SCHEME.__dataclass_fields__}
     with pytest.raises(InvalidArgumentError, match=match):
-        BellSettings(**{**values, **change})
+        BellScheme(**{**values, **change})
 
 
 @given(gamma=st.floats(1e-4, 0.9), p=st.floats(1e-4, 0.5))
 def test_thinned_settings_play_a_uniform_game(alice_refers, gamma, p):
     """Summed over both sides' choices and the coin, each CHSH input has the same probability."""
     local = LocalSettings(gamma, p)
-    for settings in (SETTINGS, alice_refers):
+    for settings in (SCHEME, alice_refers):
         law = np.outer(local.choice(settings, "alice"), local.choice(settings, "bob"))
         reference_key = settings.key_setting(settings.reference)
         inputs = []
@@ -90,11 +90,11 @@ def test_records_are_checked():
     with pytest.raises(InvalidArgumentError, match="codes must be a flat array of uint8"):
         PartyRecord(np.zeros(3))
     with pytest.raises(InvalidArgumentError, match=r"settings must be an index into \('B1'"):
-        PartyRecord.of(bits + np.uint8(2), bits, bits).check(SETTINGS, "bob")
+        PartyRecord.of(bits + np.uint8(2), bits, bits).check(SCHEME, "bob")
     with pytest.raises(InvalidArgumentError, match=r"heralds must be an index into \('D1'"):
-        PartyRecord.of(bits, bits, bits + np.uint8(3)).check(SETTINGS, "alice")
-    PartyRecord.of(bits + np.uint8(2), bits, bits + np.uint8(1)).check(SETTINGS, "alice")
-    PartyRecord.of(bits[:0], bits[:0], bits[:0]).check(SETTINGS, "alice")
+        PartyRecord.of(bits, bits, bits + np.uint8(3)).check(SCHEME, "alice")
+    PartyRecord.of(bits + np.uint8(2), bits, bits + np.uint8(1)).check(SCHEME, "alice")
+    PartyRecord.of(bits[:0], bits[:0], bits[:0]).check(SCHEME, "alice")
 
 
 def test_every_round_fits_into_a_byte_and_comes_back():
@@ -106,17 +106,17 @@ def test_every_round_fits_into_a_byte_and_comes_back():
 
 
 def test_records_with_too_many_settings_or_heralds_are_refused():
-    values = {name: getattr(SETTINGS, name) for name in SETTINGS.__dataclass_fields__}
+    values = {name: getattr(SCHEME, name) for name in SCHEME.__dataclass_fields__}
     heralds = tuple(str(herald) for herald in range(MOST_HERALDS + 1))
     flip = ((False, False),) * len(heralds)
     with pytest.raises(InvalidArgumentError, match="heralds must be at most 32 names, got 33"):
-        BellSettings(**{**values, "heralds": heralds, "flip": flip})
-    assert BellSettings(**{**values, "heralds": heralds[1:], "flip": flip[1:]}).heralds
+        BellScheme(**{**values, "heralds": heralds, "flip": flip})
+    assert BellScheme(**{**values, "heralds": heralds[1:], "flip": flip[1:]}).heralds
     with pytest.raises(InvalidArgumentError, match="alice_labels must be at most 4 names, got 5"):
-        BellSettings(**{**values, "alice_labels": ("A0", "A1", "A2", "A3", "A4")})
+        BellScheme(**{**values, "alice_labels": ("A0", "A1", "A2", "A3", "A4")})
     bob = {"bob_labels": ("B1", "B2", "B3", "B4", "B5"), "flip": ((False,) * 5,) * 2}
     with pytest.raises(InvalidArgumentError, match="bob_labels must be at most 4 names, got 5"):
-        BellSettings(**{**values, **bob})
+        BellScheme(**{**values, **bob})
 
 
 def test_same_heralds_compares_every_round():
@@ -145,7 +145,7 @@ def test_first_rounds_are_not_copied():
 def test_a_check_takes_no_memory_by_the_round():
     record = PartyRecord(np.zeros(1 << 23, np.uint8))
     tracemalloc.start()
-    record.check(SETTINGS, "alice")
+    record.check(SCHEME, "alice")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     # Numpy widens one piece of a million rounds to eight bytes each.

@@ -9,22 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.protocols.cavity_cat import CavityCat
-from emulator.protocols.cavity_link import CavityLink
-from emulator.protocols.entangled_coherent import SETTINGS
-from postprocessing._sifting_kernels import selections
+from emulator.schemes.cavity_cat import CavityCat
+from emulator.schemes.cavity_link import CavityLink
+from emulator.schemes.entangled_coherent import SCHEME
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.estimation import GameTally, tally_tests
-from postprocessing.rounds import PartyRecord
-from postprocessing.sifting import count_surplus, packed_settings, sift
+from postprocessing.records import PartyRecord
+from postprocessing.sifting.kernels import selections
+from postprocessing.sifting.sift import count_surplus, packed_settings, sift
+from postprocessing.testing import GameTally, tally_tests
 
 # Bob is the reference of the first scheme, Alice that of the second, which has eight heralds.
 # No scheme of this reference has flips; these settings stand for one that does.
 CAVITY_SETTINGS = dataclasses.replace(
-    CavityCat(CavityLink(distance_km=10), loss_order=3).bell_settings,
+    CavityCat(CavityLink(distance_km=10), loss_order=3).bell_scheme,
     flip=((False, False, False), (False, False, True)) * 4,
 )
-SCHEMES = {"ecs": SETTINGS, "cavity": CAVITY_SETTINGS}
+SCHEMES = {"ecs": SCHEME, "cavity": CAVITY_SETTINGS}
 PARTIES = ("alice", "bob")
 # Around a byte, and around the stretch that the kernels take at a time.
 LENGTHS = (0, 1, 2, 3, 4, 5, 7, 8, 9, 4095, 4096, 4097, 100_003)
@@ -166,9 +166,9 @@ def test_strings_without_one_kind(scheme):
 def test_kinds_of_round_of_the_entangled_coherent_scheme():
     """The literal reading itself: key A0 B1, tests with B2, surplus with B1, no use of A0 B2."""
     kinds = {
-        (x, y): _kind(SETTINGS, int(x[1]), int(y[1]) - 1)
-        for x in SETTINGS.alice_labels
-        for y in SETTINGS.bob_labels
+        (x, y): _kind(SCHEME, int(x[1]), int(y[1]) - 1)
+        for x in SCHEME.alice_labels
+        for y in SCHEME.bob_labels
     }
     assert kinds == {
         ("A0", "B1"): "key",
@@ -216,13 +216,13 @@ def test_settings_that_do_not_exist_are_counted(scheme, party):
 
 def test_only_bob_flips_and_only_b1_on_d2():
     """All-key rounds: Alice's bits are her outcomes, Bob's come inverted under D2."""
-    key_x, key_y = SETTINGS.key_pair
+    key_x, key_y = SCHEME.key_pair
     columns = np.full(5000, key_x, np.uint8), np.full(5000, key_y, np.uint8)
-    records = _records(SETTINGS, 5000, 2, *columns)
+    records = _records(SCHEME, 5000, 2, *columns)
     none = np.empty(0, np.uint8)
     for party, peer in (PARTIES, PARTIES[::-1]):
         record = records[party]
-        sifted = sift(SETTINGS, party, record, packed_settings(records[peer]), none)
+        sifted = sift(SCHEME, party, record, packed_settings(records[peer]), none)
         flipped = np.unpackbits(sifted.key_bits, count=5000) != record.outcomes
         expected = (record.heralds == 1) if party == "bob" else np.zeros(5000, bool)
         np.testing.assert_array_equal(flipped, expected)
@@ -244,15 +244,15 @@ def test_selections_are_the_literal_ones():
 def test_tally_agrees_with_correlators():
     """With equally many rounds an input, 8w − 4 is the signed sum of the correlators."""
     rng = np.random.default_rng(3)
-    inputs = np.tile(np.array(SETTINGS.chsh_signs), (1000, 1))
+    inputs = np.tile(np.array(SCHEME.chsh_signs), (1000, 1))
     x, y, signs = inputs.T
     a, b = (rng.integers(0, 2, len(x), np.uint8) for _ in range(2))
     tally = tally_tests(a, b, (signs < 0).astype(np.uint8))
     product = (1 - 2.0 * a) * (1 - 2.0 * b)
     correlators = {
-        (sx, sy): product[(x == sx) & (y == sy)].mean() for sx, sy, _ in SETTINGS.chsh_signs
+        (sx, sy): product[(x == sx) & (y == sy)].mean() for sx, sy, _ in SCHEME.chsh_signs
     }
-    chsh = sum(sign * correlators[sx, sy] for sx, sy, sign in SETTINGS.chsh_signs)
+    chsh = sum(sign * correlators[sx, sy] for sx, sy, sign in SCHEME.chsh_signs)
     assert tally.chsh == pytest.approx(chsh, abs=1e-12)
     assert tally.rounds == len(x)
 
@@ -282,13 +282,13 @@ def test_tally_without_rounds_has_no_estimate():
 
 
 def test_what_does_not_fit_the_record_is_refused():
-    record = _records(SETTINGS, 1000, seed=1)["alice"]
-    peer = packed_settings(_records(SETTINGS, 1000, seed=1)["bob"])
-    surplus, _ = count_surplus(SETTINGS, "alice", record, peer)
+    record = _records(SCHEME, 1000, seed=1)["alice"]
+    peer = packed_settings(_records(SCHEME, 1000, seed=1)["bob"])
+    surplus, _ = count_surplus(SCHEME, "alice", record, peer)
     with pytest.raises(InvalidArgumentError, match=r"peer_settings must be packed for 1000 rounds"):
-        count_surplus(SETTINGS, "alice", record, peer[:-1])
+        count_surplus(SCHEME, "alice", record, peer[:-1])
     with pytest.raises(InvalidArgumentError, match=r"peer_settings must be packed for 1000 rounds"):
-        sift(SETTINGS, "alice", record, peer[:-1], np.zeros(surplus, np.uint8))
+        sift(SCHEME, "alice", record, peer[:-1], np.zeros(surplus, np.uint8))
     for wrong in (surplus - 1, surplus + 1, 0):
         with pytest.raises(InvalidArgumentError, match=r"coins must be one for each"):
-            sift(SETTINGS, "alice", record, peer, np.zeros(wrong, np.uint8))
+            sift(SCHEME, "alice", record, peer, np.zeros(wrong, np.uint8))

@@ -8,12 +8,12 @@ import pytest
 import scipy.fft
 
 from postprocessing.amplification import blockwise, modified_toeplitz_hash, toeplitz_hash
-from postprocessing.amplification._carryless_kernels import PORTABLE, available_multipliers
 from postprocessing.amplification.blockwise import (
     block_toeplitz_product,
     simple_toeplitz_product,
     transform_size,
 )
+from postprocessing.amplification.kernels.carryless import PORTABLE, available_multipliers
 from postprocessing.amplification.packing import pack_bits, unpack_bits
 
 Bits = npt.NDArray[np.uint8]

@@ -7,9 +7,6 @@ import numba as nb
 import numpy as np
 import pytest
 
-from postprocessing.amplification._carryless_kernels import available_multipliers, product
-from postprocessing.amplification._field_kernels import sum_of_products, times
-from postprocessing.amplification._vector_kernels import load, store
 from postprocessing.amplification.constants import (
     MODULUS,
     cantor_basis,
@@ -18,6 +15,9 @@ from postprocessing.amplification.constants import (
     passes,
     point_values,
 )
+from postprocessing.amplification.kernels.carryless import available_multipliers, product
+from postprocessing.amplification.kernels.field import sum_of_products, times
+from postprocessing.simd.words import load, store
 
 
 @pytest.fixture(scope="module")

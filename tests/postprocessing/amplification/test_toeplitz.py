@@ -21,8 +21,8 @@ from postprocessing.amplification import (
     toeplitz_hash,
     toeplitz_hash_packed,
 )
-from postprocessing.amplification._carryless_kernels import available_multipliers
 from postprocessing.amplification.blockwise import block_toeplitz_product
+from postprocessing.amplification.kernels.carryless import available_multipliers
 from postprocessing.amplification.packing import pack_bits, unpack_bits
 from postprocessing.errors import InvalidArgumentError
 

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from postprocessing.rounds import PartyRecord
+from postprocessing.records import PartyRecord
 
 Faulty = Iterator[tuple[str, bytes]]
 Columns = list[tuple[str, list]]

@@ -9,17 +9,17 @@ import malformed
 import numpy as np
 import pytest
 
-from emulator.protocols.entangled_coherent import SETTINGS
+from emulator.schemes.entangled_coherent import SCHEME
 from postprocessing.errors import InputFileError
 from postprocessing.files import records as reader
 from postprocessing.files.layout import Layout
 from postprocessing.files.records import read_records, write_records
 from postprocessing.files.validation import validate
-from postprocessing.rounds import PartyRecord
+from postprocessing.records import PartyRecord
 
 FORMATS = ("parquet", "csv", "npz", "h5")
 ROUNDS = 60
-LAYOUT = Layout.of(SETTINGS)
+LAYOUT = Layout.of(SCHEME)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_files_damaged_at_random(suffix, records, tmp_path):
     others leave out parts of their heads.
     """
     whole = tmp_path / f"rounds.{suffix}"
-    write_records(whole, SETTINGS, records)
+    write_records(whole, SCHEME, records)
     chance, unnoticed = random.Random(suffix), 0
     path = tmp_path / f"damaged.{suffix}"
     for _ in range(200):
@@ -150,10 +150,10 @@ def test_files_damaged_at_random(suffix, records, tmp_path):
         if reason:
             continue
         alice, bob = read_records(path, layout=LAYOUT)
-        alice.check(SETTINGS, "alice")
-        bob.check(SETTINGS, "bob")
+        alice.check(SCHEME, "alice")
+        bob.check(SCHEME, "bob")
         assert alice.same_heralds(bob)
-        assert validate(alice, bob, SETTINGS).rounds == len(alice)
+        assert validate(alice, bob, SCHEME).rounds == len(alice)
         read = (alice.codes, bob.codes)
         kept = (record.codes for record in records.values())
         unnoticed += not all(map(np.array_equal, read, kept))

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emulator.protocols.behaviour import LI_SETTINGS
-from emulator.protocols.entangled_coherent import SETTINGS
+from emulator.schemes.behaviour import LI_SETTINGS
+from emulator.schemes.entangled_coherent import SCHEME
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files import formats
 from postprocessing.files.layout import Layout, canonical
 from postprocessing.files.records import read_party_record, read_records, write_records
-from postprocessing.rounds import PartyRecord
+from postprocessing.records import PartyRecord
 
 FORMATS = ("parquet", "csv", "npz", "h5")
 ROUNDS = 5000
@@ -84,34 +84,34 @@ def test_round_trip(records, tmp_path, suffix, rows, monkeypatch):
     """One joint file, or one a party: what was written is what is read, private to its owner."""
     for module in ("postprocessing.files.formats", "postprocessing.files.records"):
         monkeypatch.setattr(f"{module}.ROWS", rows)
-    layout = Layout.of(SETTINGS)
+    layout = Layout.of(SCHEME)
     joint = tmp_path / f"rounds.{suffix}"
-    write_records(joint, SETTINGS, records)
+    write_records(joint, SCHEME, records)
     paths = [tmp_path / f"{party}.{suffix}" for party in records]
     for path, (party, record) in zip(paths, records.items(), strict=True):
-        write_records(path, SETTINGS, {party: record})
+        write_records(path, SCHEME, {party: record})
     for found in (read_records(joint, layout=layout), read_records(*paths, layout=layout)):
         assert _equal(found[0], records["alice"])
         assert _equal(found[1], records["bob"])
     assert _equal(read_party_record(joint, layout, "bob"), records["bob"])
     assert {stat.S_IMODE(path.stat().st_mode) for path in (joint, *paths)} == {0o600}
     with pytest.raises(InputFileError, match="out must be a new file"):
-        write_records(joint, SETTINGS, records)
+        write_records(joint, SCHEME, records)
 
 
 def test_a_party_file_tells_nothing_of_the_other(records, tmp_path):
     path = tmp_path / "alice.parquet"
-    write_records(path, SETTINGS, {"alice": records["alice"]})
+    write_records(path, SCHEME, {"alice": records["alice"]})
     columns = set(pd.read_parquet(path).columns)
     assert columns == {"herald", "alice_setting", "alice_outcome"}
     with pytest.raises(InputFileError, match="0 columns named 'bob_setting'"):
-        read_party_record(path, Layout.of(SETTINGS), "bob")
+        read_party_record(path, Layout.of(SCHEME), "bob")
 
 
 def test_the_files_are_plain_to_read(records, tmp_path):
     """Outcomes are ±1 before any flip, settings and heralds indices."""
     path = tmp_path / "rounds.csv"
-    write_records(path, SETTINGS, records)
+    write_records(path, SCHEME, records)
     frame = pd.read_csv(path)
     assert np.array_equal(frame.alice_outcome, 1 - 2 * records["alice"].outcomes.astype(int))
     assert np.array_equal(frame.bob_setting, records["bob"].settings)
@@ -214,8 +214,8 @@ def test_numbers_of_files():
 
 
 def test_layout_of_settings_is_the_settings():
-    for settings in (SETTINGS, LI_SETTINGS):
-        assert Layout.of(settings).bell_settings() == settings
+    for settings in (SCHEME, LI_SETTINGS):
+        assert Layout.of(settings).bell_scheme() == settings
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_a_layout_may_begin_with_a_byte_order_mark(layout, tmp_path):
 
 
 def test_files_and_suffixes(records, tmp_path):
-    layout = Layout.of(SETTINGS)
+    layout = Layout.of(SCHEME)
     with pytest.raises(InputFileError, match="a file of rounds must end in"):
         read_records(tmp_path / "rounds.xlsx", layout=layout)
     with pytest.raises(InputFileError, match=r"must be a readable \.csv file with"):

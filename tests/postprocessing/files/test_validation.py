@@ -7,9 +7,10 @@ import pytest
 from scipy import stats
 
 from emulator import JointDistribution, Sampler, emulate
-from emulator.protocols.entangled_coherent import SETTINGS
+from emulator.schemes.entangled_coherent import SCHEME
 from postprocessing.files.validation import FALSE_ALARM, WINDOWS, validate
-from postprocessing.rounds import LocalSettings, PartyRecord
+from postprocessing.records import PartyRecord
+from postprocessing.scheme import LocalSettings
 
 LOCAL = LocalSettings(0.3, 0.3)
 ROUNDS = 200_000
@@ -26,7 +27,7 @@ def _with(record: PartyRecord, **columns) -> PartyRecord:
 
 
 def test_honest_rounds_pass(rounds, strong):
-    found = validate(rounds.alice, rounds.bob, SETTINGS, LOCAL)
+    found = validate(rounds.alice, rounds.bob, SCHEME, LOCAL)
     assert found.warnings == ()
     assert found.rounds == ROUNDS
     assert abs(found.chsh - strong.chsh) < 5 * found.chsh_error
@@ -42,11 +43,11 @@ def test_p_values_are_uniform(strong):
     table[:, :, 2] = table[:, :, 1] / 2
     table[:, 0, 2] = table[:, 0, 2, :, ::-1]
     table[:, :, 1] /= 2
-    strong = JointDistribution(SETTINGS, ("none", "D1", "D2"), table)
+    strong = JointDistribution(SCHEME, ("none", "D1", "D2"), table)
     values = {}
     for seed in range(60):
         part = emulate(Sampler(strong, LOCAL, seed=seed), heralded_rounds=20_000)
-        for finding in validate(part.alice, part.bob, SETTINGS, LOCAL).findings:
+        for finding in validate(part.alice, part.bob, SCHEME, LOCAL).findings:
             values.setdefault(finding.name, []).append(finding.p_value)
     assert len(values) == 10
     for name, found in values.items():
@@ -82,13 +83,13 @@ def test_each_fault_is_named(rounds, spoil, warning):
         late = (np.arange(ROUNDS) > ROUNDS // 2) & some
         noise = chance.integers(0, 2, ROUNDS, np.uint8)
         bob = _with(bob, outcomes=np.where(late, noise, bob.outcomes).astype(np.uint8))
-    assert warning in validate(alice, bob, SETTINGS, LOCAL).warnings
+    assert warning in validate(alice, bob, SCHEME, LOCAL).warnings
 
 
 def test_without_rounds_or_designed_settings():
     empty = PartyRecord(np.empty(0, np.uint8))
-    found = validate(empty, empty, SETTINGS, LOCAL)
+    found = validate(empty, empty, SCHEME, LOCAL)
     assert (found.rounds, found.chsh, found.qber, found.warnings) == (0, None, None, ())
-    names = {finding.name for finding in validate(empty, empty, SETTINGS).findings}
+    names = {finding.name for finding in validate(empty, empty, SCHEME).findings}
     assert not any("designed" in name for name in names)
     assert FALSE_ALARM < 1e-3

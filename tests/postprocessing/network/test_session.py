@@ -16,7 +16,7 @@ import pytest
 from hostile_network import HANG_S, KINDS, PACKETS, Fault, Site, random_fault, small_rounds
 
 from emulator.runner import distill_emulated
-from emulator.streams import emulated_randomness
+from emulator.sampling.streams import emulated_randomness
 from postprocessing.errors import (
     AuthenticationError,
     DiqkdError,
@@ -24,20 +24,20 @@ from postprocessing.errors import (
     ProtocolError,
     SessionError,
 )
-from postprocessing.messages import Abort, DisclosedTests, SettingsAnnouncement
 from postprocessing.network.authentication import TAG_BYTES, KeyPool, create_pool
 from postprocessing.network.channel import HEADER, MOST_BODY_BYTES, AuthenticatedChannel
 from postprocessing.network.key_files import KeyFiles, read_key
 from postprocessing.network.messages import Hello
 from postprocessing.network.session import (
     confirm,
-    distil,
+    distill,
     most_message_bytes,
     most_packets,
 )
 from postprocessing.network.spent_records import SpentRecords
 from postprocessing.network.wire import encode
-from postprocessing.rounds import PartyRecord
+from postprocessing.protocol.messages import Abort, DisclosedTests, SettingsAnnouncement
+from postprocessing.records import PartyRecord
 
 PATIENCE_S = 60.0
 # Bernstein (2005), 8⌈L/16⌉ 2⁻¹⁰⁶: sender, 72 bytes of header and a body of 1 MiB.
@@ -94,11 +94,11 @@ def _spent(folder, party):
     return SpentRecords(folder / f"{party}.spent-records")
 
 
-def _distil(folder, channel, record, design):
+def _distill(folder, channel, record, design):
     """Distil with files and marks in one folder."""
     party = channel.party
     files, spent = KeyFiles(folder, party), _spent(folder, party)
-    return distil(channel, files, record, design, spent=spent)
+    return distill(channel, files, record, design, spent=spent)
 
 
 def test_the_keys_are_those_of_one_process(small, pools, tmp_path):
@@ -106,7 +106,7 @@ def test_the_keys_are_those_of_one_process(small, pools, tmp_path):
     expected = distill_emulated(rounds, design, seed=4)
 
     def act(party, channel):
-        return distil(
+        return distill(
             channel,
             KeyFiles(tmp_path, party),
             getattr(rounds, party),
@@ -143,7 +143,7 @@ def test_an_abort_reaches_both(small, pools, tmp_path):
         "alice": PartyRecord.of(rounds.alice.settings, noise, rounds.alice.heralds),
         "bob": rounds.bob,
     }
-    found = _both(pools, lambda p, channel: _distil(tmp_path, channel, records[p], design))
+    found = _both(pools, lambda p, channel: _distill(tmp_path, channel, records[p], design))
     assert {report.abort_reason for report in found.values()} == {"too many lost tests"}
     assert not list(tmp_path.glob("*.key*"))
 
@@ -196,7 +196,7 @@ def test_a_wrong_pool_is_noticed(small, pools, tmp_path):
     design, rounds = small
     pools["bob"].unlink()
     create_pool(pools["bob"], 200)
-    found = _both(pools, lambda p, channel: _distil(tmp_path, channel, getattr(rounds, p), design))
+    found = _both(pools, lambda p, channel: _distill(tmp_path, channel, getattr(rounds, p), design))
     assert isinstance(found["alice"], SessionError)
     assert "the peer must have a copy of the same pool of keys" in str(found["alice"])
     assert isinstance(found["bob"], SessionError)
@@ -209,7 +209,7 @@ def test_a_silent_peer_is_given_up(small, pools, tmp_path):
     def act(party, channel):
         if party == "bob":
             return threading.Event().wait(0.6)
-        return _distil(tmp_path, channel, rounds.alice, design)
+        return _distill(tmp_path, channel, rounds.alice, design)
 
     found = _both(pools, act, timeout_s=0.2)
     assert isinstance(found["alice"], SessionError)
@@ -267,7 +267,7 @@ def test_every_bit_of_a_packet_is_covered(pools):
 
 
 def _hello(design, record):
-    return Hello("bob", "distil", design.fingerprint(), record.heralds_sha256(), keys_left=200)
+    return Hello("bob", "distill", design.fingerprint(), record.heralds_sha256(), keys_left=200)
 
 
 def _packet(pool: KeyPool) -> bytes:
@@ -308,7 +308,7 @@ def test_a_malformed_message_ends_the_session(small, pools, tmp_path):
             channel.greet(_hello(design, rounds.bob))
             channel.send(SettingsAnnouncement(np.zeros(3, np.uint8), design.fingerprint()))
             return channel.close()
-        return _distil(tmp_path, channel, rounds.alice, design)
+        return _distill(tmp_path, channel, rounds.alice, design)
 
     found = _both(pools, act)
     assert isinstance(found["alice"], ProtocolError)
@@ -318,8 +318,8 @@ def test_a_malformed_message_ends_the_session(small, pools, tmp_path):
 @pytest.mark.parametrize(
     ("hello", "match"),
     [
-        (("alice", "distil"), "the peer must be the other party than alice"),
-        (("bob", "confirm"), "the peer must have come to distil, not to confirm"),
+        (("alice", "distill"), "the peer must be the other party than alice"),
+        (("bob", "confirm"), "the peer must have come to distill, not to confirm"),
     ],
 )
 def test_the_peer_must_be_the_other_party_and_want_the_same(small, pools, tmp_path, hello, match):
@@ -329,7 +329,7 @@ def test_the_peer_must_be_the_other_party_and_want_the_same(small, pools, tmp_pa
         if party == "bob":
             channel.greet(Hello(*hello))
             return channel.close()
-        return _distil(tmp_path, channel, rounds.alice, design)
+        return _distill(tmp_path, channel, rounds.alice, design)
 
     found = _both(pools, act)
     assert match in str(found["alice"])
@@ -346,7 +346,7 @@ def test_a_record_is_distilled_once(small, pools, tmp_path):
             message = channel.receive()
             return type(message), _spent(tmp_path, "alice").has(rounds.alice)
         assert not _spent(tmp_path, "alice").has(rounds.alice)
-        return _distil(tmp_path, channel, rounds.alice, design)
+        return _distill(tmp_path, channel, rounds.alice, design)
 
     found = _both(pools, act)
     assert found["bob"] == (SettingsAnnouncement, True)
@@ -356,7 +356,7 @@ def test_a_record_is_distilled_once(small, pools, tmp_path):
     found = _both(
         pools,
         lambda p, channel: (
-            _distil(tmp_path, channel, rounds.alice, design) if p == "alice" else None
+            _distill(tmp_path, channel, rounds.alice, design) if p == "alice" else None
         ),
     )
     assert isinstance(found["alice"], InputFileError)
@@ -369,7 +369,7 @@ def test_a_record_stays_fresh_where_nobody_has_come(small, pools, tmp_path):
     design, rounds = small
     pools["bob"].unlink()
     create_pool(pools["bob"], 200)
-    found = _both(pools, lambda p, channel: _distil(tmp_path, channel, getattr(rounds, p), design))
+    found = _both(pools, lambda p, channel: _distill(tmp_path, channel, getattr(rounds, p), design))
     assert all(isinstance(error, SessionError) for error in found.values())
     assert not any(_spent(tmp_path, p).has(getattr(rounds, p)) for p in pools)
 
@@ -390,7 +390,7 @@ def test_what_the_parties_do_not_share_costs_no_record(small, pools, tmp_path, c
         heralds = rounds.bob.heralds.copy()
         heralds[-1] ^= 1
         records["bob"] = PartyRecord.of(rounds.bob.settings, rounds.bob.outcomes, heralds)
-    found = _both(pools, lambda p, channel: _distil(tmp_path, channel, records[p], designs[p]))
+    found = _both(pools, lambda p, channel: _distill(tmp_path, channel, records[p], designs[p]))
     for party, error in found.items():
         assert isinstance(error, SessionError)
         assert match in str(error)
@@ -403,7 +403,7 @@ def test_both_know_that_a_key_is_emulated_or_neither(small, pools, tmp_path, dif
     design, rounds = small
 
     def act(party, channel):
-        return distil(
+        return distill(
             channel,
             KeyFiles(tmp_path, party),
             getattr(rounds, party),
@@ -435,7 +435,7 @@ def test_a_pool_that_would_not_last_costs_no_record(small, pools, tmp_path, shor
     with KeyPool(pools[short], short) as pool:
         while pool.remaining_keys >= need:
             pool.take()
-    found = _both(pools, lambda p, channel: _distil(tmp_path, channel, getattr(rounds, p), design))
+    found = _both(pools, lambda p, channel: _distill(tmp_path, channel, getattr(rounds, p), design))
     for party, error in found.items():
         whose = "this" if party == short else "the peer's"
         assert isinstance(error, SessionError)
@@ -463,7 +463,7 @@ def test_lost_keys_are_used_up_too(small, pools, tmp_path):
     with KeyPool(pools["alice"], "alice") as pool:
         for _ in range(3):
             pool.take()
-    found = _both(pools, lambda p, channel: _distil(tmp_path, channel, getattr(rounds, p), design))
+    found = _both(pools, lambda p, channel: _distill(tmp_path, channel, getattr(rounds, p), design))
     assert found["bob"].traffic.keys == found["alice"].traffic.keys + 3
     with KeyPool(pools["bob"], "bob") as pool:
         assert found["bob"].traffic.keys == pool.used_keys
@@ -494,7 +494,7 @@ def test_a_mark_that_does_not_come_off_leaves_the_key_to_confirm(
     with monkeypatch.context() as patch:
         patch.setattr(KeyFiles, "confirm", refused)
         found = _both(
-            pools, lambda p, channel: _distil(tmp_path, channel, getattr(rounds, p), design)
+            pools, lambda p, channel: _distill(tmp_path, channel, getattr(rounds, p), design)
         )
     assert (found["alice"].outcome, found["bob"].outcome) == ("unconfirmed key", "key")
     assert found["alice"].key_length == found["bob"].key_length > 0
@@ -533,7 +533,7 @@ def test_a_pool_that_cannot_be_written_ends_the_session(small, pools, tmp_path, 
         return original(pool)
 
     monkeypatch.setattr(KeyPool, "take", take)
-    found = _both(pools, lambda p, channel: _distil(tmp_path, channel, getattr(rounds, p), design))
+    found = _both(pools, lambda p, channel: _distill(tmp_path, channel, getattr(rounds, p), design))
     assert all(isinstance(error, SessionError) for error in found.values())
     assert any("cannot be written to (No space left" in str(error) for error in found.values())
     assert not list(tmp_path.glob("*.key*"))

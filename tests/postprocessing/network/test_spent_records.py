@@ -13,7 +13,7 @@ import pytest
 
 from postprocessing.errors import InputFileError
 from postprocessing.network.spent_records import SpentRecords
-from postprocessing.rounds import PartyRecord
+from postprocessing.records import PartyRecord
 
 
 def _record(seed: int, rounds: int = 5000) -> PartyRecord:

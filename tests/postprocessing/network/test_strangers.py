@@ -12,12 +12,12 @@ from functools import partial
 import pytest
 
 from postprocessing.errors import AuthenticationError, ProtocolError, SessionError
-from postprocessing.messages import Abort
 from postprocessing.network import meeting
 from postprocessing.network.authentication import KeyPool, create_pool
 from postprocessing.network.channel import HEADER, AuthenticatedChannel
 from postprocessing.network.meeting import first_channel
 from postprocessing.network.tcp import arrivals, connect
+from postprocessing.protocol.messages import Abort
 
 WAIT_S = 60.0
 MALFORMED = 30

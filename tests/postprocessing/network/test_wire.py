@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from postprocessing.errors import ProtocolError
-from postprocessing.messages import (
+from postprocessing.network.wire import decode, encode, kinds_of_messages
+from postprocessing.protocol.messages import (
     Abort,
     Acceptance,
     AmplificationSeed,
@@ -20,7 +21,6 @@ from postprocessing.messages import (
     Syndromes,
     Verification,
 )
-from postprocessing.network.wire import decode, encode, kinds_of_messages
 
 
 @dataclass(frozen=True)

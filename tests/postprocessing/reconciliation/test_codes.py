@@ -9,10 +9,9 @@ import pytest
 
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.reconciliation import QCLDPCCode, RateAdaptation, code_family, get_code
-from postprocessing.reconciliation._encoding_kernels import encode as encode_kernel
 from postprocessing.reconciliation.codes import Graph
-from postprocessing.reconciliation.making.arrays import array_shifts
-from postprocessing.reconciliation.making.lifting import (
+from postprocessing.reconciliation.construction.arrays import array_shifts
+from postprocessing.reconciliation.construction.lifting import (
     Mother,
     base_matrix,
     column_weights,
@@ -20,6 +19,7 @@ from postprocessing.reconciliation.making.lifting import (
     fractions_of,
     lift,
 )
+from postprocessing.reconciliation.kernels.encoding import encode as encode_kernel
 
 GF2 = galois.GF(2)
 CODES = list(code_family().values())

@@ -8,7 +8,7 @@ from decimal import Decimal, localcontext
 
 import pytest
 
-from postprocessing.rounds import RoundProbabilities
+from postprocessing.scheme import RoundProbabilities
 from postprocessing.security import RenyiParameters, chsh_entropy, chsh_entropy_slope
 from postprocessing.security.renyi import accumulated_entropy, amplification_cost, renyi_entropy
 from postprocessing.security.tan22 import smoothing_bits

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from postprocessing.rounds import LocalSettings, RoundProbabilities
+from postprocessing.scheme import LocalSettings, RoundProbabilities
 from postprocessing.security import (
     EpsilonSplit,
     ExpectedKey,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.rounds import LocalSettings, RoundProbabilities
+from postprocessing.scheme import LocalSettings, RoundProbabilities
 from postprocessing.security import (
     HonestBlock,
     binary_entropy,

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.rounds import LocalSettings, RoundProbabilities
+from postprocessing.scheme import LocalSettings, RoundProbabilities
 from postprocessing.security import (
     KeyLength,
     Tan22Parameters,

@@ -1,0 +1,1 @@
+"""What a report looks like, in the terminal and as one HTML file."""

@@ -1,0 +1,78 @@
+"""The picture of a finite-size study: keys of runs against each method's curve."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emulator.plotting.style import COLOURS, LINES, legend_below, new_axes, show_grid
+from emulator.sweeps.study import CURVE_METHODS, RUN_METHODS, FiniteSizeStudy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLOURS = {"tan22": "blue", "geat": "sky", "renyi": "orange", "renyi_fixed": "vermillion"}
+_LINES = {"tan22": "solid", "geat": "dotted", "renyi": "dashed", "renyi_fixed": "dashdot"}
+_MARKERS = {"tan22": "o", "renyi": "^", "renyi_fixed": "s"}
+_NOT_REVIEWED = " (not peer reviewed)"
+
+
+def plot_study(study: FiniteSizeStudy, ax: Axes | None = None) -> Axes:
+    """Draw key bits per heralded round over the block size.
+
+    Parameters
+    ----------
+    study : FiniteSizeStudy
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where to draw; by default in a figure of its own, ``axes.figure``.
+
+    Returns
+    -------
+    matplotlib Axes
+        Lines: the design of each method, and the asymptotic fraction. Points: mean of the runs, an
+        aborted one counting 0, with bars from the least to the greatest.
+    """
+    axes = new_axes() if ax is None else ax
+    curves = study.curves
+    for method in CURVE_METHODS:
+        axes.plot(
+            curves["rounds"],
+            curves[method],
+            color=COLOURS[_COLOURS[method]],
+            linestyle=LINES[_LINES[method]],
+            label=method + (_NOT_REVIEWED if method.startswith("renyi") else ""),
+        )
+    axes.axhline(
+        float(curves["asymptotic"].iloc[0]),
+        color=COLOURS["black"],
+        linewidth=1,
+        linestyle=LINES["long dashes"],
+        label="asymptotic",
+    )
+    for method in RUN_METHODS:
+        of_method = study.runs[study.runs["method"] == method]
+        spread = of_method.groupby("rounds")["key_fraction"].agg(["mean", "min", "max"])
+        # The mean of equal values may round past them.
+        mean = spread["mean"].clip(spread["min"], spread["max"]).to_numpy()
+        axes.errorbar(
+            spread.index.to_numpy(),
+            mean,
+            yerr=np.array([mean - spread["min"].to_numpy(), spread["max"].to_numpy() - mean]),
+            linestyle="none",
+            marker=_MARKERS[method],
+            markersize=5,
+            capsize=2.5,
+            color=COLOURS[_COLOURS[method]],
+            label=f"{method}: runs, mean and range",
+        )
+    axes.set(
+        xlabel="block size (heralded rounds)",
+        ylabel="key (bit per heralded round)",
+        xscale="log",
+    )
+    axes.set_ylim(bottom=0)
+    show_grid(axes)
+    legend_below(axes, columns=2)
+    return axes

@@ -1,0 +1,99 @@
+"""The waterfall of a run: how the entropy of its rounds becomes a key, term by term."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emulator.plotting.style import COLOURS, new_axes
+from postprocessing.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Room for the values beside the bars, as a part of the widest.
+_ROOM = 0.32
+
+
+TERM_NAMES = {
+    "entropy": "entropy of the rounds",
+    "expected_entropy": "entropy at the expected CHSH value",
+    "infimum": "statistical fluctuation",
+    "remainder": "third-order fluctuation",
+    "tests": "test outcomes",
+    "first_smoothing": "smoothing",
+    "second_smoothing": "smoothing, test register",
+    "chain_rules": "chain rules",
+    "fluctuation": "statistical fluctuation",
+    "published_tests": "published test outcomes",
+    "reconciliation": "reconciliation",
+    "verification": "verification",
+    "leakage": "leakage budget",
+    "sent": "sent about the key rounds",
+    "amplification": "privacy amplification",
+    "rounding": "rounding",
+}
+
+
+def plot_waterfall(
+    terms: Mapping[str, float],
+    key_length: int,
+    ax: Axes | None = None,
+    *,
+    title: str = "where the key went",
+) -> Axes:
+    """Draw what the entropy of a run pays for, as bars from top to bottom with their values.
+
+    Parameters
+    ----------
+    terms : mapping of str to float
+        Contributions to the key length in bits, costs negative, as ``key_terms`` of a report.
+    key_length : int
+        Length of the key in bits, a whole number of bytes.
+    ax : matplotlib Axes, optional
+        Where to draw; by default in a figure of its own, ``axes.figure``.
+    title : str
+        What stands above.
+
+    Returns
+    -------
+    matplotlib Axes
+        The axes. Each bar begins where the one above ends; the last is the key.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there are no terms.
+    """
+    if not terms:
+        raise InvalidArgumentError("terms", dict(terms), "those of a run with a key or a design")
+    axes = new_axes() if ax is None else ax
+    bits = np.array([*terms.values(), key_length], dtype=np.float64)
+    starts = np.array([0.0, *np.cumsum(bits[:-2]), 0.0])
+    names = [*(TERM_NAMES.get(term, term.replace("_", " ")) for term in terms), "key, whole bytes"]
+    costs = [COLOURS["blue"] if value > 0 else COLOURS["vermillion"] for value in bits[:-1]]
+    places = np.arange(len(bits))
+    axes.barh(places, bits, left=starts, color=[*costs, COLOURS["green"]], height=0.62)
+    ends = starts + bits
+    edges = np.maximum(starts, ends)
+    for place, value, edge in zip(places, bits, edges, strict=True):
+        text = f" {value:,.0f}" if place == places[-1] else f" {value:+,.0f}"
+        axes.text(
+            edge, float(place), text.replace("-", "−"), va="center", ha="left", fontsize="small"
+        )
+    # Each bar hangs on the one above it.
+    axes.vlines(ends[:-2], places[:-2], places[1:-1], color=COLOURS["black"], linewidth=0.6)
+    low, high = min(0.0, ends.min()), float(edges.max())
+    axes.set_xlim(low - 0.02 * (high - low), high + _ROOM * (high - low))
+    axes.set_yticks(places, names, fontsize="small")
+    axes.invert_yaxis()
+    axes.axvline(0, color="grey", linewidth=0.6, zorder=0.5)
+    axes.set_title(title, fontsize="medium")
+    axes.set(xlabel="key length (bit)", ylabel="")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}".replace("-", "−"))
+    axes.locator_params(axis="x", nbins=5)
+    axes.grid(visible=True, axis="x", linewidth=0.5, alpha=0.4)
+    axes.set_axisbelow(True)
+    return axes

@@ -1,1 +1,0 @@
-"""What becomes of runs and sweeps: tables, pictures and one-page reports."""

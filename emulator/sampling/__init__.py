@@ -1,0 +1,1 @@
+"""The quantum phase: rounds drawn from the exact joint probabilities."""

@@ -1,0 +1,209 @@
+"""emulate(): the quantum phase of a run, which hands each party its half of the rounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from emulator.sampling.sampler import DEFAULT_BLOCK_SIZE, Codes, Sampler
+from postprocessing.checks import whole_number
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.records import PartyRecord
+
+# The parties keep a byte a round each until all heralds are public, and a few more to distill it.
+_MOST_ROUNDS = 10**9
+# Beyond, double precision no longer counts them one by one.
+_MOST_PULSES = 2**53
+
+ProgressCallback = Callable[[int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class EmulatedRounds:
+    """The quantum phase of a run: each party's half, and how long it took.
+
+    Parameters
+    ----------
+    alice, bob : PartyRecord
+        The halves.
+    pulses : int
+        Number of pulses emitted.
+    """
+
+    alice: PartyRecord
+    bob: PartyRecord
+    pulses: int
+
+    def __len__(self) -> int:
+        """Return the number of heralded rounds."""
+        return len(self.alice)
+
+
+def emulate(
+    schedule: Sampler | Sequence[Sampler],
+    *,
+    heralded_rounds: int | None = None,
+    pulses: int | None = None,
+    threads: int = 1,
+    on_rounds: ProgressCallback | None = None,
+) -> EmulatedRounds:
+    """Play the quantum phase: draw rounds and hand each party its half.
+
+    Parameters
+    ----------
+    schedule : Sampler or sequence of Sampler
+        Where the rounds come from. Devices that drift are a sequence, of which each has an equal
+        part of the pulses: exactly where the run stops after a number of pulses, and in
+        expectation, by its share of the heralded rounds, where it stops after those.
+    heralded_rounds, pulses : int, optional
+        Stop after this many heralded rounds, or after this many pulses: exactly one is given.
+    threads : int
+        Number of blocks drawn at the same time.
+    on_rounds : callable, optional
+        Called with the number of heralded rounds drawn so far, after each block.
+
+    Returns
+    -------
+    EmulatedRounds
+        The two halves and the number of pulses.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the stopping rule is impossible, see `check_stopping_rule`.
+    """
+    samplers = [schedule] if isinstance(schedule, Sampler) else list(schedule)
+    heralds = [sampler.gain for sampler in samplers]
+    check_stopping_rule(heralded_rounds, pulses, float(np.mean(heralds)))
+    report = on_rounds or (lambda drawn: None)
+    if heralded_rounds is not None:
+        return _emulate_rounds(samplers, heralded_rounds, threads, report)
+    assert pulses is not None
+    return _emulate_pulses(samplers, pulses, threads, report)
+
+
+def _emulate_rounds(
+    samplers: Sequence[Sampler], rounds: int, threads: int, report: ProgressCallback
+) -> EmulatedRounds:
+    """Draw a fixed number of heralded rounds, straight into the parties' records."""
+    alice, bob = np.empty(rounds, np.uint8), np.empty(rounds, np.uint8)
+    heralds = [sampler.gain for sampler in samplers]
+
+    def draw(task: tuple[Sampler, int, int]) -> int:
+        sampler, start, stop = task
+        block = sampler.draw(start, stop - start, gaps=True)
+        sampler.split(block, alice[start:stop], bob[start:stop])
+        return int(block.gaps.sum())
+
+    tasks = [
+        (sampler, start, min(start + DEFAULT_BLOCK_SIZE, last))
+        for sampler, first, last in _parts(samplers, rounds, heralds)
+        for start in range(first, last, DEFAULT_BLOCK_SIZE)
+    ]
+    pulses = 0
+    with ThreadPoolExecutor(threads) as pool:
+        for task, gap_sum in zip(tasks, pool.map(draw, tasks), strict=True):
+            pulses += gap_sum
+            report(task[2])
+    return EmulatedRounds(PartyRecord(alice), PartyRecord(bob), pulses)
+
+
+def _emulate_pulses(
+    samplers: Sequence[Sampler], pulses: int, threads: int, report: ProgressCallback
+) -> EmulatedRounds:
+    """Draw rounds until a fixed number of pulses is over.
+
+    At the end of a sampler's part the wait for the next herald begins anew, which a geometric
+    distribution does not notice; the round whose gap led past the end is skipped.
+    """
+    alice: list[Codes] = [np.empty(0, np.uint8)]
+    bob: list[Codes] = [np.empty(0, np.uint8)]
+    drawn = next_round = 0
+    for sampler, first, last in _parts(samplers, pulses, [1.0] * len(samplers)):
+        pulse = first
+        block_size = _block_size((last - first) * sampler.gain)
+        blocks = sampler.blocks(
+            first_round=next_round, block_size=block_size, threads=threads, gaps=True
+        )
+        while pulse < last:
+            block = next(blocks)
+            indices = block.pulse_indices(pulse)
+            size = int(np.searchsorted(indices, np.uint64(last), side="right"))
+            halves = np.empty((2, len(block)), np.uint8)
+            sampler.split(block, *halves)
+            # A copy, where it is cut short, does not keep the rest alive.
+            alice.append(halves[0, :size].copy() if size < len(block) else halves[0])
+            bob.append(halves[1, :size].copy() if size < len(block) else halves[1])
+            drawn, next_round, pulse = drawn + size, next_round + size, int(indices[-1])
+            report(drawn)
+        next_round += 1
+    return EmulatedRounds(
+        PartyRecord(np.concatenate(alice)), PartyRecord(np.concatenate(bob)), pulses
+    )
+
+
+def _block_size(expected_rounds: float) -> int:
+    """Return a block that holds a short part with room to spare."""
+    return min(DEFAULT_BLOCK_SIZE, int(expected_rounds + 5 * math.sqrt(expected_rounds)) + 1)
+
+
+def _parts(
+    samplers: Sequence[Sampler], total: int, weights: Sequence[float]
+) -> list[tuple[Sampler, int, int]]:
+    """Return each sampler with the half-open range of its share of a total."""
+    bounds = part_bounds(total, weights)
+    return list(zip(samplers, bounds[:-1], bounds[1:], strict=True))
+
+
+def part_bounds(total: int, weights: Sequence[float]) -> list[int]:
+    """Return where consecutive parts of a total begin, and the total: one bound more than weights.
+
+    Parameters
+    ----------
+    total : int
+        Heralded rounds or pulses of a run.
+    weights : sequence of float
+        Proportions of the parts.
+    """
+    shares = np.cumsum(weights) / np.sum(weights)
+    return [0, *(round(total * float(share)) for share in shares[:-1]), total]
+
+
+def check_stopping_rule(
+    heralded_rounds: int | None,
+    pulses: int | None,
+    gain: float = _MOST_ROUNDS / _MOST_PULSES,
+) -> None:
+    """Check that one of the two is given, and that the run fits into memory and counters.
+
+    Parameters
+    ----------
+    heralded_rounds, pulses : int or None
+        The stopping rule.
+    gain : float
+        Probability that a pulse is heralded, in (0, 1]; by default so small that as many pulses
+        fit as can be counted.
+
+    Raises
+    ------
+    InvalidArgumentError
+        Unless exactly one is given and is a whole number of at least 1, if the run is expected to
+        have more than 10⁹ heralded rounds or 2⁵³ pulses, or if not even 2⁵³ pulses are expected to
+        herald a round.
+    """
+    rounds_in_pulses = math.floor(_MOST_PULSES * gain)
+    if rounds_in_pulses < 1:
+        allowed = f"enough for one heralded round in {_MOST_PULSES} pulses"
+        raise InvalidArgumentError("gain", gain, allowed)
+    if heralded_rounds is None and pulses is not None:
+        most = min(_MOST_PULSES, math.floor(_MOST_ROUNDS / gain))
+        whole_number("pulses", pulses, 1, most)
+    elif pulses is None and heralded_rounds is not None:
+        whole_number("heralded_rounds", heralded_rounds, 1, min(_MOST_ROUNDS, rounds_in_pulses))
+    else:
+        given = (heralded_rounds, pulses)
+        raise InvalidArgumentError("heralded_rounds", given, "given, or else pulses")

@@ -1,0 +1,1 @@
+"""Scenarios: a run as flat, named parameters, from presets, TOML files and flags alike."""

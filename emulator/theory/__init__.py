@@ -1,0 +1,1 @@
+"""What theory says of a link: predictions, curves and plans."""

@@ -1,0 +1,240 @@
+"""Plans: the intensity, test probability and block that reach a key soonest at finite size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+from scipy.optimize import brentq, minimize_scalar
+
+from emulator.scenario.scenario import Scenario
+from emulator.schemes.base import NoPositiveKeyRateError, check_settings_rule
+from postprocessing.design.design import Design
+from postprocessing.design.request import RARE_SHARE
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.quantiles import lower_quantile
+
+# Far below and a little above the asymptotic optimum: a short block wants a greater violation.
+_INTENSITY_FACTORS = (0.4, 1.25)
+_MOST_PULSES = 2**53
+# Beyond, a design could not be drawn up.
+_MOST_ROUNDS = 10**15
+
+
+@dataclass(frozen=True)
+class LinkPlan:
+    """What to set, and what comes of it.
+
+    Parameters
+    ----------
+    pulses : int
+        Pulses after which the run stops; 0 when no block gives the key.
+    heralded_rounds : int
+        Heralded rounds that the design counts on.
+    intensity : float or None
+        Value of the scheme's intensity parameter; None for a scheme without, or without a key.
+    test_probability : float
+        p_test of a heralded round.
+    key_length : int
+        Length of the key in bits, an expected one for "renyi".
+    key_fraction : float
+        Key bits per heralded round.
+    abort_probability : float
+        Bound on the abort probability of honest devices.
+    seconds : float or None
+        Duration of the quantum phase; None without a repetition rate.
+    """
+
+    pulses: int
+    heralded_rounds: int
+    intensity: float | None
+    test_probability: float
+    key_length: int
+    key_fraction: float
+    abort_probability: float
+    seconds: float | None
+
+
+def plan(
+    scenario: Scenario, *, key_bits: int | None = None, seconds: float | None = None
+) -> LinkPlan:
+    """Return how to reach a key soonest, or how long a key a given time gives.
+
+    Intensity and test probability are chosen for the finite-size length of the scenario's security
+    method, not for the asymptotic rate.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Scheme, link, repetition rate and what is asked of the key; its stopping rule is not used.
+    key_bits : int, optional
+        Wanted key length, at least 8.
+    seconds : float, optional
+        Duration of the quantum phase, in place of `key_bits`; needs a repetition rate.
+
+    Returns
+    -------
+    LinkPlan
+        Without a key when none is possible.
+
+    Raises
+    ------
+    InvalidArgumentError
+        Unless exactly one of the two is given, in its range, or if the scenario asks for
+        "asymptotic" keys, which have no finite size.
+    """
+    if (key_bits is None) == (seconds is None):
+        raise InvalidArgumentError("key_bits", (key_bits, seconds), "given, or else seconds")
+    if scenario.security == "asymptotic":
+        raise InvalidArgumentError("security", scenario.security, "a finite-size method")
+    search = _Search(scenario)
+    if key_bits is not None:
+        if key_bits < 8:
+            raise InvalidArgumentError("key_bits", key_bits, "at least 8")
+        return search.soonest(key_bits)
+    assert seconds is not None
+    pace = search.pace
+    if pace is None:
+        raise InvalidArgumentError("seconds", seconds, "given with a repetition rate only")
+    if not 1 <= seconds * pace <= _MOST_PULSES:
+        raise InvalidArgumentError("seconds", seconds, f"1 to {_MOST_PULSES} pulses long")
+    return search.longest(math.floor(seconds * pace))
+
+
+def plan_table(
+    scenario: Scenario,
+    parameter: str,
+    values: Iterable[float],
+    *,
+    key_bits: int | None = None,
+    seconds: float | None = None,
+) -> pd.DataFrame:
+    """Return the plans over the values of a parameter, one row each.
+
+    Arguments and errors are those of `plan`; the parameter comes first in the table.
+    """
+    rows = []
+    for value in values:
+        chosen = plan(scenario.replace(**{parameter: value}), key_bits=key_bits, seconds=seconds)
+        rows.append({parameter: value, **asdict(chosen)})
+    return pd.DataFrame(rows)
+
+
+class _Search:
+    """The search for the best intensity, with the scenario's other parameters fixed."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._security = scenario.build_security()
+        model = scenario.build_model()
+        check_settings_rule(model, self._security.settings)
+        self.pace = model.repetition_rate_hz
+        self._rare_share = self._security.completeness * RARE_SHARE
+        self._start: float | None = None
+        self._possible = True
+        parameter = scenario.intensity_parameter
+        if parameter is not None and getattr(scenario, parameter) == "optimal":
+            try:
+                model.joint_distribution()
+            except NoPositiveKeyRateError:
+                self._possible = False
+            else:
+                is_amplitude = parameter == "amplitude"
+                self._start = model.coherent_amplitude if is_amplitude else model.intensity
+
+    def soonest(self, key_bits: int) -> LinkPlan:
+        """Return the plan of the fewest pulses that give the wanted bits."""
+        if not self._possible:
+            return self._plan(None, 0)
+        intensity = self._start
+        pulses = self._pulses_needed(intensity, key_bits) or _MOST_PULSES
+        # The intensity of the fewest pulses has the longest key of all from these pulses, and the
+        # length there is flat in the intensity: two rounds settle both.
+        for _ in range(2 if intensity is not None else 0):
+            intensity = self._best_intensity(pulses)
+            pulses = self._pulses_needed(intensity, key_bits, near=pulses) or _MOST_PULSES
+        design = self._design(intensity, pulses)
+        reached = design is not None and design.key_length >= key_bits
+        return self._plan(intensity, pulses if reached else 0)
+
+    def longest(self, pulses: int) -> LinkPlan:
+        """Return the plan of the longest key from so many pulses."""
+        if not self._possible:
+            return self._plan(None, 0)
+        return self._plan(self._best_intensity(pulses), pulses)
+
+    def _best_intensity(self, pulses: int) -> float | None:
+        """Return the intensity of the longest key; None where there is none to choose."""
+        if self._start is None:
+            return None
+        low, high = (math.log(self._start * factor) for factor in _INTENSITY_FACTORS)
+        found = minimize_scalar(
+            lambda log_value: -self._unclipped(math.exp(log_value), pulses),
+            bounds=(low, high),
+            method="bounded",
+            options={"xatol": 0.03, "maxiter": 8},
+        )
+        return math.exp(float(found.x))
+
+    def _design(self, intensity: float | None, pulses: int) -> Design | None:
+        """Return the design of a run of so many pulses; None without any rounds."""
+        scenario, parameter = self._scenario, self._scenario.intensity_parameter
+        if intensity is not None and parameter is not None:
+            scenario = scenario.replace(**{parameter: intensity})
+        joint = scenario.build_model().joint_distribution()
+        rounds = min(lower_quantile(pulses, joint.gain, self._rare_share), _MOST_ROUNDS)
+        return self._security.design(joint, rounds) if rounds else None
+
+    def _unclipped(self, intensity: float | None, pulses: int) -> float:
+        design = self._design(intensity, pulses)
+        return design.length.unclipped if design and design.length else -float(pulses)
+
+    def _pulses_needed(
+        self, intensity: float | None, key_bits: int, near: float | None = None
+    ) -> int | None:
+        """Return the fewest pulses, to a hundredth, that give the wanted bits; None if none do."""
+
+        def surplus(log_pulses: float) -> float:
+            return self._unclipped(intensity, math.floor(math.exp(log_pulses))) - key_bits
+
+        most = math.log(_MOST_PULSES)
+        low = high = min(math.log(near or max(1e6, 100.0 * key_bits)), most)
+        step = math.log(1.1 if near else 8)
+        while surplus(high) < 0:
+            if high == most:
+                return None
+            low, high, step = high, min(high + step, most), 2 * step
+        while low == high or surplus(low) > 0:
+            low, step = low - step, 2 * step
+        pulses = math.exp(brentq(surplus, low, high, xtol=4e-3))
+        # The exact length jitters about the root.
+        while (design := self._design(intensity, math.floor(pulses))) is None or (
+            design.key_length < key_bits
+        ):
+            pulses *= 1.003
+            if pulses > _MOST_PULSES:
+                return None
+        return math.floor(pulses)
+
+    def _plan(self, intensity: float | None, pulses: int) -> LinkPlan:
+        design = self._design(intensity, pulses) if pulses else None
+        parameter = self._scenario.intensity_parameter
+        if intensity is None and parameter is not None:
+            asked = getattr(self._scenario, parameter)
+            intensity = asked if isinstance(asked, int | float) else None
+        if design is None:
+            return LinkPlan(0, 0, intensity, math.nan, 0, 0.0, 1.0, None)
+        rounds = design.heralded_rounds
+        return LinkPlan(
+            pulses=pulses,
+            heralded_rounds=rounds,
+            intensity=intensity,
+            test_probability=design.setting_choice.round_probabilities.test,
+            key_length=design.key_length,
+            key_fraction=design.key_length / rounds,
+            # Of so many pulses too few may be heralded.
+            abort_probability=min(1.0, design.predicted_abort_probability + self._rare_share),
+            seconds=None if self.pace is None else pulses / self.pace,
+        )

@@ -1,0 +1,172 @@
+"""Theory of a model: gain, CHSH value, QBER and asymptotic key rate beside the PLOB bound."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+from emulator.scenario.scenario import Scenario
+from emulator.schemes.base import (
+    NoPositiveKeyRateError,
+    NoWorkingPointError,
+    ProtocolModel,
+)
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.security import asymptotic_key_fraction
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What theory says of a model.
+
+    Parameters
+    ----------
+    scheme : str
+        Name of the scheme.
+    gain : float or None
+        Q_zz, the herald probability of a pulse.
+    chsh : float or None
+        S of heralded pulses.
+    qber : float or None
+        Error rate of the raw key.
+    key_rate_per_pulse : float or None
+        Asymptotic secret bits per emitted pulse pair, at least 0 (Xie et al., Eq. (1)).
+    plob_bound : float or None
+        Repeaterless bound in bits per pulse; infinite where nothing is lost, None without a link.
+    mean_photon_number : float or None
+        Of the light of one pulse and sender; None for a scheme without a choice of intensity.
+    amplitude : float or None
+        α of the coherent states that the light is made of; None for a scheme without them.
+    repetition_rate_hz : float or None
+        Pulses per second; None where not specified.
+
+    Notes
+    -----
+    Where the intensity is to be optimal and none gives a positive rate, the rate is 0 and
+    ``gain``, ``chsh``, ``qber``, ``mean_photon_number`` and ``amplitude`` are None. Points of a
+    curve without any intensity to choose have no rate either.
+    """
+
+    scheme: str
+    gain: float | None
+    chsh: float | None
+    qber: float | None
+    key_rate_per_pulse: float | None
+    plob_bound: float | None
+    mean_photon_number: float | None
+    amplitude: float | None = None
+    repetition_rate_hz: float | None = None
+
+    @property
+    def herald_rate_hz(self) -> float | None:
+        """Heralded rounds per second; None without a gain or a repetition rate."""
+        if self.gain is None or self.repetition_rate_hz is None:
+            return None
+        return self.gain * self.repetition_rate_hz
+
+    @property
+    def key_rate_per_second(self) -> float | None:
+        """Asymptotic secret bits per second; None without a repetition rate."""
+        if self.key_rate_per_pulse is None or self.repetition_rate_hz is None:
+            return None
+        return self.key_rate_per_pulse * self.repetition_rate_hz
+
+    def to_dict(self) -> dict[str, str | float | None]:
+        """Return the fields as JSON values: None wherever a number is missing or infinite."""
+        per_second = {
+            "herald_rate_hz": self.herald_rate_hz,
+            "key_rate_per_second": self.key_rate_per_second,
+        }
+        values = {**asdict(self), **per_second}
+        return {key: _finite_or_none(value) for key, value in values.items()}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the values as a table of one row."""
+        return pd.DataFrame([self.to_dict()])
+
+
+def prediction_curve(scenario: Scenario, parameter: str, values: Iterable[float]) -> pd.DataFrame:
+    """Return predictions over the values of one parameter.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The other parameters.
+    parameter : str
+        Name of the parameter.
+    values : iterable of float
+        Its values.
+
+    Returns
+    -------
+    DataFrame
+        One row a value: the parameter, then the columns of `Prediction.to_dict`.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the parameter is unknown or one of every run, or a value impossible.
+    """
+    if parameter in Scenario.model_fields:
+        raise InvalidArgumentError("parameter", parameter, "one of the scheme, not of the run")
+    rows = []
+    for value in values:
+        model = scenario.replace(**{parameter: value}).build_model()
+        try:
+            prediction = predict(model)
+        except NoWorkingPointError:
+            prediction = _without_intensity(model, None)
+        rows.append({parameter: value, **prediction.to_dict()})
+    return pd.DataFrame(rows)
+
+
+def predict(model: ProtocolModel) -> Prediction:
+    """Return gain, CHSH value, QBER and asymptotic key rate of a model.
+
+    Parameters
+    ----------
+    model : ProtocolModel
+        The scheme with its parameters.
+
+    Returns
+    -------
+    Prediction
+        The theory; see its notes for models without a positive rate.
+
+    Raises
+    ------
+    NoWorkingPointError
+        If the model is to choose an intensity, but not for its key rate, and there is none.
+
+    Examples
+    --------
+    >>> from emulator.schemes.optics import Link
+    >>> from emulator.schemes.entangled_coherent import EntangledCoherent
+    >>> f"{predict(EntangledCoherent(Link(distance_km=100))).key_rate_per_pulse:.4e}"
+    '5.1748e-03'
+    """
+    try:
+        joint = model.joint_distribution()
+    except NoPositiveKeyRateError:
+        return _without_intensity(model, 0.0)
+    gain, chsh, qber = joint.gain, joint.chsh, joint.qber
+    rate = float(gain * asymptotic_key_fraction(chsh, qber))
+    light = (model.intensity, model.coherent_amplitude)
+    return Prediction(
+        model.name, gain, chsh, qber, rate, model.plob_bound, *light, model.repetition_rate_hz
+    )
+
+
+def _without_intensity(model: ProtocolModel, key_rate_per_pulse: float | None) -> Prediction:
+    """Return the prediction of a model that finds no intensity."""
+    unknown = (None, None, None)
+    bound, pace = model.plob_bound, model.repetition_rate_hz
+    return Prediction(model.name, *unknown, key_rate_per_pulse, bound, None, None, pace)
+
+
+def _finite_or_none(value: str | float | None) -> str | float | None:
+    """Return `value`, or None for a number that JSON cannot hold."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,1 @@
+"""Kernels of the Toeplitz hash, on plain arrays."""

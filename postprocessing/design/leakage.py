@@ -1,0 +1,191 @@
+"""The leakage budget of a fixed-length design: the most that may cross the channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from postprocessing.quantiles import exceedance, upper_quantile
+from postprocessing.reconciliation import Mode, RateAdaptation, candidates, failure_rates
+from postprocessing.scheme import RoundProbabilities
+
+# Accepted or not, verified or not: one bit each.
+VERDICT_BITS = 2
+# Candidates, best by expected leakage, whose quantiles are looked at.
+_SHORT_LIST = 4
+
+
+@dataclass(frozen=True)
+class LeakageBudget:
+    """What a run may disclose.
+
+    Parameters
+    ----------
+    mode : {"throughput", "efficiency"}
+        Whether the code was chosen for speed or for little leakage.
+    reconciliation : RateAdaptation
+        The code and its rates, chosen from the expected QBER.
+    tag_bits : int
+        Length of the verification tag.
+    key_rounds, test_rounds : int
+        Quantiles the budget allows for.
+    frames : int
+        Frames allowed for.
+    failed_frames : tuple of int
+        How many of them may fail the first attempt, the second and so on; those that fail the last
+        are disclosed whole.
+    budget_bits : int
+        Most outcome-dependent bits on the transcript: tests, syndromes, frame flags, disclosed
+        frames, tag and verdicts.
+    over_budget_probability : float
+        Union bound on the probability that honest devices need more.
+    """
+
+    mode: Mode
+    reconciliation: RateAdaptation
+    tag_bits: int
+    key_rounds: int
+    test_rounds: int
+    frames: int
+    failed_frames: tuple[int, ...]
+    budget_bits: int
+    over_budget_probability: float
+
+    def least_bits(self, key_rounds: int) -> int:
+        """Return what a run sends beside its tests when every frame decodes at once."""
+        frames = _frames(key_rounds, self.reconciliation)
+        return frames * (self.reconciliation.syndrome_bits(0) + 1) + self.tag_bits + VERDICT_BITS
+
+
+def leakage_budget(
+    rounds: int,
+    probabilities: RoundProbabilities,
+    qber: float,
+    tag_bits: int,
+    completeness: float,
+    mode: Mode,
+    leaked_per_test: int = 1,
+) -> LeakageBudget | None:
+    """Fix code and leakage budget from expected values.
+
+    The key and the test rounds are allowed their (1 − completeness/8) quantile each, and as many
+    frames that fail an attempt as keep the probability of more below completeness/4 in all.
+
+    Parameters
+    ----------
+    rounds : int
+        Heralded rounds n.
+    probabilities : RoundProbabilities
+        How often a round is key or test.
+    qber : float
+        Expected error rate of the key rounds.
+    tag_bits : int
+        Length of the verification tag.
+    completeness : float
+        Abort probability allowed to honest devices in all.
+    mode : {"throughput", "efficiency"}
+        Codes to choose from: those that decode fast, or those that leak little.
+    leaked_per_test : int, optional
+        Published bits of a test that count as leaked.
+
+    Returns
+    -------
+    LeakageBudget or None
+        The plan of the smallest budget; None when no code serves this QBER.
+    """
+    key_rounds = max(1, upper_quantile(rounds, probabilities.key, completeness / 8))
+    test_rounds = upper_quantile(rounds, probabilities.test, completeness / 8)
+    over_tests = exceedance(rounds, probabilities.test, test_rounds)
+    plans = []
+    for choice in _short_list(mode, key_rounds, qber):
+        frames = _frames(key_rounds, choice)
+        rates = failure_rates(choice, qber)
+        share = completeness / 4 / len(rates)
+        failed = tuple(upper_quantile(frames, rate, share) for rate in rates)
+        over_frames = sum(
+            exceedance(frames, rate, count) for rate, count in zip(rates, failed, strict=True)
+        )
+        # The last frame has room for more than the quantile of the key rounds.
+        over_key = exceedance(rounds, probabilities.key, frames * choice.frame_bits)
+        sent = int(_sent_bits(choice, frames, failed))
+        sent += _disclosed_bits(choice, failed, key_rounds)
+        plan = LeakageBudget(
+            mode=mode,
+            reconciliation=choice,
+            tag_bits=tag_bits,
+            key_rounds=key_rounds,
+            test_rounds=test_rounds,
+            frames=frames,
+            failed_frames=failed,
+            budget_bits=sent + test_rounds * leaked_per_test + tag_bits + VERDICT_BITS,
+            over_budget_probability=over_key + over_tests + over_frames,
+        )
+        plans.append(plan)
+    return min(plans, key=lambda plan: plan.budget_bits, default=None)
+
+
+def _short_list(mode: Mode, key_rounds: int, qber: float) -> list[RateAdaptation]:
+    """Return the codes that are expected to leak least."""
+
+    def expected_bits(choice: RateAdaptation) -> float:
+        frames, rates = _frames(key_rounds, choice), failure_rates(choice, qber)
+        failed = tuple(frames * rate for rate in rates)
+        return _sent_bits(choice, frames, failed) + failed[-1] * choice.frame_bits
+
+    return sorted(set(candidates(mode, key_rounds, qber)), key=expected_bits)[:_SHORT_LIST]
+
+
+def _frames(key_rounds: int, adaptation: RateAdaptation) -> int:
+    return -(-key_rounds // adaptation.frame_bits)
+
+
+def _sent_bits(adaptation: RateAdaptation, frames: float, failed: Sequence[float]) -> float:
+    """Return the bits of syndromes and frame flags, which expected numbers of frames cost."""
+    sent = frames * (adaptation.syndrome_bits(0) + 1)
+    for step in range(1, adaptation.steps):
+        sent += failed[step - 1] * (adaptation.syndrome_bits(step) + 1)
+    return sent
+
+
+def _disclosed_bits(adaptation: RateAdaptation, failed: tuple[int, ...], key_rounds: int) -> int:
+    """Return the bits of frames that fail the last attempt."""
+    return min(failed[-1] * adaptation.frame_bits, key_rounds)
+
+
+def expected_leakage(
+    rounds: int,
+    probabilities: RoundProbabilities,
+    qber: float,
+    tag_bits: int,
+    mode: Mode,
+    leaked_per_test: int = 1,
+) -> float:
+    """Return a smooth estimate of the leakage budget, for optimising the settings.
+
+    Parameters are those of `leakage_budget`. Without a code for this QBER the whole key counts as
+    leaked.
+    """
+    per_key_round, constant = _best_rate(rounds, qber, mode)
+    return (
+        rounds * (probabilities.key * per_key_round + probabilities.test * leaked_per_test)
+        + constant
+        + tag_bits
+        + VERDICT_BITS
+    )
+
+
+@lru_cache(maxsize=64)
+def _best_rate(rounds: int, qber: float, mode: Mode) -> tuple[float, float]:
+    """Return leaked bits per key round and the constant of disclosed frames, for typical settings.
+
+    The code hardly depends on how many of the rounds are key rounds, so it is chosen once.
+    """
+    typical = RoundProbabilities(key=0.85, test=0.015)
+    plan = leakage_budget(rounds, typical, qber, tag_bits=0, completeness=1e-2, mode=mode)
+    if plan is None:
+        return 1.0, 0.0
+    choice = plan.reconciliation
+    sent = _sent_bits(choice, plan.frames, plan.failed_frames)
+    disclosed = _disclosed_bits(choice, plan.failed_frames, plan.key_rounds)
+    return sent / plan.key_rounds, float(disclosed)

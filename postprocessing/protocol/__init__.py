@@ -1,0 +1,1 @@
+"""Two parties, their public messages, and the transcript that is the leakage account."""

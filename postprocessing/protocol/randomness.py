@@ -1,0 +1,51 @@
+"""Trusted randomness of the parties' computers: thinning coins and hash seeds."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from postprocessing.scheme import Bits
+
+ByteSource = Callable[[int], bytes]
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class PartyRandomness:
+    """Where one party's trusted computer takes its fresh randomness from.
+
+    Parameters
+    ----------
+    choices : callable
+        ``choices(n)`` returns n private random bytes, for the thinning coins.
+    hash_seeds : callable
+        ``hash_seeds(n)`` returns n random bytes, for the seeds of verification and amplification.
+    seed : int or None
+        What both are reproducible from, in emulation; a key made with them is then no secret.
+
+    Notes
+    -----
+    Both default to the operating system's generator. Emulation replaces them by seeded streams.
+    """
+
+    choices: ByteSource = secrets.token_bytes
+    hash_seeds: ByteSource = secrets.token_bytes
+    seed: int | None = None
+
+
+def draw_coins(source: ByteSource, count: int, probability: float) -> Bits:
+    """Draw `count` independent bits that are 1 with `probability`, to 2⁻⁶⁴."""
+    if probability >= 1:
+        return np.ones(count, np.uint8)
+    threshold = np.uint64(math.floor(math.ldexp(probability, 64)))
+    coins = np.empty(count, np.uint8)
+    for start in range(0, count, _CHUNK):
+        size = min(_CHUNK, count - start)
+        coins[start : start + size] = np.frombuffer(source(8 * size), "<u8") < threshold
+    return coins

@@ -1,0 +1,1 @@
+"""Kernels of code construction, on plain arrays."""

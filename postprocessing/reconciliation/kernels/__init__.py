@@ -1,0 +1,1 @@
+"""Kernels of encoder, decoder and verification, on plain arrays."""

@@ -1,0 +1,253 @@
+"""Bell schemes: which settings exist, what a round of each pair is for, how they are chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from postprocessing.errors import InvalidArgumentError
+
+Party = Literal["alice", "bob"]
+Bits = npt.NDArray[np.uint8]
+
+# What a byte of a record has room for, see `postprocessing.records`.
+MOST_SETTINGS, MOST_HERALDS = 4, 32
+
+
+@dataclass(frozen=True)
+class BellScheme:
+    """Which settings exist, which pair makes the key, which pairs make the CHSH game.
+
+    Parameters
+    ----------
+    alice_labels, bob_labels : tuple of str
+        Setting names; a setting is an index into them.
+    heralds : tuple of str
+        Names of the announcements that herald a round; a herald is an index into them.
+    key_pair : (int, int)
+        Alice's and Bob's setting of the key rounds.
+    chsh_signs : tuple of (int, int, int)
+        The four (x, y, sign) of S = Σ sign ⟨A_x B_y⟩, signs ±1 with product −1.
+    flip : tuple of tuple of bool
+        ``flip[herald][y]``: Bob inverts his outcome of setting y under this announcement.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a setting has no name, the CHSH pairs are not the product of two settings a side with
+        signs of product −1, if not exactly one party's key setting takes part in the CHSH game, or
+        if a party has more than 4 settings or the scheme more than 32 heralds.
+    """
+
+    alice_labels: tuple[str, ...]
+    bob_labels: tuple[str, ...]
+    heralds: tuple[str, ...]
+    key_pair: tuple[int, int]
+    chsh_signs: tuple[tuple[int, int, int], ...]
+    flip: tuple[tuple[bool, ...], ...]
+
+    def __post_init__(self) -> None:
+        """Check that the settings form a CHSH game with one extra key setting."""
+        xs, ys = self.test_settings("alice"), self.test_settings("bob")
+        pairs = {(x, y) for x, y, _ in self.chsh_signs}
+        product = int(np.prod([sign for _, _, sign in self.chsh_signs]))
+        if len(self.chsh_signs) != 4 or len(xs) != 2 or len(ys) != 2 or len(pairs) != 4:
+            allowed = "the four pairs of two settings a side"
+            raise InvalidArgumentError("chsh_signs", self.chsh_signs, allowed)
+        if product != -1 or any(abs(sign) != 1 for _, _, sign in self.chsh_signs):
+            raise InvalidArgumentError("chsh_signs", self.chsh_signs, "signs ±1 of product −1")
+        if (self.key_pair[0] in xs) == (self.key_pair[1] in ys):
+            allowed = "a pair with exactly one setting inside the CHSH game"
+            raise InvalidArgumentError("key_pair", self.key_pair, allowed)
+        parties: tuple[Party, Party] = ("alice", "bob")
+        for party in parties:
+            used = {*self.test_settings(party), self.key_setting(party)}
+            count = len(self.labels(party))
+            if not used <= set(range(count)):
+                allowed = f"settings of {party} from 0 to {count - 1}"
+                raise InvalidArgumentError("chsh_signs, key_pair", sorted(used), allowed)
+        shape = (len(self.heralds), len(self.bob_labels))
+        if np.shape(self.flip) != shape:
+            raise InvalidArgumentError("flip", self.flip, f"a table of shape {shape}")
+        for name, most in (
+            ("alice_labels", MOST_SETTINGS),
+            ("bob_labels", MOST_SETTINGS),
+            ("heralds", MOST_HERALDS),
+        ):
+            if len(getattr(self, name)) > most:
+                raise InvalidArgumentError(name, len(getattr(self, name)), f"at most {most} names")
+
+    def labels(self, party: Party) -> tuple[str, ...]:
+        """Return the names of the settings of `party`."""
+        return self.alice_labels if party == "alice" else self.bob_labels
+
+    def test_settings(self, party: Party) -> tuple[int, ...]:
+        """Return the settings of `party` that take part in the CHSH game, in increasing order."""
+        position = 0 if party == "alice" else 1
+        return tuple(sorted({pair[position] for pair in self.chsh_signs}))
+
+    def key_setting(self, party: Party) -> int:
+        """Return the setting of `party` in key rounds."""
+        return self.key_pair[0 if party == "alice" else 1]
+
+    @property
+    def reference(self) -> Party:
+        """The party whose key setting is inside the CHSH game: their outcomes are the raw key.
+
+        The CHSH value bounds an eavesdropper's knowledge of those outcomes only (Acín et al.,
+        PRL 98, 230501 (2007)); the other party corrects towards them.
+        """
+        return "alice" if self.key_pair[0] in self.test_settings("alice") else "bob"
+
+    @property
+    def corrector(self) -> Party:
+        """The party that corrects its key bits towards the reference."""
+        return "bob" if self.reference == "alice" else "alice"
+
+
+@dataclass(frozen=True)
+class RoundProbabilities:
+    """How often a heralded round is a key, a test or a discarded round.
+
+    Parameters
+    ----------
+    key, test : float
+        Probabilities of key and test rounds, each in (0, 1), sum at most 1.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a probability is outside its range.
+    """
+
+    key: float
+    test: float
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if not 0 < self.test < 1:
+            raise InvalidArgumentError("test", self.test, "a probability in (0, 1)")
+        if not 0 < self.key <= 1 - self.test + 1e-12:
+            raise InvalidArgumentError("key", self.key, "a probability in (0, 1 - test]")
+
+    @classmethod
+    def announced(cls, test_probability: float) -> RoundProbabilities:
+        """Return the probabilities under shared test marks: nothing is discarded."""
+        return cls(key=1 - test_probability, test=test_probability)
+
+    @property
+    def keep(self) -> float:
+        """Probability that a round is kept, as key or as test."""
+        return self.key + self.test
+
+
+@dataclass(frozen=True)
+class LocalSettings:
+    """Biased settings that each side draws by itself, with thinning of surplus rounds.
+
+    The corrector takes its key setting with probability 1 − γ, else one of its two CHSH settings
+    equally; the reference takes its key setting with probability 1 − p, else its other one. Of the
+    rounds (corrector tests, reference key setting) a coin of probability p/(1 − p), drawn after the
+    quantum phase, keeps those that make the four CHSH inputs equally likely.
+
+    Parameters
+    ----------
+    corrector_test_probability : float
+        γ in (0, 1).
+    reference_test_probability : float
+        p in (0, 1/2].
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a probability is outside its range.
+    """
+
+    corrector_test_probability: float
+    reference_test_probability: float
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if not 0 < self.corrector_test_probability < 1:
+            value = self.corrector_test_probability
+            raise InvalidArgumentError("corrector_test_probability", value, "in (0, 1)")
+        if not 0 < self.reference_test_probability <= 0.5:
+            value = self.reference_test_probability
+            raise InvalidArgumentError("reference_test_probability", value, "in (0, 1/2]")
+
+    @property
+    def thinning_probability(self) -> float:
+        """Probability p/(1 − p) that the coin keeps a surplus round as a test."""
+        return self.reference_test_probability / (1 - self.reference_test_probability)
+
+    @property
+    def round_probabilities(self) -> RoundProbabilities:
+        """Probabilities of the kinds of round: key (1 − γ)(1 − p), test 2γp."""
+        gamma, p = self.corrector_test_probability, self.reference_test_probability
+        return RoundProbabilities(key=(1 - gamma) * (1 - p), test=2 * gamma * p)
+
+    def pair_law(self, scheme: BellScheme) -> npt.NDArray[np.float64]:
+        """Return the probability of each pair of settings, shape (x, y)."""
+        return np.outer(self.choice(scheme, "alice"), self.choice(scheme, "bob"))
+
+    def choice(self, scheme: BellScheme, party: Party) -> npt.NDArray[np.float64]:
+        """Return the probability of each setting of `party`."""
+        probabilities = np.zeros(len(scheme.labels(party)))
+        key = scheme.key_setting(party)
+        tests = [s for s in scheme.test_settings(party) if s != key]
+        is_reference = party == scheme.reference
+        total = self.reference_test_probability if is_reference else self.corrector_test_probability
+        probabilities[tests] = total / len(tests)
+        probabilities[key] = 1 - total
+        return probabilities
+
+
+@dataclass(frozen=True)
+class AnnouncedMarks:
+    """Settings that follow a shared mark, which says of each round whether it is a test.
+
+    The corrector draws the mark after the herald and announces it before either side measures.
+    Marked rounds are a CHSH game with uniform inputs, all others are key rounds; none is discarded.
+
+    Parameters
+    ----------
+    test_probability : float
+        γ in (0, 1), the probability of a mark.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the probability is outside its range.
+    """
+
+    test_probability: float
+
+    def __post_init__(self) -> None:
+        """Check the range."""
+        if not 0 < self.test_probability < 1:
+            value = self.test_probability
+            raise InvalidArgumentError("test_probability", value, "in (0, 1)")
+
+    @property
+    def round_probabilities(self) -> RoundProbabilities:
+        """Probabilities of the kinds of round: key 1 − γ, test γ."""
+        return RoundProbabilities.announced(self.test_probability)
+
+    def pair_law(self, scheme: BellScheme) -> npt.NDArray[np.float64]:
+        """Return the probability of each pair of settings, shape (x, y)."""
+        law = np.zeros((len(scheme.alice_labels), len(scheme.bob_labels)))
+        law[scheme.key_pair] = 1 - self.test_probability
+        for x, y, _ in scheme.chsh_signs:
+            law[x, y] = self.test_probability / 4
+        return law
+
+    def choice(self, scheme: BellScheme, party: Party) -> npt.NDArray[np.float64]:
+        """Return the probability of each setting of `party`, whatever the mark."""
+        law = self.pair_law(scheme)
+        return np.asarray(law.sum(axis=1 if party == "alice" else 0))
+
+
+SettingChoice = LocalSettings | AnnouncedMarks

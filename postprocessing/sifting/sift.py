@@ -1,0 +1,235 @@
+"""Sifting: which rounds are key, test or discarded, and Bob's public flip.
+
+Everything here follows from announced settings, heralds and coins; no outcome of the other party
+is ever an input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.records import PartyRecord, record_codes
+from postprocessing.scheme import MOST_SETTINGS, BellScheme, Bits, Party
+from postprocessing.sifting import kernels
+
+_SELECTIONS = kernels.selections()
+
+
+@dataclass(frozen=True, eq=False)
+class SiftedRounds:
+    """What a party has of the rounds that are kept, in round order.
+
+    Parameters
+    ----------
+    key_bits : ndarray of uint8, shape (⌈key_rounds/8⌉,)
+        Outcome bits of the key rounds, in the order of ``numpy.packbits``.
+    key_rounds : int
+        Their number.
+    test_outcomes : ndarray of uint8, shape (t,)
+        Outcome bits of the test rounds.
+    winning_parities : ndarray of uint8, shape (t,)
+        Parity of the two outcome bits that wins each test round.
+    """
+
+    key_bits: npt.NDArray[np.uint8]
+    key_rounds: int
+    test_outcomes: Bits
+    winning_parities: Bits
+
+
+def packed_settings(record: PartyRecord) -> npt.NDArray[np.uint8]:
+    """Return a party's settings as it announces them, four to a byte.
+
+    Parameters
+    ----------
+    record : PartyRecord
+        The party's rounds.
+
+    Returns
+    -------
+    ndarray of uint8, shape (⌈n/4⌉,)
+        Two bits a round, the first round in the lowest bits of a byte.
+    """
+    packed = np.empty(-(-len(record) // 4), np.uint8)
+    kernels.pack_settings(record.codes, packed)
+    return packed
+
+
+def round_marks(
+    scheme: BellScheme, packed: npt.NDArray[np.uint8], rounds: int
+) -> npt.NDArray[np.uint8]:
+    """Return the marks that the corrector's settings follow: 1 wherever it is not the key setting.
+
+    Parameters
+    ----------
+    scheme : BellScheme
+        The scheme's settings.
+    packed : ndarray of uint8, shape (⌈n/4⌉,)
+        The corrector's settings as it announces them.
+    rounds : int
+        n.
+
+    Returns
+    -------
+    ndarray of uint8, shape (⌈n/8⌉,)
+        A bit a round, in the order of ``numpy.packbits``.
+    """
+    key = scheme.key_setting(scheme.corrector)
+    fours = (packed[:, None] >> np.arange(0, 8, 2, dtype=np.uint8)) & np.uint8(3)
+    return np.packbits(fours.ravel()[:rounds] != key)
+
+
+def count_surplus(
+    scheme: BellScheme, party: Party, record: PartyRecord, peer_settings: Bits
+) -> tuple[int, int]:
+    """Return how many rounds await a coin, and how many have settings that do not exist.
+
+    Parameters
+    ----------
+    scheme : BellScheme
+        The scheme's settings.
+    party : {"alice", "bob"}
+        Whose record it is.
+    record : PartyRecord
+        Own rounds.
+    peer_settings : ndarray of uint8, shape (⌈n/4⌉,)
+        The other party's announced settings.
+
+    Returns
+    -------
+    surplus : int
+        Rounds (corrector tests, reference has its key setting).
+    unknown : int
+        Rounds with a setting that the scheme does not have.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the peer's settings are not packed for as many rounds.
+    """
+    _check_peer(record, peer_settings)
+    own = packed_settings(record)
+    whole = len(record) // 4
+    surplus, unknown = _counts_of_fours(scheme, party)
+    counts = [
+        kernels.count_pairs(own[:whole], peer_settings[:whole], table)
+        for table in (surplus, unknown)
+    ]
+    # The last byte is filled up with rounds that are none.
+    kinds = _kinds(scheme, party)
+    for place in range(len(record) - 4 * whole):
+        pair = ((own[whole] >> 2 * place) & 3, (peer_settings[whole] >> 2 * place) & 3)
+        counts[0] += int(kinds[pair] == kernels.SURPLUS)
+        counts[1] += int(kinds[pair] == kernels.UNKNOWN)
+    return counts[0], counts[1]
+
+
+def sift(
+    scheme: BellScheme, party: Party, record: PartyRecord, peer_settings: Bits, coins: Bits
+) -> SiftedRounds:
+    """Take out the key and the test rounds, with outcomes in the common frame.
+
+    Surplus rounds whose coin is 1 become tests: with coins of probability p/(1 − p) the four CHSH
+    inputs are equally likely among the tests.
+
+    Parameters
+    ----------
+    scheme, party, record, peer_settings
+        As for `count_surplus`.
+    coins : ndarray of uint8, shape (surplus,)
+        The corrector's coin for each surplus round, in round order.
+
+    Returns
+    -------
+    SiftedRounds
+        Key and test rounds.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the peer's settings or the coins are not those of as many rounds.
+    """
+    size = len(record) // 8 + 16
+    key, tests, parities = (np.empty(size, np.uint8) for _ in range(3))
+    _check_peer(record, peer_settings)
+    key_rounds, test_rounds, surplus = kernels.sift(
+        record.codes,
+        peer_settings,
+        (_round_table(scheme, party), *_SELECTIONS),
+        np.append(np.packbits(coins), np.zeros(kernels.COIN_PADDING, np.uint8)),
+        (key, tests, parities),
+    )
+    if surplus != len(coins):
+        raise InvalidArgumentError("coins", len(coins), f"one for each of {surplus} surplus rounds")
+    return SiftedRounds(
+        key_bits=key[: -(-key_rounds // 8)].copy(),
+        key_rounds=key_rounds,
+        test_outcomes=np.unpackbits(tests, count=test_rounds),
+        winning_parities=np.unpackbits(parities, count=test_rounds),
+    )
+
+
+def _check_peer(record: PartyRecord, peer_settings: Bits) -> None:
+    """Check that there is a packed setting for each round."""
+    right = peer_settings.dtype == np.uint8 and peer_settings.shape == (-(-len(record) // 4),)
+    if not right or not peer_settings.flags.c_contiguous:
+        given = f"{peer_settings.dtype} of shape {peer_settings.shape}"
+        raise InvalidArgumentError("peer_settings", given, f"packed for {len(record)} rounds")
+
+
+def _round_table(scheme: BellScheme, party: Party) -> npt.NDArray[np.uint8]:
+    """Return what a round is by own record code and peer setting, flat: ``code << 2 | peer``."""
+    own, peer = scheme.labels(party), scheme.labels("bob" if party == "alice" else "alice")
+    table = np.full((256, MOST_SETTINGS), kernels.UNKNOWN, np.uint8)
+    for setting in range(len(own)):
+        for peer_setting in range(len(peer)):
+            x, y = (setting, peer_setting) if party == "alice" else (peer_setting, setting)
+            kind = _kind(scheme, x, y)
+            for herald in range(len(scheme.heralds)):
+                flip = int(party == "bob" and scheme.flip[herald][setting])
+                for outcome in (0, 1):
+                    code = int(record_codes(setting, outcome, herald))
+                    table[code, peer_setting] = kind | (outcome ^ flip)
+    return table.ravel()
+
+
+def _kinds(scheme: BellScheme, party: Party) -> npt.NDArray[np.uint8]:
+    """Return the kind of a round by own and peer's setting."""
+    own, peer = scheme.labels(party), scheme.labels("bob" if party == "alice" else "alice")
+    kinds = np.full((MOST_SETTINGS, MOST_SETTINGS), kernels.UNKNOWN, np.uint8)
+    for pair in np.ndindex(len(own), len(peer)):
+        x, y = pair if party == "alice" else pair[::-1]
+        kinds[pair] = _kind(scheme, x, y) & ~kernels.DIFFERENT_WINS
+    return kinds
+
+
+@lru_cache(maxsize=8)
+def _counts_of_fours(
+    scheme: BellScheme, party: Party
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Return the numbers of surplus and of unknown rounds in bytes of settings, own and peer's."""
+    kinds = _kinds(scheme, party)
+    own, peer = np.divmod(np.arange(1 << 16), 256)
+    rounds = np.stack([kinds[(own >> 2 * k) & 3, (peer >> 2 * k) & 3] for k in range(4)])
+    surplus, unknown = (
+        (rounds == kind).sum(axis=0).astype(np.uint8) for kind in (kernels.SURPLUS, kernels.UNKNOWN)
+    )
+    return surplus, unknown
+
+
+def _kind(scheme: BellScheme, x: int, y: int) -> int:
+    """Return what a round of these settings is, before thinning, and which parity wins it."""
+    if (x, y) == scheme.key_pair:
+        return kernels.KEY
+    for sx, sy, sign in scheme.chsh_signs:
+        if (sx, sy) == (x, y):
+            pair = {"alice": x, "bob": y}
+            has_key_setting = pair[scheme.reference] == scheme.key_setting(scheme.reference)
+            kind = kernels.SURPLUS if has_key_setting else kernels.TEST
+            return kind | (kernels.DIFFERENT_WINS if sign < 0 else 0)
+    return 0

@@ -1,0 +1,1 @@
+"""Vector types for kernels, and the one way in which kernels are compiled."""
