@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 
@@ -13,9 +14,8 @@ from postprocessing.design.design import Design
 from postprocessing.design.leakage import VERDICT_BITS
 from postprocessing.protocol.distillation import DistillationReport
 from postprocessing.protocol.messages import DisclosedFrames, DisclosedTests, FrameStatus, Syndromes
-from postprocessing.security import binary_entropy
+from postprocessing.security import METHODS, binary_entropy
 from postprocessing.security.assumptions import assumptions
-from postprocessing.security.methods import leaked_per_test
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class RunReport:
         design = self.design
         if design is None or design.length is None or design.leakage is None:
             return {}
-        return itemised(asdict(design.length.terms), design, design.leakage.test_rounds)
+        return itemised(design.length.terms, design, design.leakage.test_rounds)
 
     @property
     def rates_per_pulse(self) -> dict[str, float | None]:
@@ -211,7 +211,7 @@ class RunReport:
         if self.design is None:
             return None
         split = self.design.epsilons
-        claimed = self.design.method != "asymptotic"
+        claimed = METHODS[self.design.method].composable
         return {
             "secrecy": split.secrecy if claimed else None,
             "correctness_twice": 2 * split.correctness,
@@ -260,12 +260,12 @@ class RunReport:
         }
 
 
-def itemised(terms: dict[str, float], design: Design, test_rounds: int) -> dict[str, float]:
+def itemised(terms: Mapping[str, float], design: Design, test_rounds: int) -> dict[str, float]:
     """Split the leakage into published tests, reconciliation and verification.
 
     Parameters
     ----------
-    terms : dict of str to float
+    terms : mapping of str to float
         Contributions to a key length in bits, costs negative.
     design : Design
         The design with a leakage plan.
@@ -280,8 +280,8 @@ def itemised(terms: dict[str, float], design: Design, test_rounds: int) -> dict[
     plan = design.leakage
     if plan is None or "leakage" not in terms:
         return dict(terms)
-    tests = plan.test_rounds if design.method != "renyi" else test_rounds
-    published = tests * leaked_per_test(design.method)
+    method = METHODS[design.method]
+    published = (test_rounds if method.varies else plan.test_rounds) * method.charged_per_test
     verification = plan.tag_bits + VERDICT_BITS
     parts = {
         "published_tests": -float(published),

@@ -14,8 +14,8 @@ from emulator.schemes.base import NoPositiveKeyRateError, ProtocolModel, check_s
 from emulator.schemes.drifting import distributions_of
 from emulator.theory.prediction import Prediction, predict
 from postprocessing.checks import thread_count
-from postprocessing.design.design import Design
-from postprocessing.design.request import RARE_SHARE, Security
+from postprocessing.design.design import RARE_SHARE, Design
+from postprocessing.design.request import Security
 from postprocessing.protocol.distillation import TOO_FEW_ROUNDS, DistillationReport, distill
 from postprocessing.protocol.parties import NO_KEY_LENGTH
 from postprocessing.quantiles import lower_quantile

@@ -23,7 +23,7 @@ from postprocessing.protocol.parties import (
 )
 from postprocessing.records import PartyRecord
 from postprocessing.scheme import BellScheme
-from postprocessing.security.methods import published_per_test
+from postprocessing.security import METHODS
 from postprocessing.testing import GameTally
 
 PASSED = "test passed"
@@ -144,7 +144,7 @@ def decide(design: Design, key_rounds: int, tally: GameTally) -> tuple[str, int]
         return TOO_FEW_TESTS, 0
     if not design.accepts(tally.rounds, tally.lost):
         return TOO_MANY_LOST_TESTS, 0
-    sent = tally.rounds * published_per_test(design.method)
+    sent = tally.rounds * METHODS[design.method].published_per_test
     sent += design.leakage.least_bits(key_rounds) if design.leakage else 0
     if design.exceeds_budget(sent, tally.rounds):
         return LEAKAGE_BUDGET_EXCEEDED, 0

@@ -99,7 +99,7 @@ def design_command(
     typer.echo(f"{out}: {design.label}")
     typer.echo(
         f"key of {design.key_length:,} bits from {design.heralded_rounds:,} heralded rounds, "
-        f"{acceptance_rule(design)}"
+        f"{design.acceptance_rule}"
     )
     for party in ("alice", "bob"):
         labels = design.scheme.labels(party)
@@ -338,17 +338,8 @@ def _print_distillation(report: DistillationReport, design: Design, warning: str
         typer.echo(warning)
     if report.tally is not None:
         lost, rounds = report.tally.lost, report.tally.rounds
-        typer.echo(f"tests lost: {lost:,} of {rounds:,}; {acceptance_rule(design)}")
+        typer.echo(f"tests lost: {lost:,} of {rounds:,}; {design.acceptance_rule}")
     typer.echo(f"leaked bits: {report.transcript.leaked_bits:,}")
-
-
-def acceptance_rule(design: Design) -> str:
-    """Return what a design makes the key depend on, in words."""
-    if design.method == "renyi":
-        return "the length follows from the tests won and lost"
-    if design.least_score is not None:
-        return f"a score of at least {design.least_score:,.0f} bits"
-    return f"at most {design.tolerated_test_losses:,} lost tests"
 
 
 def _print_validation(validation: Validation) -> None:

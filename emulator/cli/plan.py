@@ -33,7 +33,7 @@ def plan_command(
 
     from emulator.pages.terminal import print_frame
     from emulator.theory.planning import plan, plan_table
-    from postprocessing.security import LABELS
+    from postprocessing.security import METHODS
 
     if as_json and as_csv:
         raise InvalidArgumentError("options", "--json --csv", "one of the two")
@@ -50,7 +50,7 @@ def plan_command(
         name: None if isinstance(value, float) and math.isnan(value) else value
         for name, value in plain.items()
     }
-    shown["security"] = LABELS[scenario.security]
+    shown["security"] = METHODS[scenario.security].label
     if as_json:
         typer.echo(json.dumps(shown, indent=2, allow_nan=False))
     elif as_csv:

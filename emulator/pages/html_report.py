@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.pages.saved_report import SavedReport, read_report
 from emulator.pages.terminal import number
-from emulator.plotting.waterfall import TERM_NAMES
 from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.security import TERM_LABELS
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -193,7 +193,7 @@ def _waterfall(report: SavedReport, title: str, terms: Mapping[str, float]) -> S
     """Return the waterfall as a picture and as a table."""
     rounds = report.designed_rounds or math.nan
     rows = [
-        (TERM_NAMES.get(name, name), f"{bits:+,.0f}", f"{bits / rounds:+.5f}")
+        (TERM_LABELS.get(name, name), f"{bits:+,.0f}", f"{bits / rounds:+.5f}")
         for name, bits in terms.items()
     ]
     key = report.key_length

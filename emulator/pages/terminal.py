@@ -10,10 +10,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from emulator.plotting.waterfall import TERM_NAMES
 from emulator.report import Estimate, RunReport
 from emulator.theory.prediction import Prediction
 from postprocessing.design.design import Design
+from postprocessing.security import METHODS, TERM_LABELS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,14 +112,14 @@ def _waterfall(design: Design, terms: Mapping[str, float], key_length: int) -> T
     table = Table("term", "bits", "bits per heralded round", title="where the key went")
     rounds = design.heralded_rounds
     for name, bits in terms.items():
-        table.add_row(TERM_NAMES[name], f"{bits:+,.0f}", f"{bits / rounds:+.5f}")
+        table.add_row(TERM_LABELS.get(name, name), f"{bits:+,.0f}", f"{bits / rounds:+.5f}")
     row = ("key, whole bytes", f"{key_length:,}", f"{key_length / rounds:.5f}")
     table.add_row(*row, style="bold")
     return table
 
 
 def _soundness(report: RunReport) -> str:
-    if report.design is None or report.design.method == "asymptotic":
+    if report.design is None or not METHODS[report.design.method].composable:
         return "-"
     split = report.design.epsilons
     return f"{split.soundness:.3g} = {split.secrecy:.3g} secrecy + 2 × {split.correctness:.3g}"

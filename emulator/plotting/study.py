@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emulator.plotting.style import COLOURS, LINES, legend_below, new_axes, show_grid
-from emulator.sweeps.study import CURVE_METHODS, RUN_METHODS, FiniteSizeStudy
+from emulator.sweeps.study import RUN_METHODS, FiniteSizeStudy
+from postprocessing.security import METHODS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = {"tan22": "blue", "geat": "sky", "renyi": "orange", "renyi_fixed": "vermillion"}
-_LINES = {"tan22": "solid", "geat": "dotted", "renyi": "dashed", "renyi_fixed": "dashdot"}
-_MARKERS = {"tan22": "o", "renyi": "^", "renyi_fixed": "s"}
+# One after another for the methods, and again from the first.
+_COLOURS = ("blue", "sky", "orange", "vermillion")
+_LINES = ("solid", "dotted", "dashed", "dashdot")
+_MARKERS = ("o", "^", "s")
 _NOT_REVIEWED = " (not peer reviewed)"
 
 
@@ -36,13 +39,15 @@ def plot_study(study: FiniteSizeStudy, ax: Axes | None = None) -> Axes:
     """
     axes = new_axes() if ax is None else ax
     curves = study.curves
-    for method in CURVE_METHODS:
+    methods = [name for name in METHODS if METHODS[name].composable and name in curves]
+    colours = dict(zip(methods, cycle(_COLOURS), strict=False))
+    for method, line in zip(methods, cycle(_LINES), strict=False):
         axes.plot(
             curves["rounds"],
             curves[method],
-            color=COLOURS[_COLOURS[method]],
-            linestyle=LINES[_LINES[method]],
-            label=method + (_NOT_REVIEWED if method.startswith("renyi") else ""),
+            color=COLOURS[colours[method]],
+            linestyle=LINES[line],
+            label=method + ("" if METHODS[method].peer_reviewed else _NOT_REVIEWED),
         )
     axes.axhline(
         float(curves["asymptotic"].iloc[0]),
@@ -51,7 +56,7 @@ def plot_study(study: FiniteSizeStudy, ax: Axes | None = None) -> Axes:
         linestyle=LINES["long dashes"],
         label="asymptotic",
     )
-    for method in RUN_METHODS:
+    for method, marker in zip(RUN_METHODS, _MARKERS, strict=True):
         of_method = study.runs[study.runs["method"] == method]
         spread = of_method.groupby("rounds")["key_fraction"].agg(["mean", "min", "max"])
         # The mean of equal values may round past them.
@@ -61,10 +66,10 @@ def plot_study(study: FiniteSizeStudy, ax: Axes | None = None) -> Axes:
             mean,
             yerr=np.array([mean - spread["min"].to_numpy(), spread["max"].to_numpy() - mean]),
             linestyle="none",
-            marker=_MARKERS[method],
+            marker=marker,
             markersize=5,
             capsize=2.5,
-            color=COLOURS[_COLOURS[method]],
+            color=COLOURS[colours[method]],
             label=f"{method}: runs, mean and range",
         )
     axes.set(

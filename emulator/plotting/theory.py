@@ -10,8 +10,9 @@ import pandas as pd
 from emulator.scenario.scenario import Scenario
 from emulator.schemes.base import NoPositiveKeyRateError, NoWorkingPointError, ProtocolModel
 from emulator.theory.prediction import predict
-from postprocessing.design.request import RARE_SHARE
+from postprocessing.design.design import RARE_SHARE
 from postprocessing.quantiles import lower_quantile
+from postprocessing.security import METHODS
 
 
 def theory_line(
@@ -73,7 +74,7 @@ def key_fraction(scenario: Scenario, model: ProtocolModel) -> float:
     float
         0 where there is no key; NaN for keys without finite-size length.
     """
-    if scenario.security == "asymptotic":
+    if not METHODS[scenario.security].composable:
         return math.nan
     try:
         joint = model.joint_distribution()

@@ -9,32 +9,13 @@ import numpy as np
 
 from emulator.plotting.style import COLOURS, new_axes
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.security import TERM_LABELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Room for the values beside the bars, as a part of the widest.
 _ROOM = 0.32
-
-
-TERM_NAMES = {
-    "entropy": "entropy of the rounds",
-    "expected_entropy": "entropy at the expected CHSH value",
-    "infimum": "statistical fluctuation",
-    "remainder": "third-order fluctuation",
-    "tests": "test outcomes",
-    "first_smoothing": "smoothing",
-    "second_smoothing": "smoothing, test register",
-    "chain_rules": "chain rules",
-    "fluctuation": "statistical fluctuation",
-    "published_tests": "published test outcomes",
-    "reconciliation": "reconciliation",
-    "verification": "verification",
-    "leakage": "leakage budget",
-    "sent": "sent about the key rounds",
-    "amplification": "privacy amplification",
-    "rounding": "rounding",
-}
 
 
 def plot_waterfall(
@@ -72,7 +53,7 @@ def plot_waterfall(
     axes = new_axes() if ax is None else ax
     bits = np.array([*terms.values(), key_length], dtype=np.float64)
     starts = np.array([0.0, *np.cumsum(bits[:-2]), 0.0])
-    names = [*(TERM_NAMES.get(term, term.replace("_", " ")) for term in terms), "key, whole bytes"]
+    names = [*(TERM_LABELS.get(term, term.replace("_", " ")) for term in terms), "key, whole bytes"]
     costs = [COLOURS["blue"] if value > 0 else COLOURS["vermillion"] for value in bits[:-1]]
     places = np.arange(len(bits))
     axes.barh(places, bits, left=starts, color=[*costs, COLOURS["green"]], height=0.62)

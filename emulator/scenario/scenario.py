@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -41,6 +42,17 @@ def _number_or_optimal(value: object) -> object:
         except ValueError:
             message = 'Input should be a number or "optimal"'
             raise PydanticCustomError("number_or_optimal", message) from None
+    return value
+
+
+def _known_method(value: str) -> str:
+    """Take the name of a key-length method, the project's own or another distribution's."""
+    from postprocessing.security import METHODS
+
+    if value not in METHODS:
+        *others, last = (repr(name) for name in METHODS)
+        allowed = f"{', '.join(others)} or {last}"
+        raise PydanticCustomError("method", "Input should be {allowed}", {"allowed": allowed})
     return value
 
 
@@ -79,7 +91,8 @@ class Scenario(BaseModel, ABC):
         Field(description="pulses after which the run stops instead", ge=1, le=2**53),
     ] = None
     security: Annotated[
-        Literal["tan22", "geat", "renyi", "renyi_fixed", "asymptotic"],
+        str,
+        AfterValidator(_known_method),
         Field(description="how the key length is computed; renyi ones are not peer reviewed"),
     ] = "tan22"
     noisy_preprocessing: Annotated[

@@ -18,11 +18,10 @@ from postprocessing.checks import whole_number
 from postprocessing.design.design import Design
 from postprocessing.design.request import Security
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.security import Method, asymptotic_key_fraction, win_probability
+from postprocessing.security import METHODS, asymptotic_key_fraction, win_probability
 
 DEFAULT_SIZES = (10**5, 10**6, 10**7, 10**8)
-RUN_METHODS: tuple[Method, ...] = ("tan22", "renyi", "renyi_fixed")
-CURVE_METHODS: tuple[Method, ...] = ("tan22", "geat", "renyi", "renyi_fixed")
+RUN_METHODS = ("tan22", "renyi", "renyi_fixed")
 DRAWS = 100_000
 CONFIDENCE = 0.999
 _LARGEST = 10**9
@@ -189,7 +188,8 @@ def finite_size_curves(
     for size in np.unique(np.geomspace(smallest, largest, points).round().astype(int)).tolist():
         lengths: dict[str, float] = {
             method: replace(security, method=method).design(joint, size).key_length / size
-            for method in CURVE_METHODS
+            for method in METHODS
+            if METHODS[method].composable
         }
         rows.append({"rounds": size, **lengths, "asymptotic": asymptotic})
     return pd.DataFrame(rows)

@@ -11,10 +11,10 @@ from scipy.optimize import brentq, minimize_scalar
 
 from emulator.scenario.scenario import Scenario
 from emulator.schemes.base import NoPositiveKeyRateError, check_settings_rule
-from postprocessing.design.design import Design
-from postprocessing.design.request import RARE_SHARE
+from postprocessing.design.design import RARE_SHARE, Design
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.quantiles import lower_quantile
+from postprocessing.security import METHODS
 
 # Far below and a little above the asymptotic optimum: a short block wants a greater violation.
 _INTENSITY_FACTORS = (0.4, 1.25)
@@ -38,7 +38,7 @@ class LinkPlan:
     test_probability : float
         p_test of a heralded round.
     key_length : int
-        Length of the key in bits, an expected one for "renyi".
+        Length of the key in bits, an expected one where it varies with the counts.
     key_fraction : float
         Key bits per heralded round.
     abort_probability : float
@@ -82,12 +82,12 @@ def plan(
     Raises
     ------
     InvalidArgumentError
-        Unless exactly one of the two is given, in its range, or if the scenario asks for
-        "asymptotic" keys, which have no finite size.
+        Unless exactly one of the two is given, in its range, or if the scenario's
+        security method has no finite size.
     """
     if (key_bits is None) == (seconds is None):
         raise InvalidArgumentError("key_bits", (key_bits, seconds), "given, or else seconds")
-    if scenario.security == "asymptotic":
+    if not METHODS[scenario.security].composable:
         raise InvalidArgumentError("security", scenario.security, "a finite-size method")
     search = _Search(scenario)
     if key_bits is not None:

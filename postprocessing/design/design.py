@@ -124,7 +124,7 @@ class Design:
         most_chsh = 2 * math.sqrt(2) * (1 + 1e-12)
         ranges: dict[str, tuple[float, float]] = {
             "heralded_rounds": (1, MOST_ROUNDS),
-            "tolerated_test_losses": (0, MOST_ROUNDS),
+            "tolerated_test_losses": (0, self.heralded_rounds),
             "least_test_rounds": (0, MOST_ROUNDS),
             "completeness": (0, 1),
             "predicted_abort_probability": (0, 1),
@@ -136,6 +136,8 @@ class Design:
                 raise InvalidArgumentError(name, getattr(self, name), f"in [{low:g}, {high:g}]")
         if self.least_score is not None and not math.isfinite(self.least_score):
             raise InvalidArgumentError("least_score", self.least_score, "a finite number")
+        # A block has ranges of its own.
+        _ = self._block
 
     def _check_length(self, length: KeyLength[Any]) -> None:
         """Check that a length is no more than the frozen parameters give."""

@@ -16,6 +16,7 @@ from postprocessing.protocol.parties import Corrector, Reference
 from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.records import PartyRecord
 from postprocessing.scheme import Party
+from postprocessing.security import METHODS
 
 # Beside a byte a round, which no message of the protocol exceeds.
 _MESSAGE_OVERHEAD_BYTES = 1 << 20
@@ -93,7 +94,7 @@ class SessionReport:
     def to_dict(self, design: Design) -> dict[str, object]:
         """Return JSON values, with what the key is worth under a design; null where undefined."""
         forgery = self.traffic.forgery_probability
-        proved = design.method != "asymptotic"
+        proved = METHODS[design.method].composable
         return {
             "party": self.party,
             "outcome": self.outcome,

@@ -121,9 +121,7 @@ def renyi_terms(block: Block, parameters: RenyiParameters, score: float) -> Term
         - rounding: minus a margin of one bit and 1e-9 n for floating point.
     """
     n, marks, q = block.rounds, block.probabilities, block.noisy_preprocessing
-    low, high = QUANTUM_WIN_PROBABILITIES
-    expected = min(max(parameters.published_win, low), high)
-    entropy = n * marks.key * float(chsh_entropy(expected, q))
+    entropy = n * marks.key * _expected_entropy(parameters.published_win, q)
     cost = parameters.cost(block.tests)
     return Terms(
         {
@@ -135,6 +133,13 @@ def renyi_terms(block: Block, parameters: RenyiParameters, score: float) -> Term
             "rounding": -1 - n * _ROUNDING_PER_ROUND,
         }
     )
+
+
+@lru_cache(maxsize=256)
+def _expected_entropy(win_probability: float, noisy_preprocessing: float) -> float:
+    """Return η_q at the quantum value next to w̃."""
+    low, high = QUANTUM_WIN_PROBABILITIES
+    return float(chsh_entropy(min(max(win_probability, low), high), noisy_preprocessing))
 
 
 def amplification_cost(excess: float, secrecy: float) -> float:
