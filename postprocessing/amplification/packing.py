@@ -90,14 +90,3 @@ def clear_tail(words: Words, length: int) -> None:
     """Set the bits of the last word past `length` to 0."""
     if length % 64:
         words[-1] &= np.uint64((1 << length % 64) - 1)
-
-
-def shift_down(words: Words, count: int) -> Words:
-    """Return packed bits without the first `count`; bits past the last one are zeros."""
-    rest = words[count // 64 :]
-    shift = np.uint64(count % 64)
-    if shift == 0:
-        return rest
-    shifted = rest >> shift
-    shifted[:-1] |= rest[1:] << (np.uint64(64) - shift)
-    return shifted

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from postprocessing.simd.compile import kernel
 
 _Bytes = npt.NDArray[np.uint8]
 
@@ -39,7 +40,7 @@ def selections() -> tuple[_Bytes, _Bytes]:
     return packed.astype(np.uint8).ravel(), spread.astype(np.uint8).ravel()
 
 
-@njit(cache=True, nogil=True, boundscheck=False)
+@kernel
 def pack_settings(codes: _Bytes, out: _Bytes) -> None:
     """Write the settings of a record, four to a byte, the first in the lowest bits."""
     whole = len(codes) // 4
@@ -55,7 +56,7 @@ def pack_settings(codes: _Bytes, out: _Bytes) -> None:
         out[whole] = packed
 
 
-@njit(cache=True, nogil=True, boundscheck=False)
+@kernel
 def _write_flags(codes: _Bytes, peer: _Bytes, table: _Bytes, start: int, out: _Bytes) -> None:
     """Write what the table says of the rounds from ``start`` on, nothing for those beyond.
 
@@ -73,7 +74,7 @@ def _write_flags(codes: _Bytes, peer: _Bytes, table: _Bytes, start: int, out: _B
     out[size:] = 0
 
 
-@njit(cache=True, nogil=True, boundscheck=False)
+@kernel
 def count_pairs(own: _Bytes, peer: _Bytes, fours: _Bytes) -> int:
     """Return the sum of what a table, by ``own << 8 | peer``, says of packed settings."""
     total = 0
@@ -82,13 +83,13 @@ def count_pairs(own: _Bytes, peer: _Bytes, fours: _Bytes) -> int:
     return total
 
 
-@njit(cache=True, nogil=True, boundscheck=False, inline="always")
+@kernel(inline="always")
 def _gathered(eight: np.uint64, shift: int) -> np.uint64:
     """Return one bit of each of eight flags as a byte, the first round's at the top."""
     return (((eight >> np.uint64(shift)) & _ONES) * _GATHER) >> _TOP_BYTE
 
 
-@njit(cache=True, nogil=True, boundscheck=False, inline="always")
+@kernel(inline="always")
 def _count(mask: np.uint64) -> int:
     """Return the number of ones."""
     ones = 0
@@ -98,20 +99,20 @@ def _count(mask: np.uint64) -> int:
     return ones
 
 
-@njit(cache=True, nogil=True, boundscheck=False, inline="always")
+@kernel(inline="always")
 def _append(word: np.uint64, filled: int, value: int) -> np.uint64:
     """Put a byte behind the bits of a word, which fill it from the top."""
     return word | (np.uint64(value) << np.uint64(np.int64(_TOP_BYTE) - filled))
 
 
-@njit(cache=True, nogil=True, boundscheck=False, inline="always")
+@kernel(inline="always")
 def _write_top(word: np.uint64, out: _Bytes, at: int, size: int) -> None:
     """Write the top bytes of a word."""
     for k in range(size):
         out[at + k] = np.uint8(word >> np.uint64(56 - 8 * k))
 
 
-@njit(cache=True, nogil=True, boundscheck=False)
+@kernel
 def sift(
     codes: _Bytes,
     peer: _Bytes,

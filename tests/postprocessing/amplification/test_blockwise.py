@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 import scipy.fft
 
-from postprocessing.amplification import blockwise, modified_toeplitz_hash, toeplitz_hash
+from postprocessing.amplification import blockwise, toeplitz_hash
 from postprocessing.amplification.blockwise import (
     block_toeplitz_product,
     simple_toeplitz_product,
@@ -69,15 +69,6 @@ def test_simple_product(n: int, length: int) -> None:
     bits, seed = bits_and_seed(n, length)
     hashed = simple_toeplitz_product(pack_bits(bits), pack_bits(seed), n, length)
     np.testing.assert_array_equal(unpack_bits(hashed, length), convolution(bits, seed, length))
-
-
-def test_modified_hash_through_blocks() -> None:
-    n, length = 400_001, 150_000
-    bits, seed = bits_and_seed(n, length)
-    short = seed[: n - 1]
-    assert not blockwise.simple_is_faster(n - length, length)
-    expected = bits[:length] ^ convolution(bits[length:], short, length)
-    np.testing.assert_array_equal(modified_toeplitz_hash(bits, short, length), expected)
 
 
 def test_a_transform_larger_than_the_string() -> None:
