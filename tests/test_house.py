@@ -107,3 +107,14 @@ def test_names_of_methods_and_schemes_are_compared_nowhere():
         if name in METHODS | SCHEMES and not _is_home(path, name)
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_tables_of_rooms_repeat_what_the_folders_say(package):
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").splitlines()
+    rooms = []
+    for folder in FOLDERS:
+        if folder.is_relative_to(ROOT / package):
+            job = ast.get_docstring(_tree(folder / "__init__.py")).partition("\n")[0]
+            rooms.append(f"| `{folder.relative_to(ROOT).as_posix()}/` | {job} |")
+    assert [line for line in page if line.startswith(f"| `{package}/")] == rooms
