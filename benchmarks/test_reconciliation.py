@@ -48,6 +48,7 @@ def report(benchmark: BenchmarkFixture, label: str, **info: float) -> None:
     print(f"\n{label}: {rate:.1f} Mbit/s {details}")
 
 
+@pytest.mark.benchmark(timer=time.process_time)
 @pytest.mark.parametrize("mode", ["throughput", "efficiency"])
 @pytest.mark.parametrize("qber", QBERS)
 def test_decode(benchmark: BenchmarkFixture, qber: float, mode: str) -> None:
@@ -61,6 +62,7 @@ def test_decode(benchmark: BenchmarkFixture, qber: float, mode: str) -> None:
     report(benchmark, f"decode {rates.code} at {qber:g}", iterations=iterations)
 
 
+@pytest.mark.benchmark(timer=time.process_time)
 @pytest.mark.parametrize("qber", QBERS)
 def test_encode(benchmark: BenchmarkFixture, qber: float) -> None:
     rates, key, _ = key_and_rates(qber, "throughput")
@@ -69,6 +71,7 @@ def test_encode(benchmark: BenchmarkFixture, qber: float) -> None:
     report(benchmark, f"encode {rates.code}")
 
 
+@pytest.mark.benchmark(timer=time.process_time)
 def test_tag(benchmark: BenchmarkFixture) -> None:
     words = np.random.default_rng(2).integers(0, 2**64, KEY_BITS // 64, dtype=np.uint64)
     verification_tag(words[:1], bytes(16), 64)

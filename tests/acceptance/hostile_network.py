@@ -22,13 +22,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+from plain_rounds import STRONG, Rounds, draw_rounds
 from rich.console import Console
 from rich.progress import track
 
-from emulator import JointDistribution, Sampler, emulate
-from emulator.sampling.emulation import EmulatedRounds
-from emulator.schemes.entangled_coherent import SCHEME
 from postprocessing import DiqkdError, Security
 from postprocessing.design.design import Design
 from postprocessing.network.authentication import TAG_BYTES, KeyPool, create_pool
@@ -217,7 +214,7 @@ def _read(source: socket.socket, size: int) -> bytes:
 class Site:
     """Two parties with one pair of pools, and sessions between them one after another."""
 
-    def __init__(self, folder: Path, design: Design, rounds: EmulatedRounds) -> None:
+    def __init__(self, folder: Path, design: Design, rounds: Rounds) -> None:
         self.folder, self.design, self.rounds = folder, design, rounds
         self.tagged: Counter[tuple[str, int]] = Counter()
         self.earlier: dict[tuple[str, int], bytes] = {}
@@ -306,20 +303,10 @@ def _on_disk(folder: Path, party: str) -> tuple[str, bytes]:
     return "nothing", b""
 
 
-def small_rounds(rounds: int = ROUNDS, seed: int = 1) -> tuple[Design, EmulatedRounds]:
+def small_rounds(rounds: int = ROUNDS, seed: int = 1) -> tuple[Design, Rounds]:
     """Return few rounds of good devices (S = 2.7, QBER 0.1 %) and a design that makes a key."""
-    correlators = np.zeros((3, 2))
-    correlators[SCHEME.key_pair] = 1 - 2e-3
-    for x, y, sign in SCHEME.chsh_signs:
-        correlators[x, y] = sign * 2.7 / 4
-    product = np.array([[1, -1], [-1, 1]])
-    table = np.zeros((3, 2, 3, 2, 2))
-    table[:, :, 1] = 0.01 * (1 + product * correlators[:, :, None, None]) / 4
-    table[:, :, 0] = 0.99 / 4
-    joint = JointDistribution(SCHEME, ("none", "D1", "D2"), table)
-    design = Security(method="asymptotic").design(joint, rounds)
-    sampler = Sampler(joint, design.setting_choice, seed)
-    return design, emulate(sampler, heralded_rounds=rounds)
+    design = Security(method="asymptotic").design(STRONG, rounds)
+    return design, draw_rounds(STRONG, design.setting_choice, rounds, seed)
 
 
 def random_fault(chance: random.Random) -> Fault:

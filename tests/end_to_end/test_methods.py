@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -43,14 +44,22 @@ def security(method: Any, **changed: Any) -> Security:
     return Security(soundness=1e-6, method=method, **changed)
 
 
-def finished(method: Any, seed: int = 1, **changed: Any) -> RunReport:
-    return run(MODEL, heralded_rounds=ROUNDS, security=security(method, **changed), seed=seed)
+@cache
+def finished(method: Any, noise: float = 0.0) -> RunReport:
+    wanted = security(method, noisy_preprocessing=noise)
+    return run(MODEL, heralded_rounds=ROUNDS, security=wanted, seed=1)
+
+
+def designed(method: Any) -> Design:
+    design = finished(method).design
+    assert design is not None
+    return design
 
 
 @pytest.mark.parametrize("method", ["tan22", "geat", "renyi", "renyi_fixed"])
 @pytest.mark.parametrize("noise", [0.0, 0.004])
 def test_equal_keys(method: str, noise: float) -> None:
-    report = finished(method, noisy_preprocessing=noise)
+    report = finished(method, noise)
     assert report.keys_match
     assert report.design is not None
     if method == "renyi":
@@ -65,7 +74,7 @@ def test_equal_keys(method: str, noise: float) -> None:
 
 def test_noise_is_what_the_corrector_corrects() -> None:
     """The reference's noise reaches the corrector's error count, and differs with its seed."""
-    plain, noisy = finished("geat"), finished("geat", noisy_preprocessing=0.01)
+    plain, noisy = finished("geat"), finished("geat", 0.01)
     rounds, errors = noisy.distillation.key_rounds, noisy.distillation.errors
     assert noisy.design is not None
     assert plain.design is not None
@@ -120,13 +129,13 @@ def test_varying_length_is_the_affine_function_of_the_counts() -> None:
 
 
 def test_varying_length_never_exceeds_what_is_left_of_the_key_rounds() -> None:
-    design = security("renyi").design(MODEL, ROUNDS)
+    design = designed("renyi")
     assert design.final_key_length(50_000, 400_000, 800_000 + 10_000, 0) == 40_000
     assert design.final_key_length(5_000, 400_000, 800_000 + 10_000, 0) == 0
 
 
 def test_fixed_score_decides_acceptance() -> None:
-    design = security("renyi_fixed").design(MODEL, ROUNDS)
+    design = designed("renyi_fixed")
     assert design.least_score is not None
     assert design.length is not None
     parameters = design.length.parameters
@@ -153,7 +162,7 @@ def test_classical_devices_get_no_key(method: Any, classical: Any, strong: Any) 
 
 @pytest.mark.parametrize("method", ["geat", "renyi_fixed"])
 def test_longer_lengths_than_follow_are_refused(method: str) -> None:
-    design = security(method).design(MODEL, ROUNDS)
+    design = designed(method)
     assert design.length is not None
     longer = dataclasses.replace(design.length, bits=design.length.bits + 1)
     with pytest.raises(InvalidArgumentError, match="length must be at most"):
@@ -165,7 +174,7 @@ def test_labels_and_default() -> None:
     assert Security().noisy_preprocessing == 0
     report = finished("renyi").to_dict()
     assert report["security"] == LABEL
-    assert security("renyi_fixed").design(MODEL, ROUNDS).label == LABEL
+    assert designed("renyi_fixed").label == LABEL
 
 
 def test_soundness_is_split_in_the_report() -> None:
@@ -175,6 +184,7 @@ def test_soundness_is_split_in_the_report() -> None:
     )
 
 
+@cache
 def marked_design() -> Design:
     return security("geat", settings="announced").design(CAVITY, ROUNDS)
 

@@ -7,7 +7,7 @@ from scipy import stats
 
 from emulator import EntangledCoherent, Link, Sampler, emulate, run
 from emulator.runner import distill_emulated
-from postprocessing import InvalidArgumentError, Security
+from postprocessing import ExpectedValues, InvalidArgumentError, Security
 from postprocessing.protocol.messages import Syndromes
 
 # Two-sided, per statistical check; seeds are fixed.
@@ -66,6 +66,12 @@ def test_classical_devices_always_abort(classical, finite_size_run, seed):
     assert report.abort_reason == "too many lost tests"
     assert report.alice_key is report.bob_key is None
     assert report.transcript.leaked_by(Syndromes) == 0
+
+
+def test_model_distribution_and_numbers_give_the_same_design(honest):
+    model = EntangledCoherent(Link(distance_km=100))
+    numbers = ExpectedValues(honest.scheme, honest.chsh, honest.qber)
+    assert len({SECURITY.design(known, 10**7) for known in (model, honest, numbers)}) == 1
 
 
 @pytest.mark.parametrize("misalignment_error", [0.0, 0.01, 0.03])

@@ -6,10 +6,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+from plain_rounds import XIE_SCHEME as SCHEME
 from scipy.stats import binom
 
-from emulator.schemes.entangled_coherent import SCHEME, EntangledCoherent
-from emulator.schemes.optics import Link
 from postprocessing.design.design import whole_bytes
 from postprocessing.design.leakage import VERDICT_BITS, leakage_budget
 from postprocessing.design.request import ExpectedValues, Security
@@ -31,13 +30,6 @@ PROBABILITIES = RoundProbabilities(key=0.82, test=0.0176)
 @pytest.fixture(scope="module")
 def design(honest):
     return Security().design(honest, 10**7)
-
-
-def test_model_distribution_and_numbers_give_the_same_design(honest, design):
-    model = EntangledCoherent(Link(distance_km=100))
-    assert Security().design(model, 10**7).fingerprint() == design.fingerprint()
-    numbers = ExpectedValues(SCHEME, honest.chsh, honest.qber)
-    assert Security().design(numbers, 10**7).fingerprint() == design.fingerprint()
 
 
 def test_key_length_follows_from_the_frozen_parameters(design):
@@ -234,7 +226,7 @@ def test_asymptotic_design_says_what_it_is(honest):
         {"least_test_rounds": 3},
         {"heralded_rounds": 10**7 + 1},
         {"epsilons": EpsilonSplit(0.9e-10, 0.1e-10)},
-        {"settings": dataclasses.replace(SCHEME, alice_labels=("a", "b", "c"))},
+        {"scheme": dataclasses.replace(SCHEME, alice_labels=("a", "b", "c"))},
         {"expected_qber": 1e-5},
         {"setting_choice": LocalSettings(0.0942, 0.0942)},
     ],

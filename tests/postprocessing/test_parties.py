@@ -6,13 +6,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+from plain_rounds import Rounds, distill_seeded, draw_rounds, seeded_randomness
 
-from emulator.runner import distill_emulated
-from emulator.sampling.emulation import EmulatedRounds, emulate
-from emulator.sampling.sampler import Sampler, Stream, byte_source
-from emulator.schemes.distribution import JointDistribution
 from postprocessing.design.design import Design
-from postprocessing.design.request import Security
+from postprocessing.design.request import ExpectedValues, Security
 from postprocessing.errors import InvalidArgumentError, ProtocolError
 from postprocessing.protocol.distillation import distill
 from postprocessing.protocol.messages import (
@@ -48,13 +45,13 @@ def design(honest) -> Design:
 @pytest.fixture(scope="module")
 def emulated(honest, design):
     """Honest rounds under the design."""
-    return emulate(Sampler(honest, design.setting_choice, seed=1), heralded_rounds=ROUNDS)
+    return draw_rounds(honest, design.setting_choice, ROUNDS, seed=1)
 
 
 @pytest.fixture(scope="module")
 def finished(emulated, design):
     """The report of the honest run."""
-    return distill_emulated(emulated, design, seed=1)
+    return distill_seeded(emulated, design, seed=1)
 
 
 def _kinds(transcript: Transcript) -> list[tuple[str, type]]:
@@ -70,7 +67,7 @@ def _with_noise(record: PartyRecord, rate: float, seed: int = 3) -> PartyRecord:
     return _with_outcomes(record, record.outcomes ^ noise.astype(np.uint8))
 
 
-def _with_one_spoiled_frame(emulated: EmulatedRounds, frames: int) -> EmulatedRounds:
+def _with_one_spoiled_frame(emulated: Rounds, frames: int) -> Rounds:
     """Replace Alice's bits of the first frame by noise: words of 64 are dealt out like cards."""
     alice, bob = emulated.alice, emulated.bob
     key_rounds = np.flatnonzero((alice.settings == 0) & (bob.settings == 0))
@@ -128,9 +125,10 @@ def test_replaying_the_log_reproduces_every_message_and_the_leakage(
     emulated, design, finished, payload
 ):
     """Each party, alone with its record and the logged messages of the other, says the same."""
-    bob = PartyRandomness(hash_seeds=byte_source(1, Stream.BOB_HASH_SEEDS))
-    alice = PartyRandomness(choices=byte_source(1, Stream.ALICE_CHOICES))
-    endpoints = Reference(emulated.bob, design, bob), Corrector(emulated.alice, design, alice)
+    endpoints = (
+        Reference(emulated.bob, design, seeded_randomness("bob", 1)),
+        Corrector(emulated.alice, design, seeded_randomness("alice", 1)),
+    )
     for endpoint in endpoints:
         said = list(endpoint.start())
         for entry in finished.transcript.entries:
@@ -159,7 +157,7 @@ def test_messages_do_not_depend_on_the_others_outcomes(
     record = getattr(emulated, replaced)
     others = np.random.default_rng(4).integers(0, 2, len(record), np.uint8)
     changed = dataclasses.replace(emulated, **{replaced: _with_outcomes(record, others)})
-    report = distill_emulated(changed, design, seed=1)
+    report = distill_seeded(changed, design, seed=1)
     assert report.abort_reason == "too many lost tests"
     said = _messages_until_acceptance(finished, speaker, payload)
     assert len(said) == 2
@@ -168,7 +166,7 @@ def test_messages_do_not_depend_on_the_others_outcomes(
 
 def test_too_many_lost_tests_abort_before_reconciliation(emulated, design):
     strict = dataclasses.replace(design, tolerated_test_losses=10)
-    report = distill_emulated(emulated, strict, seed=1)
+    report = distill_seeded(emulated, strict, seed=1)
     assert report.abort_reason == "too many lost tests"
     assert (report.alice_key, report.bob_key) == (None, None)
     assert _kinds(report.transcript)[-1] == ("alice", Acceptance)
@@ -179,14 +177,14 @@ def test_acceptance_is_a_count_of_lost_tests(emulated, design, finished):
     lost = finished.tally.lost
     for tolerated, reason in ((lost, None), (lost - 1, "too many lost tests")):
         limited = dataclasses.replace(design, tolerated_test_losses=tolerated)
-        assert distill_emulated(emulated, limited, seed=1).abort_reason == reason
+        assert distill_seeded(emulated, limited, seed=1).abort_reason == reason
 
 
 def test_undecodable_frames_are_disclosed_and_charged(emulated, design):
     """With errors far beyond the design every frame fails; the log pays for every bit of it."""
     noisy = dataclasses.replace(emulated, alice=_with_noise(emulated.alice, 0.2))
     lenient = dataclasses.replace(design, tolerated_test_losses=ROUNDS)
-    report = distill_emulated(noisy, lenient, seed=1)
+    report = distill_seeded(noisy, lenient, seed=1)
     assert report.failed_frames == report.frames > 0
     assert report.transcript.leaked_by(DisclosedFrames) == report.key_rounds
     # Everything is public now, so nothing is left to hash.
@@ -197,7 +195,7 @@ def test_single_failed_frame_is_disclosed_and_the_rest_decoded(emulated, design,
     """Noise in one frame alone spoils no other; the keys agree, the errors are known."""
     noisy = _with_one_spoiled_frame(emulated, finished.frames)
     lenient = dataclasses.replace(design, tolerated_test_losses=ROUNDS, entropy_per_key_round=0.9)
-    report = distill_emulated(noisy, lenient, seed=1)
+    report = distill_seeded(noisy, lenient, seed=1)
     assert (report.failed_frames, report.abort_reason) == (1, None)
     assert report.alice_key == report.bob_key
     key = (emulated.alice.settings == 0) & (emulated.bob.settings == 0)
@@ -212,8 +210,7 @@ def fixed(strong):
     short_frames = RateAdaptation("fast0.0015-128-17x800", 65_536, (0, 1, 3))
     leakage = dataclasses.replace(design.leakage, reconciliation=short_frames)
     design = dataclasses.replace(design, leakage=leakage)
-    rounds = emulate(Sampler(strong, design.setting_choice, seed=2), heralded_rounds=2_000_000)
-    return design, rounds
+    return design, draw_rounds(strong, design.setting_choice, 2_000_000, seed=2)
 
 
 def _with_budget(design, bits):
@@ -225,7 +222,7 @@ def _with_budget(design, bits):
 
 def test_leakage_beyond_the_budget_aborts_before_the_syndromes(fixed):
     design, rounds = fixed
-    report = distill_emulated(rounds, _with_budget(design, 30_000), seed=1)
+    report = distill_seeded(rounds, _with_budget(design, 30_000), seed=1)
     assert report.abort_reason == "leakage budget exceeded"
     assert _kinds(report.transcript)[-1] == ("bob", Abort)
     assert not any(kind is Syndromes for _, kind in _kinds(report.transcript))
@@ -234,14 +231,14 @@ def test_leakage_beyond_the_budget_aborts_before_the_syndromes(fixed):
 def test_disclosed_frames_count_against_the_budget(fixed):
     """One spoiled frame: a budget that covers it gives keys, one bit less aborts undisclosed."""
     design, rounds = fixed
-    frames = distill_emulated(rounds, _with_budget(design, 300_000), seed=1).frames
+    frames = distill_seeded(rounds, _with_budget(design, 300_000), seed=1).frames
     noisy = _with_one_spoiled_frame(rounds, frames)
-    paid = distill_emulated(noisy, _with_budget(design, 300_000), seed=1)
+    paid = distill_seeded(noisy, _with_budget(design, 300_000), seed=1)
     assert (paid.failed_frames, paid.abort_reason) == (1, None)
     assert paid.alice_key == paid.bob_key
     leaked = paid.transcript.leaked_bits
-    assert distill_emulated(noisy, _with_budget(design, leaked), seed=1).abort_reason is None
-    short = distill_emulated(noisy, _with_budget(design, leaked - 1), seed=1)
+    assert distill_seeded(noisy, _with_budget(design, leaked), seed=1).abort_reason is None
+    short = distill_seeded(noisy, _with_budget(design, leaked - 1), seed=1)
     assert short.abort_reason == "leakage budget exceeded"
     assert short.transcript.leaked_by(DisclosedFrames) == 0
 
@@ -267,7 +264,7 @@ def test_wrong_tag_aborts(emulated, design, monkeypatch):
         return answer
 
     monkeypatch.setattr(Corrector, "_decode", decode_wrongly)
-    report = distill_emulated(emulated, design, seed=1)
+    report = distill_seeded(emulated, design, seed=1)
     assert report.abort_reason == "verification failed"
     assert (report.alice_key, report.bob_key) == (None, None)
     assert _kinds(report.transcript)[-1] == ("alice", VerificationVerdict)
@@ -340,8 +337,7 @@ def test_malformed_answers_are_refused(emulated, design, finished, kind, change,
 )
 def test_malformed_messages_are_refused(emulated, design, finished, kind, change, expected):
     """Replay the log to the corrector with one message changed; the good one comes too late."""
-    alice = PartyRandomness(choices=byte_source(1, Stream.ALICE_CHOICES))
-    corrector = Corrector(emulated.alice, design, alice)
+    corrector = Corrector(emulated.alice, design, seeded_randomness("alice", 1))
     corrector.start()
     for entry in finished.transcript.entries:
         if entry.sender == "bob" and isinstance(entry.message, kind):
@@ -375,13 +371,13 @@ def test_only_the_first_rounds_of_the_design_are_used(emulated, honest):
     head = dataclasses.replace(
         emulated, alice=emulated.alice.first(200_000), bob=emulated.bob.first(200_000)
     )
-    keys = [distill_emulated(rounds, short, seed=1).alice_key for rounds in (emulated, head)]
+    keys = [distill_seeded(rounds, short, seed=1).alice_key for rounds in (emulated, head)]
     assert keys[0] == keys[1]
 
 
 def test_too_few_rounds_abort(emulated, honest):
     longer = Security(method="asymptotic").design(honest, ROUNDS + 1)
-    report = distill_emulated(emulated, longer, seed=1)
+    report = distill_seeded(emulated, longer, seed=1)
     assert report.abort_reason == "too few heralded rounds"
 
 
@@ -396,17 +392,10 @@ def test_records_of_other_rounds_are_refused(emulated, design):
 
 def test_alice_is_the_reference_where_her_key_setting_is_tested(alice_refers):
     """Bob has the third setting, throws the coins and corrects towards Alice."""
-    settings = alice_refers
-    correlators = np.zeros((2, 3))
-    correlators[0, 2] = 0.98
-    for x, y, sign in settings.chsh_signs:
-        correlators[x, y] = sign * 2.7 / 4
-    product = np.array([[1, -1], [-1, 1]])
-    table = ((1 + product * correlators[:, :, None, None]) / 4)[:, :, None]
-    joint = JointDistribution(settings, ("h",), table)
-    design = Security(method="asymptotic").design(joint, ROUNDS)
-    rounds = emulate(Sampler(joint, design.setting_choice, seed=1), heralded_rounds=ROUNDS)
-    report = distill_emulated(rounds, design, seed=1)
+    devices = ExpectedValues(alice_refers, chsh=2.7, qber=0.01)
+    design = Security(method="asymptotic").design(devices, ROUNDS)
+    rounds = draw_rounds(devices, design.setting_choice, ROUNDS, seed=1)
+    report = distill_seeded(rounds, design, seed=1)
     assert report.abort_reason is None
     assert report.alice_key == report.bob_key
     assert _kinds(report.transcript)[0] == ("alice", SettingsAnnouncement)

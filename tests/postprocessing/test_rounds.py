@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plain_rounds import XIE_SCHEME as SCHEME
 
-from emulator.schemes.entangled_coherent import SCHEME
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.records import PartyRecord
 from postprocessing.scheme import (
@@ -52,8 +52,8 @@ def test_thinned_settings_play_a_uniform_game(alice_refers, gamma, p):
         for x, y, _ in settings.chsh_signs:
             surplus = (x if settings.reference == "alice" else y) == reference_key
             inputs.append(law[x, y] * (local.thinning_probability if surplus else 1))
-        np.testing.assert_allclose(inputs, local.rounds.test / 4, rtol=1e-12)
-        assert law[settings.key_pair] == pytest.approx(local.rounds.key, rel=1e-12)
+        np.testing.assert_allclose(inputs, local.round_probabilities.test / 4, rtol=1e-12)
+        assert law[settings.key_pair] == pytest.approx(local.round_probabilities.key, rel=1e-12)
         assert law.sum() == pytest.approx(1, abs=1e-12)
 
 

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plain_rounds import LI_SCHEME
+from plain_rounds import XIE_SCHEME as SCHEME
 
-from emulator.schemes.cavity_cat import CavityCat
-from emulator.schemes.cavity_link import CavityLink
-from emulator.schemes.entangled_coherent import SCHEME
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.records import PartyRecord
 from postprocessing.sifting.kernels import selections
@@ -21,7 +20,8 @@ from postprocessing.testing import GameTally, tally_tests
 # Bob is the reference of the first scheme, Alice that of the second, which has eight heralds.
 # No scheme of this reference has flips; these settings stand for one that does.
 CAVITY_SETTINGS = dataclasses.replace(
-    CavityCat(CavityLink(distance_km=10), loss_order=3).bell_scheme,
+    LI_SCHEME,
+    heralds=tuple(f"h{number}" for number in range(8)),
     flip=((False, False, False), (False, False, True)) * 4,
 )
 SCHEMES = {"ecs": SCHEME, "cavity": CAVITY_SETTINGS}

@@ -8,8 +8,8 @@ import h5py
 import malformed
 import numpy as np
 import pytest
+from plain_rounds import XIE_SCHEME as SCHEME
 
-from emulator.schemes.entangled_coherent import SCHEME
 from postprocessing.errors import InputFileError
 from postprocessing.files import records as reader
 from postprocessing.files.layout import Layout

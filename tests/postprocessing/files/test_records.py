@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from plain_rounds import LI_SCHEME
+from plain_rounds import XIE_SCHEME as SCHEME
 
-from emulator.schemes.behaviour import LI_SETTINGS
-from emulator.schemes.entangled_coherent import SCHEME
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files import formats
 from postprocessing.files.layout import Layout, canonical
@@ -214,7 +214,7 @@ def test_numbers_of_files():
 
 
 def test_layout_of_settings_is_the_settings():
-    for settings in (SCHEME, LI_SETTINGS):
+    for settings in (SCHEME, LI_SCHEME):
         assert Layout.of(settings).bell_scheme() == settings
 
 

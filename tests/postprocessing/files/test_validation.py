@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from plain_rounds import XIE_SCHEME as SCHEME
+from plain_rounds import draw_rounds
 from scipy import stats
 
-from emulator import JointDistribution, Sampler, emulate
-from emulator.schemes.entangled_coherent import SCHEME
 from postprocessing.files.validation import FALSE_ALARM, WINDOWS, validate
 from postprocessing.records import PartyRecord
 from postprocessing.scheme import LocalSettings
@@ -18,7 +18,7 @@ ROUNDS = 200_000
 
 @pytest.fixture(scope="module")
 def rounds(strong):
-    return emulate(Sampler(strong, LOCAL, seed=2), heralded_rounds=ROUNDS)
+    return draw_rounds(strong, LOCAL, ROUNDS, seed=2)
 
 
 def _with(record: PartyRecord, **columns) -> PartyRecord:
@@ -39,14 +39,9 @@ def test_honest_rounds_pass(rounds, strong):
 
 def test_p_values_are_uniform(strong):
     """Kolmogorov-Smirnov on 60 runs of each test, false alarm 1e-6 in all."""
-    table = strong.probabilities.copy()
-    table[:, :, 2] = table[:, :, 1] / 2
-    table[:, 0, 2] = table[:, 0, 2, :, ::-1]
-    table[:, :, 1] /= 2
-    strong = JointDistribution(SCHEME, ("none", "D1", "D2"), table)
     values = {}
     for seed in range(60):
-        part = emulate(Sampler(strong, LOCAL, seed=seed), heralded_rounds=20_000)
+        part = draw_rounds(strong, LOCAL, 20_000, seed)
         for finding in validate(part.alice, part.bob, SCHEME, LOCAL).findings:
             values.setdefault(finding.name, []).append(finding.p_value)
     assert len(values) == 10

@@ -14,9 +14,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hostile_network import HANG_S, KINDS, PACKETS, Fault, Site, random_fault, small_rounds
+from plain_rounds import distill_seeded, seeded_randomness
 
-from emulator.runner import distill_emulated
-from emulator.sampling.streams import emulated_randomness
 from postprocessing.errors import (
     AuthenticationError,
     DiqkdError,
@@ -103,7 +102,7 @@ def _distill(folder, channel, record, design):
 
 def test_the_keys_are_those_of_one_process(small, pools, tmp_path):
     design, rounds = small
-    expected = distill_emulated(rounds, design, seed=4)
+    expected = distill_seeded(rounds, design, seed=4)
 
     def act(party, channel):
         return distill(
@@ -112,7 +111,7 @@ def test_the_keys_are_those_of_one_process(small, pools, tmp_path):
             getattr(rounds, party),
             design,
             spent=_spent(tmp_path, party),
-            randomness=emulated_randomness(party, 4),
+            randomness=seeded_randomness(party, 4),
         )
 
     found = _both(pools, act, most=most_message_bytes(design))
@@ -410,7 +409,7 @@ def test_both_know_that_a_key_is_emulated_or_neither(small, pools, tmp_path, dif
             design,
             spent=_spent(tmp_path, party),
             emulated=difference == "emulated" and party == "alice",
-            randomness=emulated_randomness("alice", 4)
+            randomness=seeded_randomness("alice", 4)
             if difference == "seed" and party == "alice"
             else None,
         )
@@ -447,7 +446,7 @@ def test_a_pool_that_would_not_last_costs_no_record(small, pools, tmp_path, shor
 def test_no_session_takes_more_packets_than_are_asked_for(count):
     """By the messages of a session in one process, beside greeting and the word of the key."""
     design, rounds = small_rounds(count)
-    entries = distill_emulated(rounds, design, seed=4).transcript.entries
+    entries = distill_seeded(rounds, design, seed=4).transcript.entries
     for party in ("alice", "bob"):
         packets = 2
         for entry in entries:

@@ -1,0 +1,98 @@
+"""README and docs do what they show: Python runs, commands exist, quick ones print what is shown."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from emulator.cli.app import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMAND = get_command(app)
+# Theory, and what ends at once; all others are parsed as far as their verbs and options.
+QUICK = ("predict", "plan", "attack list", "design", "distill docs/example/")
+# Numbers of a run's own, on one task in place of the 64 of the page.
+SWEEP = """\
+scenario = {preset = "ecs-100km", rounds = 1e5, security = "asymptotic"}
+"""
+
+
+def _commands(text: str) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield the words of each `diqkd` command, and the lines shown below it."""
+    words: list[str] = []
+    shown: list[str] = []
+    for line in text.replace("\\\n", " ").splitlines():
+        command = line.removeprefix("$ ")
+        if command.startswith("diqkd "):
+            if words:
+                yield words, shown
+            words, shown = shlex.split(command, comments=True)[1:], []
+        elif line and not line.startswith("#"):
+            shown.append(line)
+    if words:
+        yield words, shown
+
+
+def _parse(words: list[str]) -> None:
+    """Read a command's words as the program would, and stop before it acts."""
+    command, context = COMMAND, None
+    while True:
+        context = command.make_context(command.name, list(words), parent=context)
+        if not isinstance(command, click.Group):
+            return
+        _, command, words = command.resolve_command(
+            context, [*context._protected_args, *context.args]
+        )
+
+
+def _check_commands(example: Example) -> None:
+    for words, shown in _commands(example.parsed):
+        try:
+            _parse(words)
+        except click.exceptions.Exit:
+            continue
+        if not " ".join(words).startswith(QUICK):
+            continue
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, (words, result.output)
+        if shown:
+            expected = "\n".join(shown).removesuffix("\n…")
+            assert result.output.startswith(expected), (words, result.output)
+
+
+PARSER = Sybil(
+    parsers=[
+        SkipParser(),
+        PythonCodeBlockParser(),
+        CodeBlockParser("sh", _check_commands),
+        CodeBlockParser("console", _check_commands),
+    ]
+)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with the files that the pages speak of, in which their code runs."""
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    (tmp_path / "sweep.toml").write_text(SWEEP, encoding="utf-8")
+    for path in (ROOT / "docs" / "example").iterdir():
+        shutil.copy(path, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_code_on_the_page_works(page, folder):
+    document = PARSER.parse(page)
+    for example in document.examples():
+        example.evaluate()
