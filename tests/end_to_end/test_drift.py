@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from emulator import EntangledCoherent, Link, Sampler, emulate, load_scenario, run
-from emulator.scenario.parameters import SCHEMES
+from emulator.schemes.registry import SCHEMES
 from emulator.schemes.drifting import Drifting
 from postprocessing import InvalidArgumentError, LocalSettings, Security
 
