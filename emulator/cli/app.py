@@ -108,7 +108,8 @@ def predict_command(
 ) -> None:
     """Print what theory says of a link: gain, CHSH value, QBER and asymptotic key rate."""
     from emulator.pages.terminal import print_frame, print_prediction
-    from emulator.theory.prediction import predict, prediction_curve
+    from emulator.theory.curves import prediction_curve
+    from emulator.theory.prediction import predict
 
     if sum([over is not None, figure is not None, statements]) > 1:
         given = {"over": over, "figure": figure, "statements": statements}

@@ -5,13 +5,16 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from emulator.scenario.loading import load_scenario
 from emulator.scenario.parameters import parameters_by_scheme
-from emulator.scenario.scenario import Scenario
+from emulator.scenario.scenario import FORMER_NAMES, Scenario, SecurityParameters
+from emulator.schemes.parameters import choices, kinds
+from emulator.schemes.registry import SCHEMES
 from postprocessing.errors import DiqkdError, InputFileError, InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -43,9 +46,7 @@ def scenario_flags(command: Callable[..., None]) -> Callable[..., None]:
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=None,
-            annotation=Annotated[
-                str | None, typer.Option(f"--{name.replace('_', '-')}", help=_help(name, fields))
-            ],
+            annotation=Annotated[str | None, _flag(name, fields)],
         )
         for name, fields in named.items()
     ]
@@ -82,18 +83,48 @@ def run_or_explain(action: Callable[[], None]) -> None:
         raise typer.Exit(EXIT_USAGE if misused else EXIT_FAILURE) from None
 
 
-def _help(name: str, fields: dict[str, FieldInfo]) -> str:
-    """Return what a parameter is, with the schemes that have it and its default in each."""
-    common = name in Scenario.model_fields
-    field = Scenario.model_fields[name] if common else next(iter(fields.values()))
+def _flag(name: str, fields: dict[str, FieldInfo]) -> Any:
+    """Return the flag of a parameter: its names, its type, its place in the help and its text."""
+    names = [name, *(old for old, new in FORMER_NAMES.items() if new == name)]
+    return typer.Option(
+        *(f"--{each.replace('_', '-')}" for each in names),
+        metavar=_metavar(name, next(iter(fields.values()))),
+        help=_help(name, fields),
+        rich_help_panel=_panel(name, fields),
+    )
+
+
+def _metavar(name: str, field: FieldInfo) -> str:
+    """Return the type of a parameter, or the words it takes."""
     if name == "scheme":
-        return f"{field.description}: {', '.join(fields)}"
+        return "|".join(SCHEMES)
+    words, taken = choices(field), kinds(field)
+    for kind, shown in ((float, "FLOAT"), (Path, "FILE"), (int, "INTEGER"), (str, "TEXT")):
+        if kind in taken and not (words and kind in (int, str)):
+            return "|".join([shown, *map(str, words)])
+    return "|".join(map(str, words))
+
+
+def _panel(name: str, fields: dict[str, FieldInfo]) -> str:
+    """Return what the flag of a parameter stands under."""
+    if name in SecurityParameters.model_fields:
+        return "security"
+    if name in Scenario.model_fields:
+        return "run"
+    return SCHEMES[next(iter(fields))].title if len(fields) == 1 else "link"
+
+
+def _help(name: str, fields: dict[str, FieldInfo]) -> str:
+    """Return what a parameter is, its range, and its default where schemes differ in it."""
+    field = next(iter(fields.values()))
+    if name == "scheme":
+        return str(field.description)
     defaults: dict[object, list[str]] = {}
     for scheme, its_field in fields.items():
-        defaults.setdefault(its_field.default, []).append(scheme)
-    notes = []
-    for default, schemes in defaults.items():
-        of_schemes = "" if common else ", ".join(schemes)
-        shown = "" if default is None else f"default: {default}"
-        notes.append("; ".join(part for part in (of_schemes, shown) if part))
-    return str(field.description) + "".join(f" [{note}]" for note in notes if note)
+        if its_field.default is not None:
+            defaults.setdefault(its_field.default, []).append(scheme)
+    shown = [
+        f"{default} for {', '.join(schemes)}" if len(defaults) > 1 else f"{default}"
+        for default, schemes in defaults.items()
+    ]
+    return str(field.description) + (f" (default: {'; '.join(shown)})" if shown else "")

@@ -50,7 +50,7 @@ def plan_command(
         name: None if isinstance(value, float) and math.isnan(value) else value
         for name, value in plain.items()
     }
-    shown["security"] = METHODS[scenario.security].label
+    shown["security"] = METHODS[scenario.method].label
     if as_json:
         typer.echo(json.dumps(shown, indent=2, allow_nan=False))
     elif as_csv:

@@ -14,10 +14,10 @@ import pandas as pd
 from emulator.plotting.drawing import draw_line, draw_points, finish, show_decades
 from emulator.plotting.series import Interval, Series, Stores, is_wide, series_of
 from emulator.plotting.style import new_axes
-from emulator.plotting.theory import theory_line
 from emulator.scenario.scenario import Scenario
 from emulator.sweeps.results import column_types
 from emulator.sweeps.store import PARAMETERS
+from emulator.theory.curves import theory_line
 from postprocessing.errors import InvalidArgumentError
 
 if TYPE_CHECKING:

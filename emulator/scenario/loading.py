@@ -7,11 +7,16 @@ from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
-from emulator.scenario.parameters import SCHEMES
-from emulator.scenario.scenario import Scenario
+from emulator.scenario.parameters import scenario_class
+from emulator.scenario.scenario import (
+    STOPPING_RULES,
+    Scenario,
+    files_among,
+    overridden,
+    present_names,
+)
+from emulator.schemes.registry import DEFAULT_SCHEME, SCHEMES
 from postprocessing.errors import InputFileError, InvalidArgumentError
-
-DEFAULT_SCHEME = "ecs"
 
 
 def preset_names() -> list[str]:
@@ -47,23 +52,19 @@ def load_scenario(
         If the preset or the scheme is unknown, the scenario is of another scheme, or a parameter is
         unknown to the scheme or has an impossible value.
     """
-    changes = dict(overrides or {})
+    changes = present_names(overrides or {})
+    scheme = changes.get("scheme", DEFAULT_SCHEME)
     if source is None:
-        source = _scenario_class(changes.get("scheme", DEFAULT_SCHEME)).default_preset
-    parameters = dict(_read(source)) if source is not None else {}
+        source = SCHEMES.named("scheme", scheme).default_preset
+    parameters = present_names(_read(source)) if source is not None else {}
     own_scheme = parameters.get("scheme", DEFAULT_SCHEME)
     if parameters and changes.get("scheme", own_scheme) != own_scheme:
         allowed = f"that of the scenario {source!r}, {own_scheme!r}"
         raise InvalidArgumentError("scheme", changes["scheme"], allowed)
-    scenario_class = _scenario_class(changes.get("scheme", own_scheme))
-    return scenario_class.from_parameters(scenario_class.overridden(parameters, changes))
-
-
-def _scenario_class(scheme: object) -> type[Scenario]:
-    """Return the parameters' class of a scheme."""
-    if not isinstance(scheme, str) or scheme not in SCHEMES:
-        raise InvalidArgumentError("scheme", scheme, f"one of {', '.join(SCHEMES)}")
-    return SCHEMES[scheme]
+    scheme = changes.get("scheme", own_scheme)
+    alternatives = {**STOPPING_RULES, **SCHEMES.named("scheme", scheme).displaced}
+    given = overridden(parameters, changes, alternatives)
+    return scenario_class(scheme).from_parameters(given)
 
 
 def _read(source: str) -> dict[str, object]:
@@ -89,8 +90,8 @@ def _read_file(path: Path) -> dict[str, object]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         message = f"scenario must be valid TOML, {str(path)!r} is not: {error}"
         raise InputFileError(message) from error
-    scenario_class = _scenario_class(parameters.get("scheme", DEFAULT_SCHEME))
-    for name in scenario_class.file_parameters & parameters.keys():
+    fields = scenario_class(parameters.get("scheme", DEFAULT_SCHEME)).model_fields
+    for name in files_among(fields) & parameters.keys():
         if isinstance(parameters[name], str):
             parameters[name] = (path.parent / parameters[name]).resolve()
     return parameters

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TypeAlias
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from emulator.schemes.cat_code import (
     CatCode,
@@ -17,7 +16,6 @@ from emulator.schemes.cat_code import (
     cat_performance,
     success_probability,
 )
-from postprocessing.security import asymptotic_key_fraction
 
 Success: TypeAlias = Callable[[RealLike, RealLike], Reals]
 
@@ -152,6 +150,10 @@ def optimal_amplitude(
         α in [0.01, 10]; None where no rate is positive, that is where S does not exceed 2 by
         more than rounding.
     """
+    # Help and bad input do not wait for scipy.
+    from scipy.optimize import minimize_scalar
+
+    from postprocessing.security import asymptotic_key_fraction
 
     def key_rate(amplitude: RealLike) -> Reals:
         found = cat_performance(code, segments, np.square(amplitude))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import BellScheme
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Probabilities = npt.NDArray[np.float64]
 
@@ -103,6 +106,9 @@ class JointDistribution:
             One row a cell: ``x``, ``y``, ``herald`` (labels; every announcement), ``a``, ``b``
             (1 or −1, before any flip), ``probability``.
         """
+        # Help and bad input do not wait for pandas.
+        import pandas as pd
+
         levels = (self.scheme.alice_labels, self.scheme.bob_labels, self.announcements)
         names = ["x", "y", "herald", "a", "b"]
         cells = pd.MultiIndex.from_product([*levels, (1, -1), (1, -1)], names=names)

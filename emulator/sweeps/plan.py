@@ -21,8 +21,15 @@ from pydantic import (
 )
 
 from emulator.scenario.loading import load_scenario
-from emulator.scenario.parameters import SCHEMES, parameters_by_scheme
-from emulator.scenario.scenario import Scenario, WholeNumber
+from emulator.scenario.parameters import parameters_by_scheme, scenario_class
+from emulator.scenario.scenario import (
+    FORMER_NAMES,
+    Scenario,
+    WholeNumber,
+    files_among,
+)
+from emulator.schemes.parameters import is_whole
+from emulator.schemes.registry import SCHEMES
 from emulator.sweeps.task import SweepTask, repeat_seed
 from postprocessing.errors import InputFileError, InvalidArgumentError
 
@@ -207,7 +214,8 @@ class SweepPlan(BaseModel):
 
     def _located(self, parameters: Parameters) -> Parameters:
         """Return parameters with the files among them in the folder of the plan."""
-        files = frozenset[str]().union(*(scheme.file_parameters for scheme in SCHEMES.values()))
+        classes = (scenario_class(scheme) for scheme in SCHEMES)
+        files = set[str]().union(*(files_among(each.model_fields) for each in classes))
         return {
             # Workers may be elsewhere, with another working directory.
             name: (self._folder / value).resolve()
@@ -267,16 +275,13 @@ def load_plan(path: str | Path) -> SweepPlan:
 
 def _axis_values(name: str, axis: list[Any] | Range) -> list[Any]:
     """Return the values of an axis, whole numbers where its parameter is one."""
-    known = parameters_by_scheme()
+    known, name = parameters_by_scheme(), FORMER_NAMES.get(name, name)
     if name == "seed" or name not in known:
         allowed = f"one of {', '.join(other for other in known if other != 'seed')}"
         raise InvalidArgumentError("axis", name, allowed)
     if isinstance(axis, list):
         return axis
-    scheme = next(iter(known[name]))
-    schema = SCHEMES[scheme].model_json_schema()["properties"][name]
-    whole = any(part.get("type") == "integer" for part in schema.get("anyOf", [schema]))
-    return axis.values(name, whole=whole)
+    return axis.values(name, whole=is_whole(next(iter(known[name].values()))))
 
 
 def _first_problem(error: ValidationError) -> InvalidArgumentError:

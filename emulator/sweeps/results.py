@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import io
 import tempfile
-import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from emulator.scenario.parameters import SCHEMES, parameters_by_scheme
+from emulator.scenario.parameters import parameters_by_scheme, scenario_class
 from emulator.scenario.scenario import Scenario
-from emulator.sweeps.store import COLUMNS, PARAMETERS, STORE_VERSION
+from emulator.schemes.parameters import kinds
+from emulator.sweeps.store import COLUMNS, PARAMETERS, STORE_VERSION, columns_of
 from postprocessing.errors import InputFileError, InvalidArgumentError
 
 DEFAULT_VALUES = ("chsh", "qber", "rate_achieved")
@@ -274,12 +274,9 @@ def scenario_of(row: Mapping[str, Any]) -> Scenario:
     InvalidArgumentError
         If the scheme is unknown or a parameter impossible.
     """
-    scheme = str(row["scheme"])
-    if scheme not in SCHEMES:
-        raise InvalidArgumentError("scheme", scheme, f"one of {', '.join(SCHEMES)}")
-    own = SCHEMES[scheme].model_fields
-    cells = {name: row[PARAMETERS[name]] for name in own}
-    return SCHEMES[scheme].from_parameters({k: v for k, v in cells.items() if not pd.isna(v)})
+    own = scenario_class(row["scheme"])
+    cells = {name: row[PARAMETERS[name]] for name in own.model_fields}
+    return own.from_parameters({k: v for k, v in cells.items() if not pd.isna(v)})
 
 
 def _parse(data: bytes) -> pd.DataFrame:
@@ -317,7 +314,7 @@ def _load_store(path: Path) -> pd.DataFrame:
     if found != str(STORE_VERSION):
         message = f"store must be of version {STORE_VERSION}, {str(path)!r} is of version {found}"
         raise InputFileError(message)
-    if header.decode(errors="replace") != ",".join(COLUMNS):
+    if columns_of(header) is None:
         message = (
             f"store must have the columns of version {STORE_VERSION}, {str(path)!r} has others"
         )
@@ -340,19 +337,7 @@ def column_types() -> dict[str, str]:
     found = dict.fromkeys(COLUMNS, "float64")
     found |= dict.fromkeys(_COUNTS, "Int64") | dict.fromkeys(_TEXTS, "str")
     for name, fields in parameters_by_scheme().items():
-        kinds = {kind for field in fields.values() for kind in _kinds(field.annotation)}
-        whole, numeric = kinds <= {int}, kinds <= {int, float}
+        taken = frozenset[type]().union(*map(kinds, fields.values()))
+        whole, numeric = taken <= {int}, taken <= {int, float}
         found[PARAMETERS[name]] = "Int64" if whole else "float64" if numeric else "str"
     return found
-
-
-def _kinds(annotation: Any) -> set[type]:
-    """Return the types of value that a parameter takes, None aside."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Literal:
-        return {type(value) for value in arguments}
-    if origin is Annotated:
-        return _kinds(arguments[0])
-    if origin in (Union, types.UnionType):
-        return {kind for argument in arguments for kind in _kinds(argument)}
-    return set() if annotation is type(None) else {annotation}

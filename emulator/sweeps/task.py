@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emulator.scenario.scenario import Scenario
+from emulator.scenario.scenario import Scenario, former_name
 from emulator.sweeps.store import COLUMNS, PARAMETERS, STORE_VERSION, Cell, Row
 from postprocessing.errors import DiqkdError, InputFileError
 
@@ -175,7 +175,8 @@ def _substance(scenario: Scenario) -> dict[str, object]:
     for name in scenario.file_parameters:
         if values[name] is not None:
             values[name] = {"sha256": _file_digest(name, Path(str(values[name])))}
-    return values
+    # Under the names of the first version: the seeds of repeats follow from them.
+    return {former_name(name): value for name, value in values.items()}
 
 
 def _file_digest(name: str, path: Path) -> str:

@@ -9,16 +9,16 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 from scipy.optimize import brentq, minimize_scalar
 
+from emulator.sampling.stopping import MOST_PULSES, Pulses
 from emulator.scenario.scenario import Scenario
 from emulator.schemes.base import NoPositiveKeyRateError, check_settings_rule
+from emulator.schemes.drifting import start_of
 from postprocessing.design.design import RARE_SHARE, Design
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.quantiles import lower_quantile
 from postprocessing.security import METHODS
 
 # Far below and a little above the asymptotic optimum: a short block wants a greater violation.
 _INTENSITY_FACTORS = (0.4, 1.25)
-_MOST_PULSES = 2**53
 # Beyond, a design could not be drawn up.
 _MOST_ROUNDS = 10**15
 
@@ -87,8 +87,8 @@ def plan(
     """
     if (key_bits is None) == (seconds is None):
         raise InvalidArgumentError("key_bits", (key_bits, seconds), "given, or else seconds")
-    if not METHODS[scenario.security].composable:
-        raise InvalidArgumentError("security", scenario.security, "a finite-size method")
+    if not METHODS[scenario.method].composable:
+        raise InvalidArgumentError("method", scenario.method, "a finite-size method")
     search = _Search(scenario)
     if key_bits is not None:
         if key_bits < 8:
@@ -98,8 +98,8 @@ def plan(
     pace = search.pace
     if pace is None:
         raise InvalidArgumentError("seconds", seconds, "given with a repetition rate only")
-    if not 1 <= seconds * pace <= _MOST_PULSES:
-        raise InvalidArgumentError("seconds", seconds, f"1 to {_MOST_PULSES} pulses long")
+    if not 1 <= seconds * pace <= MOST_PULSES:
+        raise InvalidArgumentError("seconds", seconds, f"1 to {MOST_PULSES} pulses long")
     return search.longest(math.floor(seconds * pace))
 
 
@@ -137,24 +137,21 @@ class _Search:
         parameter = scenario.intensity_parameter
         if parameter is not None and getattr(scenario, parameter) == "optimal":
             try:
-                model.joint_distribution()
+                self._start = getattr(start_of(model.working_point()), parameter)
             except NoPositiveKeyRateError:
                 self._possible = False
-            else:
-                is_amplitude = parameter == "amplitude"
-                self._start = model.coherent_amplitude if is_amplitude else model.intensity
 
     def soonest(self, key_bits: int) -> LinkPlan:
         """Return the plan of the fewest pulses that give the wanted bits."""
         if not self._possible:
             return self._plan(None, 0)
         intensity = self._start
-        pulses = self._pulses_needed(intensity, key_bits) or _MOST_PULSES
+        pulses = self._pulses_needed(intensity, key_bits) or MOST_PULSES
         # The intensity of the fewest pulses has the longest key of all from these pulses, and the
         # length there is flat in the intensity: two rounds settle both.
         for _ in range(2 if intensity is not None else 0):
             intensity = self._best_intensity(pulses)
-            pulses = self._pulses_needed(intensity, key_bits, near=pulses) or _MOST_PULSES
+            pulses = self._pulses_needed(intensity, key_bits, near=pulses) or MOST_PULSES
         design = self._design(intensity, pulses)
         reached = design is not None and design.key_length >= key_bits
         return self._plan(intensity, pulses if reached else 0)
@@ -184,7 +181,7 @@ class _Search:
         if intensity is not None and parameter is not None:
             scenario = scenario.replace(**{parameter: intensity})
         joint = scenario.build_model().joint_distribution()
-        rounds = min(lower_quantile(pulses, joint.gain, self._rare_share), _MOST_ROUNDS)
+        rounds = min(Pulses(pulses).rounds_to_count_on(joint.gain, self._rare_share), _MOST_ROUNDS)
         return self._security.design(joint, rounds) if rounds else None
 
     def _unclipped(self, intensity: float | None, pulses: int) -> float:
@@ -199,7 +196,7 @@ class _Search:
         def surplus(log_pulses: float) -> float:
             return self._unclipped(intensity, math.floor(math.exp(log_pulses))) - key_bits
 
-        most = math.log(_MOST_PULSES)
+        most = math.log(MOST_PULSES)
         low = high = min(math.log(near or max(1e6, 100.0 * key_bits)), most)
         step = math.log(1.1 if near else 8)
         while surplus(high) < 0:
@@ -214,7 +211,7 @@ class _Search:
             design.key_length < key_bits
         ):
             pulses *= 1.003
-            if pulses > _MOST_PULSES:
+            if pulses > MOST_PULSES:
                 return None
         return math.floor(pulses)
 

@@ -17,12 +17,12 @@ from emulator.cli.app import app
 from emulator.plotting.results import plot_finite_size, plot_quantity, plot_rate
 from emulator.plotting.series import MOST_SERIES, parameter_label, series_of
 from emulator.plotting.style import COLOURS
-from emulator.plotting.theory import key_fraction, theory_line
 from emulator.plotting.waterfall import plot_waterfall
 from emulator.runner import run
 from emulator.scenario.loading import load_scenario
 from emulator.sweeps.results import load
 from emulator.sweeps.store import COLUMNS, PARAMETERS, Store
+from emulator.theory.curves import key_fraction, theory_line
 from emulator.theory.prediction import predict
 from postprocessing.design.request import Security
 from postprocessing.errors import InvalidArgumentError

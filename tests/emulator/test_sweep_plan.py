@@ -8,7 +8,7 @@ import pytest
 
 import emulator.sweeps.task
 from emulator.scenario.loading import load_scenario
-from emulator.scenario.parameters import SCHEMES
+from emulator.schemes.registry import SCHEMES
 from emulator.sweeps.plan import SweepPlan, load_plan
 from emulator.sweeps.task import repeat_seed, run_task, task_identity
 from postprocessing.errors import InputFileError, InvalidArgumentError

@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from emulator import EntangledCoherent, Link, Sampler, emulate, load_scenario, run
-from emulator.scenario.parameters import SCHEMES
 from emulator.schemes.drifting import Drifting
+from emulator.schemes.registry import SCHEMES
 from postprocessing import InvalidArgumentError, LocalSettings, Security
 
 FALSE_ALARM = 1e-6

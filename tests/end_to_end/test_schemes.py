@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from emulator import load_scenario, run
 from emulator.cli.app import app
-from emulator.scenario.parameters import SCHEMES
+from emulator.schemes.registry import SCHEMES
 from postprocessing import Security
 
 # Two-sided, per statistical check; seeds are fixed.

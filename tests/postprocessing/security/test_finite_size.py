@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from postprocessing.security.finite_size import approximate_test_losses
 from scipy.stats import binom
 
 from postprocessing.errors import InvalidArgumentError
@@ -16,7 +17,6 @@ from postprocessing.security import (
     threshold_win_probability,
     tolerated_test_losses,
 )
-from postprocessing.security.finite_size import approximate_test_losses
 
 
 def exact_tail(losses: int, rounds: int, lose: Fraction) -> Fraction:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from postprocessing.security.tan22 import Tan22Parameters
 
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import LocalSettings, RoundProbabilities
@@ -20,7 +21,6 @@ from postprocessing.security import (
     tolerated_test_losses,
     unclipped_key_fraction,
 )
-from postprocessing.security.tan22 import Tan22Parameters
 from postprocessing.security.tradeoff import MinTradeoff
 
 FINITE = ("tan22", "geat", "renyi", "renyi_fixed")

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from postprocessing.security.curves import af18_leakage
+from postprocessing.security.tan22 import Tan22Block
 from scipy.optimize import minimize
 
 from postprocessing.scheme import LocalSettings, RoundProbabilities
@@ -30,10 +32,8 @@ from postprocessing.security import (
     unclipped_key_fraction,
     win_probability,
 )
-from postprocessing.security.curves import af18_leakage
 from postprocessing.security.entropy import coherence, entropy_of_coherence, slope_of_coherence
 from postprocessing.security.renyi import accumulated_entropy, amplification_cost
-from postprocessing.security.tan22 import Tan22Block
 from postprocessing.security.tradeoff import MinTradeoff
 
 TABLE = Path(__file__).parents[2] / "reference" / "finite_size.csv"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from postprocessing.security.tan22 import smoothing_bits
 
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import LocalSettings, RoundProbabilities
@@ -21,7 +22,6 @@ from postprocessing.security import (
     tan22_key_length,
     tolerated_test_losses,
 )
-from postprocessing.security.tan22 import smoothing_bits
 from postprocessing.security.tradeoff import MinTradeoff
 
 LOW, HIGH = (2 - math.sqrt(2)) / 4, (2 + math.sqrt(2)) / 4
