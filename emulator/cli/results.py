@@ -52,14 +52,14 @@ def results_command(
 
     def show() -> None:
         from emulator.pages.terminal import print_frame
-        from emulator.sweeps.results import DEFAULT_VALUES, aggregate, load, select
+        from emulator.sweeps.results import DEFAULT_VALUES, aggregate, load_results, select
         from emulator.sweeps.results import export as export_frame
 
         if as_json and as_csv:
             raise InvalidArgumentError("options", "--json --csv", "one of the two")
         if export is not None and export.resolve() in [store.resolve() for store in stores]:
             raise InvalidArgumentError("export", str(export), "another file than the stores")
-        frame = select(load(*stores), _conditions(where))
+        frame = select(load_results(*stores), _conditions(where))
         table = aggregate(frame, by, value or DEFAULT_VALUES, quantile or ())
         if export is not None:
             export_frame(frame, export)
@@ -186,7 +186,7 @@ def _store_plot(
 
 def _stores(paths: Sequence[Path], conditions: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     """Load stores under the names of their files, or their paths where names are alike."""
-    from emulator.sweeps.results import load, select
+    from emulator.sweeps.results import load_results, select
 
     names = [path.stem for path in paths]
     labels = [
@@ -196,7 +196,8 @@ def _stores(paths: Sequence[Path], conditions: Mapping[str, Any]) -> dict[str, p
     if len(set(labels)) < len(labels):
         raise InvalidArgumentError("STORE", labels, "different files")
     return {
-        label: select(load(path), conditions) for label, path in zip(labels, paths, strict=True)
+        label: select(load_results(path), conditions)
+        for label, path in zip(labels, paths, strict=True)
     }
 
 

@@ -21,7 +21,7 @@ from emulator.plotting.theory import key_fraction, theory_line
 from emulator.plotting.waterfall import plot_waterfall
 from emulator.runner import run
 from emulator.scenario.loading import load_scenario
-from emulator.sweeps.results import load
+from emulator.sweeps.results import load_results
 from emulator.sweeps.store import COLUMNS, PARAMETERS, Store
 from emulator.theory.prediction import predict
 from postprocessing.design.request import Security
@@ -46,7 +46,7 @@ def _store(path: Path, **fixed: object) -> pd.DataFrame:
             row |= {"key_length": 0 if aborted else 800, "heralded_rounds": 0 if aborted else 1000}
             row |= {"chsh": None if seed == 3 else draw.uniform(2.3, 2.5), "qber": 0.01 * seed}
             Store(path).append(row)
-    return load(path)
+    return load_results(path)
 
 
 @pytest.fixture(scope="module")
