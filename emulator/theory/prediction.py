@@ -87,6 +87,10 @@ class Prediction:
         """Return the values as a table of one row."""
         return pd.DataFrame([self.to_dict()])
 
+    def _repr_html_(self) -> str:
+        """Return the values as a table for notebooks."""
+        return self.to_frame().T.to_html(header=False)
+
 
 def prediction_curve(scenario: Scenario, parameter: str, values: Iterable[float]) -> pd.DataFrame:
     """Return predictions over the values of one parameter.
