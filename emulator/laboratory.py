@@ -189,7 +189,7 @@ def emulate_to(
     return EmulatedFiles(design, rounds.pulses, len(rounds), seed)
 
 
-def explore_files(*files: Path | str, layout: Layout | Path | str) -> Exploration:
+def explore_files(*files: Path | str, layout: Layout | Path | str | None = None) -> Exploration:
     """Say what recorded rounds look like, without a key: no design was there before them.
 
     Parameters
@@ -199,8 +199,15 @@ def explore_files(*files: Path | str, layout: Layout | Path | str) -> Exploratio
     layout : Layout or path of a TOML file
         What their columns mean.
 
+    Returns
+    -------
+    Exploration
+        Estimates, tests and warnings, and the key that devices of these values might give.
+
     Raises
     ------
+    InvalidArgumentError
+        If there is no layout.
     InputFileError
         If a file cannot be read, or the two are not of the same rounds.
     """

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emulator.plotting.style import COLOURS, LINES, legend_below, new_axes, show_grid
+from emulator.plotting.style import COLOURS, LINES, legend_below, new_axes, save_axes, show_grid
 from emulator.sweeps.study import CURVE_METHODS, RUN_METHODS, FiniteSizeStudy
+from postprocessing.errors import InputFileError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 _COLOURS = {"tan22": "blue", "geat": "sky", "renyi": "orange", "renyi_fixed": "vermillion"}
 _LINES = {"tan22": "solid", "geat": "dotted", "renyi": "dashed", "renyi_fixed": "dashdot"}
 _MARKERS = {"tan22": "o", "renyi": "^", "renyi_fixed": "s"}
+# What `write_study` writes: three tables and the figure.
+STUDY_FILES = ("runs.csv", "tallies.csv", "curves.csv", "finite-size-study.png")
 _NOT_REVIEWED = " (not peer reviewed)"
 
 
@@ -76,3 +80,29 @@ def plot_study(study: FiniteSizeStudy, ax: Axes | None = None) -> Axes:
     show_grid(axes)
     legend_below(axes, columns=2)
     return axes
+
+
+def write_study(study: FiniteSizeStudy, folder: Path) -> None:
+    """Write the figure of a study and the data behind it: `STUDY_FILES`.
+
+    Parameters
+    ----------
+    study : FiniteSizeStudy
+        What was found.
+    folder : Path
+        Where; earlier files of these names are replaced.
+
+    Raises
+    ------
+    InputFileError
+        If a file cannot be written.
+    """
+    axes = plot_study(study)
+    frames = (study.runs, study.tallies, study.curves)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, frame in zip(STUDY_FILES, frames, strict=False):
+            frame.to_csv(folder / name, index=False)
+    except OSError as error:
+        raise InputFileError(f"cannot write into {str(folder)!r} ({error.strerror})") from error
+    save_axes(axes, folder / STUDY_FILES[-1])

@@ -50,16 +50,16 @@ class Line:
     listen, connect : str, optional
         HOST:PORT; exactly one is given.
     timeout_s : float
-        Seconds that the peer may be silent.
+        Seconds that the peer may be silent, in [0.01, 86400].
     wait_s : float
-        Seconds to wait for the peer to come.
+        Seconds to wait for the peer to come, in [0.01, 86400].
     on_stranger : callable, optional
         Called with the reason why somebody else was turned away.
 
     Raises
     ------
     InvalidArgumentError
-        If an address is none, or both or neither are given.
+        If an address is none, both or neither are given, or a time is out of range.
 
     Examples
     --------
@@ -79,6 +79,9 @@ class Line:
             given = {"listen": self.listen, "connect": self.connect}
             raise InvalidArgumentError("options", given, "one of listen and connect")
         _ = self.address
+        for name, seconds in {"timeout_s": self.timeout_s, "wait_s": self.wait_s}.items():
+            if not 0.01 <= seconds <= 86400:
+                raise InvalidArgumentError(name, seconds, "in [0.01, 86400]")
 
     @property
     def address(self) -> tuple[str, int]:
