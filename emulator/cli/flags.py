@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from emulator.cli.errors import run_or_explain
 from emulator.scenario.loading import load_scenario
 from emulator.scenario.parameters import parameters_by_scheme
 from emulator.scenario.scenario import FORMER_NAMES, Scenario, SecurityParameters
 from emulator.schemes.parameters import choices, kinds
 from emulator.schemes.registry import SCHEMES
-from postprocessing.errors import DiqkdError, InputFileError, InvalidArgumentError
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
-
-EXIT_FAILURE, EXIT_USAGE, EXIT_ABORTED = 1, 2, 3
 
 
 def scenario_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -71,16 +69,6 @@ def _is_argument(parameter: inspect.Parameter) -> bool:
     return any(
         isinstance(note, typer.models.ArgumentInfo) for note in get_args(parameter.annotation)[1:]
     )
-
-
-def run_or_explain(action: Callable[[], None]) -> None:
-    """Run an action; turn the project's errors into one line and an exit code."""
-    try:
-        action()
-    except DiqkdError as error:
-        typer.echo(f"error: {error}", err=True)
-        misused = isinstance(error, InvalidArgumentError | InputFileError)
-        raise typer.Exit(EXIT_USAGE if misused else EXIT_FAILURE) from None
 
 
 def _flag(name: str, fields: dict[str, FieldInfo]) -> Any:

@@ -45,7 +45,7 @@ def plot_rate(
     Parameters
     ----------
     stores : mapping of str to DataFrame
-        Tables of `emulator.sweeps.results.load` by label.
+        Tables of `emulator.sweeps.results.load_results` by label.
     ax : matplotlib Axes, optional
         Where to draw; by default in a figure of its own, ``axes.figure``.
     over : str
@@ -96,7 +96,7 @@ def plot_quantity(
     Parameters
     ----------
     stores : mapping of str to DataFrame
-        Tables of `emulator.sweeps.results.load` by label.
+        Tables of `emulator.sweeps.results.load_results` by label.
     quantity : {"chsh", "qber"}
         What to draw. Runs that did not observe it are left out.
     over : str
@@ -141,7 +141,7 @@ def plot_finite_size(
     Parameters
     ----------
     stores : mapping of str to DataFrame
-        Tables of `emulator.sweeps.results.load` by label.
+        Tables of `emulator.sweeps.results.load_results` by label.
     ax : matplotlib Axes, optional
         Where to draw; by default in a figure of its own, ``axes.figure``.
     interval : {"standard error", "quantiles"}

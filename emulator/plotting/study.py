@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import cycle
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emulator.plotting.style import COLOURS, LINES, legend_below, new_axes, show_grid
+from emulator.plotting.style import COLOURS, LINES, legend_below, new_axes, save_axes, show_grid
 from emulator.sweeps.study import RUN_METHODS, FiniteSizeStudy
+from postprocessing.errors import InputFileError
 from postprocessing.security import METHODS
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 _COLOURS = ("blue", "sky", "orange", "vermillion")
 _LINES = ("solid", "dotted", "dashed", "dashdot")
 _MARKERS = ("o", "^", "s")
+# What `write_study` writes: three tables and the figure.
+STUDY_FILES = ("runs.csv", "tallies.csv", "curves.csv", "finite-size-study.png")
 _NOT_REVIEWED = " (not peer reviewed)"
 
 
@@ -81,3 +85,29 @@ def plot_study(study: FiniteSizeStudy, ax: Axes | None = None) -> Axes:
     show_grid(axes)
     legend_below(axes, columns=2)
     return axes
+
+
+def write_study(study: FiniteSizeStudy, folder: Path) -> None:
+    """Write the figure of a study and the data behind it: `STUDY_FILES`.
+
+    Parameters
+    ----------
+    study : FiniteSizeStudy
+        What was found.
+    folder : Path
+        Where; earlier files of these names are replaced.
+
+    Raises
+    ------
+    InputFileError
+        If a file cannot be written.
+    """
+    axes = plot_study(study)
+    frames = (study.runs, study.tallies, study.curves)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, frame in zip(STUDY_FILES, frames, strict=False):
+            frame.to_csv(folder / name, index=False)
+    except OSError as error:
+        raise InputFileError(f"cannot write into {str(folder)!r} ({error.strerror})") from error
+    save_axes(axes, folder / STUDY_FILES[-1])

@@ -31,7 +31,7 @@ _TEXTS = (
 )  # fmt: skip
 
 
-def load(*paths: Path | str) -> pd.DataFrame:
+def load_results(*paths: Path | str) -> pd.DataFrame:
     """Read stores into one table.
 
     Parameters
@@ -66,7 +66,7 @@ def combine(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     Parameters
     ----------
     frames : iterable of DataFrame
-        Tables of `load`.
+        Tables of `load_results`.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def select(frame: pd.DataFrame, conditions: Mapping[str, object]) -> pd.DataFram
     Parameters
     ----------
     frame : DataFrame
-        Table of `load`.
+        Table of `load_results`.
     conditions : mapping of str to object
         Values by parameter (or other column); text is compared as a number where it is one.
 
@@ -139,7 +139,7 @@ def aggregate(
     Parameters
     ----------
     frame : DataFrame
-        Table of `load`.
+        Table of `load_results`.
     by : sequence of str, optional
         Parameters that define a group; by default all that vary, the seed aside.
     values : sequence of str
@@ -262,7 +262,7 @@ def scenario_of(row: Mapping[str, Any]) -> Scenario:
     Parameters
     ----------
     row : mapping of str to object
-        Values of a row of `load` by column.
+        Values of a row of `load_results` by column.
 
     Returns
     -------

@@ -56,6 +56,20 @@ class LinkPlan:
     abort_probability: float
     seconds: float | None
 
+    def to_dict(self) -> dict[str, float | None]:
+        """Return the fields as JSON values: None wherever a number is missing."""
+        values: dict[str, float | None] = asdict(self)
+        missing = {k: None for k, v in values.items() if v is not None and math.isnan(v)}
+        return values | missing
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the values as a table of one row."""
+        return pd.DataFrame([self.to_dict()])
+
+    def _repr_html_(self) -> str:
+        """Return the values as a table for notebooks."""
+        return self.to_frame().T.to_html(header=False)
+
 
 def plan(
     scenario: Scenario, *, key_bits: int | None = None, seconds: float | None = None

@@ -80,6 +80,10 @@ class Prediction:
         """Return the values as a table of one row."""
         return pd.DataFrame([self.to_dict()])
 
+    def _repr_html_(self) -> str:
+        """Return the values as a table for notebooks."""
+        return self.to_frame().T.to_html(header=False)
+
 
 def predict(model: ProtocolModel) -> Prediction:
     """Return gain, CHSH value, QBER and asymptotic key rate of a model.

@@ -287,6 +287,33 @@ class Layout(_Part):
         )
 
 
+def layout_of(scheme: BellScheme | None, layout: Layout | Path | str | None) -> Layout:
+    """Return the layout of rounds, which must be of the design's settings where there is a design.
+
+    Parameters
+    ----------
+    scheme : BellScheme or None
+        Settings of the design.
+    layout : Layout, path of a TOML file, or None
+        What describes the files; by default they are as `write_records` makes them.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the two differ, or neither is given.
+    InputFileError
+        If the file cannot be read.
+    """
+    if layout is None:
+        if scheme is None:
+            raise InvalidArgumentError("layout", None, "given, or else design")
+        return Layout.of(scheme)
+    described = layout if isinstance(layout, Layout) else Layout.read(Path(layout))
+    if scheme is not None and described.bell_scheme() != scheme:
+        raise InvalidArgumentError("layout", described.bell_scheme(), f"of the design's {scheme}")
+    return described
+
+
 def _index(argument: str, names: Sequence[str], name: str) -> int:
     if name not in names:
         raise InvalidArgumentError(argument, name, f"one of {', '.join(names)}")
