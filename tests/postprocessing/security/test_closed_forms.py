@@ -11,6 +11,7 @@ from postprocessing.security.tan22 import smoothing_bits
 
 from postprocessing.scheme import RoundProbabilities
 from postprocessing.security import RenyiParameters, chsh_entropy, chsh_entropy_slope
+from postprocessing.security.accumulation import smoothing_bits
 from postprocessing.security.renyi import accumulated_entropy, amplification_cost, renyi_entropy
 from postprocessing.security.tradeoff import MinTradeoff
 
