@@ -38,20 +38,11 @@ def scenario_flags(command: Callable[..., None]) -> Callable[..., None]:
             typer.Argument(metavar="SCENARIO", help="a preset, or a TOML file"),
         ],
     )
-    named = parameters_by_scheme()
-    flags = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[str | None, _flag(name, fields)],
-        )
-        for name, fields in named.items()
-    ]
+    flags = _flags()
 
     @functools.wraps(command)
     def with_flags(*, source: str | None, **values: Any) -> None:
-        given = {name: values.pop(name) for name in named}
+        given = {flag.name: values.pop(flag.name) for flag in flags}
         overrides = {name: value for name, value in given.items() if value is not None}
         run_or_explain(lambda: command(load_scenario(source, overrides), **values))
 
@@ -62,6 +53,20 @@ def scenario_flags(command: Callable[..., None]) -> Callable[..., None]:
     with_flags.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     with_flags.__annotations__ = {p.name: p.annotation for p in parameters}
     return with_flags
+
+
+@functools.cache
+def _flags() -> list[inspect.Parameter]:
+    """Return a flag for each parameter of any scheme."""
+    return [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[str | None, _flag(name, fields)],
+        )
+        for name, fields in parameters_by_scheme().items()
+    ]
 
 
 def _is_argument(parameter: inspect.Parameter) -> bool:

@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 from postprocessing.checks import whole_number
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.quantiles import lower_quantile
 
 # The parties keep a byte a round each until all heralds are public, and a few more to distill it.
 MOST_ROUNDS = 10**9
@@ -74,6 +73,9 @@ class Pulses:
         int
             Possibly 0.
         """
+        # Help and bad input do not wait for scipy.
+        from postprocessing.quantiles import lower_quantile
+
         return lower_quantile(self.number, gain, shortfall_probability)
 
 

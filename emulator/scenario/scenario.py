@@ -86,7 +86,8 @@ class SecurityParameters(BaseModel):
 class Scenario(SecurityParameters):
     """The parameters of every run; those of a scheme come on top, see `scenario_class`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Help reads the fields alone.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     scheme: Annotated[str, Field(description="how the entanglement is shared")]
     rounds: Annotated[
