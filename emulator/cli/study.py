@@ -10,7 +10,7 @@ import typer
 from emulator.cli.flags import scenario_flags
 from emulator.cli.progress import StageProgress
 from emulator.scenario.scenario import Scenario
-from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.errors import InvalidArgumentError
 from postprocessing.files.atomic import check_output_folder
 
 study_app = typer.Typer(help="Studies of many runs: a figure and the data behind it.")
@@ -39,6 +39,7 @@ def finite_size_command(
     from emulator.pages.terminal import print_frame
     from emulator.plotting.study import plot_study
     from emulator.plotting.style import save_axes
+    from emulator.sweeps.results import export
     from emulator.sweeps.study import finite_size_study
 
     check_output_folder(out, _FILES)
@@ -51,12 +52,8 @@ def finite_size_command(
             on_progress=progress.show,
         )
     axes = plot_study(found)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, frame in zip(_FILES, (found.runs, found.tallies, found.curves), strict=False):
-            frame.to_csv(out / name, index=False)
-    except OSError as error:
-        raise InputFileError(f"cannot write into {str(out)!r} ({error.strerror})") from error
+    for name, frame in zip(_FILES, (found.runs, found.tallies, found.curves), strict=False):
+        export(frame, out / name)
     save_axes(axes, out / _FILES[-1])
     print_frame(found.tallies, as_json=False, as_csv=False)
 
