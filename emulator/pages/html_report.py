@@ -6,7 +6,6 @@ import io
 import json
 import math
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.pages.saved_report import SavedReport, read_report
 from emulator.pages.terminal import number
-from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.files.atomic import atomic_write
 from postprocessing.security import TERM_LABELS
 
 if TYPE_CHECKING:
@@ -75,14 +75,8 @@ def write_html_report(folder: Path, path: Path | None = None) -> Path:
     if file.suffix.lower() != ".html":
         raise InvalidArgumentError("out", str(file), "a file ending in .html")
     page = html_report(*read_report(folder))
-    try:
-        with tempfile.TemporaryDirectory(dir=file.parent, prefix=".unfinished-") as unfinished:
-            draft = Path(unfinished) / "report.html"
-            draft.touch(mode=0o600)
-            draft.write_text(page, encoding="utf-8")
-            draft.replace(file)
-    except OSError as error:
-        raise InputFileError(f"cannot write {str(file)!r} ({error.strerror})") from error
+    with atomic_write(file, replace=True) as draft:
+        draft.write_text(page, encoding="utf-8")
     return file
 
 

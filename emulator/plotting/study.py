@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emulator.plotting.style import COLOURS, LINES, legend_below, new_axes, save_axes, show_grid
+from emulator.sweeps.results import export
 from emulator.sweeps.study import RUN_METHODS, FiniteSizeStudy
-from postprocessing.errors import InputFileError
 from postprocessing.security import METHODS
 
 if TYPE_CHECKING:
@@ -103,11 +103,7 @@ def write_study(study: FiniteSizeStudy, folder: Path) -> None:
         If a file cannot be written.
     """
     axes = plot_study(study)
-    frames = (study.runs, study.tallies, study.curves)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, frame in zip(STUDY_FILES, frames, strict=False):
-            frame.to_csv(folder / name, index=False)
-    except OSError as error:
-        raise InputFileError(f"cannot write into {str(folder)!r} ({error.strerror})") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in zip(STUDY_FILES, (study.runs, study.tallies, study.curves), strict=False):
+        export(frame, folder / name)
     save_axes(axes, folder / STUDY_FILES[-1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from emulator.scenario.scenario import Scenario
 from emulator.schemes.parameters import kinds
 from emulator.sweeps.store import COLUMNS, PARAMETERS, STORE_VERSION, columns_of
 from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.files.atomic import atomic_write
 
 DEFAULT_VALUES = ("chsh", "qber", "rate_achieved")
 DEFAULT_QUANTILES = (0.05, 0.5, 0.95)
@@ -218,14 +218,8 @@ def export(frame: pd.DataFrame, path: Path | str) -> None:
     suffix = Path(path).suffix.lower()
     if suffix not in writers:
         raise InvalidArgumentError("path", str(path), "a file ending in .parquet or .csv")
-    try:
-        with tempfile.TemporaryDirectory(dir=Path(path).parent, prefix=".unfinished-") as folder:
-            draft = Path(folder) / "table"
-            draft.touch(mode=0o600)
-            writers[suffix](draft)
-            draft.replace(path)
-    except OSError as error:
-        raise InputFileError(f"cannot write {str(path)!r} ({error.strerror or error})") from error
+    with atomic_write(Path(path), replace=True) as draft:
+        writers[suffix](draft)
 
 
 def column_of(name: str) -> str:
