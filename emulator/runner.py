@@ -16,8 +16,9 @@ from emulator.theory.prediction import Prediction, predict
 from postprocessing.checks import thread_count
 from postprocessing.design.design import Design
 from postprocessing.design.request import RARE_SHARE, Security
-from postprocessing.protocol.distillation import TOO_FEW_ROUNDS, DistillationReport, distill
+from postprocessing.protocol.distillation import TOO_FEW_ROUNDS, distill
 from postprocessing.protocol.parties import NO_KEY_LENGTH
+from postprocessing.protocol.report import DistillationReport
 from postprocessing.quantiles import lower_quantile
 
 ProgressCallback = Callable[[str, float | None], None]
@@ -95,8 +96,9 @@ def run(
     timings["emulation"] = time.perf_counter() - started_emulation
     distillation = distill_emulated(emulated, design, seed, progress, threads)
     timings |= distillation.timings_s | {"total": time.perf_counter() - started}
-    counts = (emulated.pulses, len(emulated))
-    return RunReport(prediction, seed, design, distillation, *counts, timings)
+    return RunReport.of_run(
+        prediction, distillation, pulses=emulated.pulses, seed=seed, timings_s=timings
+    )
 
 
 def designed_rounds(
@@ -176,6 +178,6 @@ def _stopped(
     prediction: Prediction, seed: int, design: Design | None, reason: str, started: float
 ) -> RunReport:
     """Report a run that was given up before its quantum phase."""
-    distillation = DistillationReport(None, None, reason)
+    distillation = DistillationReport.of(design, reason)
     timings = {"total": time.perf_counter() - started}
-    return RunReport(prediction, seed, design, distillation, 0, 0, timings)
+    return RunReport.of_run(prediction, distillation, pulses=0, seed=seed, timings_s=timings)

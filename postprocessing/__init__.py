@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from postprocessing.files.designs import read_design
     from postprocessing.files.layout import Layout
     from postprocessing.files.records import read_records
-    from postprocessing.protocol.distillation import DistillationReport, distill
+    from postprocessing.protocol.distillation import distill
     from postprocessing.protocol.randomness import PartyRandomness
+    from postprocessing.protocol.report import DistillationReport
     from postprocessing.records import PartyRecord
     from postprocessing.scheme import BellScheme, LocalSettings
 
@@ -45,7 +46,7 @@ _HOMES = {
     "BellScheme": "postprocessing.scheme",
     "Design": "postprocessing.design.design",
     "DiqkdError": "postprocessing.errors",
-    "DistillationReport": "postprocessing.protocol.distillation",
+    "DistillationReport": "postprocessing.protocol.report",
     "ExpectedValues": "postprocessing.design.request",
     "InputFileError": "postprocessing.errors",
     "InvalidArgumentError": "postprocessing.errors",

@@ -6,8 +6,9 @@ Exit codes: 0 key made (or theory printed), 2 bad input, 3 protocol aborted, 1 f
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -25,9 +26,6 @@ from emulator.scenario.axes import parse_axis
 from emulator.scenario.scenario import Scenario
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.files.atomic import check_output_folder, write_output
-
-if TYPE_CHECKING:
-    from emulator.report import RunReport
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -72,14 +70,13 @@ def run_command(
             seed=scenario.seed,
             on_progress=progress.show,
         )
-    values = {"scenario": scenario.model_dump(mode="json"), **report.to_dict()}
-    text = json.dumps(values, indent=2, allow_nan=False)
+    report = replace(report, scenario=scenario.model_dump(mode="json"))
     if as_json:
-        typer.echo(text)
+        typer.echo(report.to_json())
     else:
-        print_report(report, Console())
+        print_report(report)
     if out is not None:
-        write_output(out, _files(report, text))
+        write_output(out, report.files())
     if report.outcome == "aborted":
         raise typer.Exit(EXIT_ABORTED)
     if not report.keys_match:
@@ -148,11 +145,3 @@ app.command("sweep")(sweep_command)
 app.command("results")(results_command)
 app.command("plot")(plot_command)
 app.command("report")(report_command)
-
-
-def _files(report: RunReport, text: str) -> dict[str, bytes]:
-    """Return the files of a run: the keys, if there are any, and the report."""
-    files = {"report.json": f"{text}\n".encode()}
-    if report.alice_key is not None and report.bob_key is not None:
-        files |= {"alice.key": report.alice_key, "bob.key": report.bob_key}
-    return files

@@ -16,13 +16,10 @@ from postprocessing.errors import InputFileError, InvalidArgumentError
 if TYPE_CHECKING:
     from postprocessing.design.design import Design
     from postprocessing.files.layout import Layout
-    from postprocessing.files.validation import Validation
-    from postprocessing.protocol.distillation import DistillationReport
     from postprocessing.records import PartyRecord
     from postprocessing.scheme import Party
 
 EXPLORATORY = "exploratory, no key"
-PRIVATE = "statistics of outcomes, for your eyes only: what is published of them is not paid for"
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 LayoutFile = Annotated[
@@ -93,6 +90,7 @@ def design_command(
     """
     from postprocessing.files.designs import write_design
     from postprocessing.files.layout import Layout
+    from postprocessing.protocol.terms import acceptance_rule
 
     design = _design(scenario, Layout.read(layout) if layout is not None else None)
     write_design(out, design)
@@ -200,6 +198,10 @@ def _seed(scenario: Scenario) -> int:
 
 def _explore(files: list[Path], layout: Layout, *, as_json: bool) -> None:
     """Say what rounds look like, without a key: no design was there before them."""
+    from rich.console import Console
+
+    from emulator.pages.terminal import print_sections
+    from postprocessing.files.lab_report import PRIVATE, validation_sections
     from postprocessing.files.records import read_records
     from postprocessing.files.validation import validate
     from postprocessing.security import asymptotic_key_fraction
@@ -222,7 +224,7 @@ def _explore(files: list[Path], layout: Layout, *, as_json: bool) -> None:
         typer.echo(json.dumps(values, indent=2, allow_nan=False))
         return
     typer.echo(f"{EXPLORATORY}: a key needs a design made before the rounds (diqkd design)")
-    _print_validation(validation)
+    print_sections(validation_sections(validation), Console())
     typer.echo(f"asymptotic key fraction at these values: {fraction}")
 
 
@@ -251,11 +253,12 @@ def _distill(
     as_json: bool,
 ) -> None:
     """Distil, report, and write the keys."""
+    from emulator.pages.terminal import print_report
     from emulator.sampling.streams import emulated_randomness
     from postprocessing.files.atomic import check_output_folder, write_output
+    from postprocessing.files.lab_report import LabReport
     from postprocessing.files.records import read_records
     from postprocessing.files.validation import validate
-    from postprocessing.network.key_files import no_secret
     from postprocessing.protocol.distillation import distill
     from postprocessing.protocol.randomness import PartyRandomness
 
@@ -268,7 +271,7 @@ def _distill(
         progress.show("validation", None)
         validation = validate(alice, bob, design.scheme, design.setting_choice)
         fresh = PartyRandomness()
-        report = distill(
+        distillation = distill(
             alice,
             bob,
             design,
@@ -277,89 +280,15 @@ def _distill(
             on_stage=lambda stage: progress.show(stage, None),
             threads=threads,
         )
-    values = _report_values(report, design, validation, seed, emulated=emulated)
-    text = json.dumps(values, indent=2, allow_nan=False)
+    report = LabReport.from_files(distillation, validation, emulated=emulated)
     if as_json:
-        typer.echo(text)
+        typer.echo(report.to_json())
     else:
-        _print_distillation(report, design, no_secret(seed, emulated))
-        _print_validation(validation)
+        print_report(report)
     if out is not None:
-        keys = {"alice.key": report.alice_key, "bob.key": report.bob_key}
-        held = {name: key for name, key in keys.items() if key is not None}
-        write_output(out, {"report.json": f"{text}\n".encode(), **held})
+        write_output(out, report.files())
     if report.abort_reason is not None:
         raise typer.Exit(EXIT_ABORTED)
-    if report.alice_key != report.bob_key:
+    if not report.keys_match:
         typer.echo("error: the keys differ although they were verified", err=True)
         raise typer.Exit(EXIT_FAILURE)
-
-
-def _report_values(
-    report: DistillationReport,
-    design: Design,
-    validation: Validation,
-    seed: int | None,
-    *,
-    emulated: bool,
-) -> dict[str, object]:
-    """Return everything but the keys as JSON values."""
-    from postprocessing.network.key_files import no_secret
-    from postprocessing.security.assumptions import assumptions
-
-    return {
-        "private": PRIVATE,
-        "outcome": "key" if report.abort_reason is None else "aborted",
-        "abort_reason": report.abort_reason,
-        "key_length": report.key_length,
-        "key_rounds": report.key_rounds,
-        "test_rounds": report.tally.rounds if report.tally else 0,
-        "lost_tests": report.tally.lost if report.tally else None,
-        "corrected_errors": report.errors,
-        "leaked_bits": report.transcript.leaked_bits,
-        "security": design.label,
-        "seed": seed,
-        "emulated": emulated,
-        "warning": no_secret(seed, emulated),
-        "assumptions": assumptions(design.setting_choice),
-        "design": design.to_dict(),
-        "design_sha256": design.fingerprint(),
-        "validation": validation.to_dict(),
-        "transcript": report.transcript.to_list(),
-        "timings_s": report.timings_s,
-    }
-
-
-def _print_distillation(report: DistillationReport, design: Design, warning: str | None) -> None:
-    reason = report.abort_reason
-    typer.echo("key" if reason is None else f"aborted: {reason}")
-    typer.echo(f"key length: {report.key_length:,} bits, {design.label}")
-    if warning is not None:
-        typer.echo(warning)
-    if report.tally is not None:
-        lost, rounds = report.tally.lost, report.tally.rounds
-        typer.echo(f"tests lost: {lost:,} of {rounds:,}; {acceptance_rule(design)}")
-    typer.echo(f"leaked bits: {report.transcript.leaked_bits:,}")
-
-
-def acceptance_rule(design: Design) -> str:
-    """Return what a design makes the key depend on, in words."""
-    if design.method == "renyi":
-        return "the length follows from the tests won and lost"
-    if design.least_score is not None:
-        return f"a score of at least {design.least_score:,.0f} bits"
-    return f"at most {design.tolerated_test_losses:,} lost tests"
-
-
-def _print_validation(validation: Validation) -> None:
-    from emulator.pages.terminal import number
-
-    typer.echo(PRIVATE)
-    typer.echo(f"heralded rounds: {validation.rounds:,}")
-    typer.echo(f"S: {number(validation.chsh)} ± {number(validation.chsh_error, 2)}")
-    typer.echo(f"QBER: {number(validation.qber)}")
-    for finding in validation.findings:
-        mark = "  WARNING" if finding.suspicious else ""
-        typer.echo(f"p = {finding.p_value:.3g}  {finding.name}{mark}")
-    shown = " ".join(number(chsh, 4) for chsh in validation.chsh_over_time)
-    typer.echo(f"S over time: {shown}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from postprocessing.network.authentication import KeyPool
     from postprocessing.network.channel import AuthenticatedChannel
     from postprocessing.network.key_files import KeyFiles
-    from postprocessing.network.session import SessionReport
+    from postprocessing.network.report import SessionReport
     from postprocessing.network.spent_records import SpentRecords
     from postprocessing.protocol.randomness import PartyRandomness
     from postprocessing.scheme import Party
@@ -215,13 +215,8 @@ def _distill(
     from postprocessing.files.designs import is_emulated, read_design
     from postprocessing.files.layout import Layout
     from postprocessing.files.records import read_party_record
-    from postprocessing.network.channel import Traffic
-    from postprocessing.network.session import (
-        SessionReport,
-        distill,
-        failed,
-        most_message_bytes,
-    )
+    from postprocessing.network.report import SessionReport
+    from postprocessing.network.session import distill, failed, most_message_bytes
 
     design = read_design(task.design)
     layout = Layout.read(task.layout) if task.layout is not None else None
@@ -229,8 +224,8 @@ def _distill(
     reason = _hopeless(len(record), design)
     if reason is not None:
         # There is no session, and so no report to keep.
-        never = SessionReport(name, b"", Traffic(), record_spent=False, abort_reason=reason)
-        _tell(never, design, files, {}, as_json=as_json)
+        never = SessionReport.of_session(design, name, "aborted", reason)
+        _tell(never, files, as_json=as_json)
         raise typer.Exit(EXIT_ABORTED)
     spent.check_fresh(record)
     randomness = _randomness(name, task.seed)
@@ -250,12 +245,12 @@ def _distill(
     except DiqkdError as error:
         # What went wrong first is what is said.
         with contextlib.suppress(InputFileError):
-            told = failed(channel, error, record_spent=spent.has(record)).to_dict(design)
-            files.write_report(told | {"seconds": time.perf_counter() - started})
+            told = failed(channel, design, error, record_spent=spent.has(record))
+            files.write_report(_timed(told, started).to_dict())
         raise
-    seconds = {"seconds": time.perf_counter() - started}
-    files.write_report(report.to_dict(design) | seconds)
-    _tell(report, design, files, seconds, as_json=as_json)
+    report = _timed(report, started)
+    files.write_report(report.to_dict())
+    _tell(report, files, as_json=as_json)
     if report.abort_reason is not None:
         raise typer.Exit(EXIT_ABORTED)
     if not report.confirmed:
@@ -285,31 +280,17 @@ def _hopeless(rounds: int, design: Design) -> str | None:
     return TOO_FEW_ROUNDS if rounds < design.heralded_rounds else None
 
 
-def _tell(
-    report: SessionReport,
-    design: Design,
-    files: KeyFiles,
-    seconds: dict[str, float],
-    *,
-    as_json: bool,
-) -> None:
+def _timed(report: SessionReport, started: float) -> SessionReport:
+    """Return a report with the seconds since a session's start."""
+    return replace(report, timings_s={"total": time.perf_counter() - started})
+
+
+def _tell(report: SessionReport, files: KeyFiles, *, as_json: bool) -> None:
+    from emulator.pages.terminal import print_report
+
     if as_json:
-        typer.echo(json.dumps(report.to_dict(design) | seconds, indent=2, allow_nan=False))
-    else:
-        _print(report, design, files)
-
-
-def _print(report: SessionReport, design: Design, files: KeyFiles) -> None:
-    if report.abort_reason is not None:
-        typer.echo(f"aborted: {report.abort_reason}")
-    else:
-        typer.echo(f"{report.outcome}: {report.key_length:,} bits, {design.label}")
-        if report.warning is not None:
-            typer.echo(report.warning)
-        if report.confirmed:
-            typer.echo(str(files.path))
-    traffic = report.traffic
-    typer.echo(f"bytes sent: {traffic.sent_bytes:,}, received: {traffic.received_bytes:,}")
-    typer.echo(f"authentication: {traffic.keys} one-time keys, {traffic.key_bits:,} bits")
-    typer.echo(f"forged unnoticed with probability at most {traffic.forgery_probability:.3g}")
-    typer.echo(f"net key: {report.net_key_bits:,} bits")
+        typer.echo(report.to_json())
+        return
+    print_report(report)
+    if report.confirmed:
+        typer.echo(str(files.path))

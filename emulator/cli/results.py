@@ -146,12 +146,12 @@ def _figure(name: str, inputs: Sequence[Path]) -> Axes:
 
 def _waterfall(inputs: Sequence[Path]) -> Axes:
     """Draw the waterfall of a run."""
-    from emulator.pages.saved_report import read_report
+    from emulator.pages.saved import read_report
     from emulator.plotting.waterfall import plot_waterfall
 
     if len(inputs) != 1:
         raise InvalidArgumentError("RUN_DIR", [*map(str, inputs)], "one folder of a run")
-    report, _ = read_report(inputs[0])
+    report = read_report(inputs[0])
     title, terms = report.waterfall
     return plot_waterfall(terms, report.key_length, title=title)
 

@@ -9,32 +9,13 @@ import numpy as np
 
 from emulator.plotting.style import COLOURS, new_axes
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.protocol.terms import TERM_NAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Room for the values beside the bars, as a part of the widest.
 _ROOM = 0.32
-
-
-TERM_NAMES = {
-    "entropy": "entropy of the rounds",
-    "expected_entropy": "entropy at the expected CHSH value",
-    "infimum": "statistical fluctuation",
-    "remainder": "third-order fluctuation",
-    "tests": "test outcomes",
-    "first_smoothing": "smoothing",
-    "second_smoothing": "smoothing, test register",
-    "chain_rules": "chain rules",
-    "fluctuation": "statistical fluctuation",
-    "published_tests": "published test outcomes",
-    "reconciliation": "reconciliation",
-    "verification": "verification",
-    "leakage": "leakage budget",
-    "sent": "sent about the key rounds",
-    "amplification": "privacy amplification",
-    "rounding": "rounding",
-}
 
 
 def plot_waterfall(
