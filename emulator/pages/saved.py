@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.lab_report import LabReport
 from postprocessing.network.report import SessionReport
 from postprocessing.protocol.report import DistillationReport, parse_json
+from postprocessing.protocol.terms import claimed_epsilons, designed_terms, key_terms
 
 Values = dict[str, Any]
 
@@ -77,20 +79,21 @@ def read_report(source: Path) -> DistillationReport:
     path = report_file(source)
     try:
         values = parse_json(path.read_text(encoding="utf-8"))
-        if not isinstance(values, dict):
-            raise ValueError("no object")
     except OSError as error:
         message = f"report must be a readable file, got {str(path)!r} ({error.strerror})"
         raise InputFileError(message) from error
     except (ValueError, RecursionError) as error:
         raise _foreign(path, f"not JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise _foreign(path, "the whole: Input should be an object")
     kind = next((kind for name, kind in _KINDS.items() if name in values), DistillationReport)
     try:
-        return kind.from_dict(_renewed(values))
+        report = kind.from_dict(_renewed(values))
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(str(part) for part in problem["loc"]) or "the whole"
         raise _foreign(path, f"{place}: {problem['msg']}") from error
+    return report if "epsilons" in values else _completed(report)
 
 
 def _renewed(values: Values) -> Values:
@@ -104,7 +107,25 @@ def _renewed(values: Values) -> Values:
     return new
 
 
+def _completed(report: DistillationReport) -> DistillationReport:
+    """Return a report of version 0.1.0 with what follows from its values and was not written."""
+    design, rounds = report.design, report.heralded_rounds
+    if design is None:
+        return report
+    terms: dict[str, float] = {}
+    if report.key_length and report.leaked_bits is not None:
+        counts = (report.key_rounds, report.test_rounds, report.lost_tests or 0)
+        terms = key_terms(design, *counts, report.leaked_bits)
+    return replace(
+        report,
+        epsilons=claimed_epsilons(design),
+        heralded_rounds=report.validation.rounds if isinstance(report, LabReport) else rounds,
+        key_terms=terms,
+        designed_terms=designed_terms(design),
+    )
+
+
 def _foreign(path: Path, detail: str) -> InputFileError:
     """Return the error of a file that is not the report of anything."""
-    allowed = "a report that diqkd run, distill or party has written"
+    allowed = "one that diqkd run, distill or party has written"
     return InputFileError(f"report must be {allowed}, {str(path)!r} is not ({detail})")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from postprocessing.sections import Section, number
@@ -64,7 +64,10 @@ def print_frame(frame: pd.DataFrame, *, as_json: bool, as_csv: bool) -> None:
 
 def _table(section: Section) -> Table:
     """Return the table of a section; below a picture the last row is the result."""
-    table = Table(*section.header, title=section.title, show_header=bool(section.header))
+    names = section.header or ("",) * len(section.rows[0])
+    # A digest is longer than a column is wide.
+    columns = (Column(name, overflow="fold") for name in names)
+    table = Table(*columns, title=section.title, show_header=bool(section.header))
     last = section.rows[-1] if section.picture is not None else None
     for row in section.rows:
         # As it is: square brackets in a value are no markup.

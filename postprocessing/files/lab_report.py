@@ -79,10 +79,10 @@ def validation_sections(validation: Validation) -> tuple[Section, ...]:
         ("S over time", over_time),
     )
     findings = tuple(
-        (finding.name, f"{finding.p_value:.3g}", "WARNING" if finding.suspicious else "")
+        (finding.name, f"{finding.p_value:.3g}{'  WARNING' if finding.suspicious else ''}")
         for finding in validation.findings
     )
     return (
         Section("validation", rows, bullets=(PRIVATE,)),
-        Section("tests of the rounds", findings, ("test", "p", "")),
+        Section("tests of the rounds", findings, ("test", "p")),
     )

@@ -164,7 +164,7 @@ class SessionReport(DistillationReport):
             ("key length", count(self.key_length, "bits")),
             *worth(self),
             *warning,
-            ("heralded rounds", count(self.heralded_rounds)),
+            ("heralded rounds", count(self.heralded_rounds or None)),
             ("leaked bits", count(self.leaked_bits)),
             ("record spent", "yes" if self.record_spent else "no"),
             ("seed", number(self.seed)),

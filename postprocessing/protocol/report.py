@@ -241,8 +241,8 @@ class DistillationReport:
         """
         if self.key_terms:
             return "where the key went", self.key_terms
-        end = "failed" if self.outcome == "failed" else "aborted"
-        return f"what the design counted on (the run {end})", self.designed_terms
+        ended = "" if self.key_length else f" (the run {self.outcome})"
+        return f"what the design counted on{ended}", self.designed_terms
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the keys as JSON values; null where undefined."""
@@ -268,7 +268,9 @@ class DistillationReport:
         ValidationError
             If a value is missing or impossible; it is a ValueError.
         """
-        report: Self = TypeAdapter(cls).validate_python(values)
+        # No key comes from JSON, whatever is in it.
+        told = {name: value for name, value in values.items() if not name.endswith("_key")}
+        report: Self = TypeAdapter(cls).validate_python(told)
         return report
 
     @classmethod

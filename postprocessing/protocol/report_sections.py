@@ -34,7 +34,7 @@ def summary(
         ("key length", count(report.key_length, "bits")),
         ("asymptotic key length", count(report.asymptotic_key_length, "bits for the same rounds")),
         *worth(report),
-        ("heralded rounds", heralded_rounds or count(report.heralded_rounds)),
+        ("heralded rounds", heralded_rounds or count(report.heralded_rounds or None)),
         ("key / test rounds", f"{report.key_rounds:,} / {report.test_rounds:,}"),
         ("leaked bits", count(report.leaked_bits)),
         ("reconciliation efficiency f", number(report.reconciliation_efficiency)),

@@ -164,7 +164,7 @@ def test_labels_and_default() -> None:
     assert Security().method == "tan22"
     assert Security().noisy_preprocessing == 0
     report = finished("renyi").to_dict()
-    assert report["security"] == LABEL
+    assert report["label"] == LABEL
     assert security("renyi_fixed").design(MODEL, ROUNDS).label == LABEL
 
 
