@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from emulator.lab_report import EmulatedFiles, Exploration, LabReport, json_text
 from emulator.report import RunReport
 from emulator.runner import designed_rounds, run
 from emulator.sampling.emulation import emulate
@@ -21,16 +21,72 @@ from postprocessing.design.request import ExpectedValues
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.atomic import check_output_folder, write_output
 from postprocessing.files.designs import is_emulated, read_design, write_design
+from postprocessing.files.lab_report import PRIVATE, LabReport
 from postprocessing.files.layout import Layout, layout_of
 from postprocessing.files.records import read_records, write_records
-from postprocessing.files.validation import validate
+from postprocessing.files.validation import Validation, validate
 from postprocessing.protocol.distillation import distill
 from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.records import PartyRecord
 from postprocessing.scheme import Party
+from postprocessing.security import asymptotic_key_fraction
 
 FileFormat = Literal["parquet", "csv", "npz", "h5"]
 ProgressCallback = Callable[[str, float | None], None]
+
+
+EXPLORATORY = "exploratory, no key"
+
+
+@dataclass(frozen=True)
+class EmulatedFiles:
+    """What `emulate_to` has written.
+
+    Parameters
+    ----------
+    design : Design
+        The design that the rounds fall under.
+    pulses, heralded_rounds : int
+        Emitted pulses, and those of them that were heralded.
+    seed : int
+        Seed of the emulation.
+    """
+
+    design: Design = field(repr=False)
+    pulses: int
+    heralded_rounds: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """What rounds look like without a design: nothing of it is a key.
+
+    Parameters
+    ----------
+    validation : Validation
+        Estimates, tests and warnings.
+    """
+
+    validation: Validation
+
+    @property
+    def asymptotic_key_fraction(self) -> float | None:
+        """Key bits per heralded round at the observed values; None where one is undefined."""
+        chsh, qber = self.validation.chsh, self.validation.qber
+        if chsh is None or qber is None:
+            return None
+        return float(asymptotic_key_fraction(chsh, qber))
+
+    def to_dict(self) -> dict[str, object]:
+        """Return JSON values; null where undefined."""
+        return {
+            "private": PRIVATE,
+            "outcome": EXPLORATORY,
+            "key_length": 0,
+            "asymptotic_key_fraction": self.asymptotic_key_fraction,
+            "validation": self.validation.to_dict(),
+        }
 
 
 def run_scenario(
@@ -71,16 +127,11 @@ def run_scenario(
     security = scenario.build_security()
     if out is not None:
         check_output_folder(Path(out))
-    report = run(model, **rule, security=security, seed=scenario.seed, on_progress=on_progress)
+    finished = run(model, **rule, security=security, seed=scenario.seed, on_progress=on_progress)
+    report = replace(finished, scenario=scenario.model_dump(mode="json"))
     if out is not None:
-        keys = (report.alice_key, report.bob_key)
-        _write_keys(Path(out), *keys, json_text(run_values(report, scenario)))
+        write_output(Path(out), report.files())
     return report
-
-
-def run_values(report: RunReport, scenario: Scenario) -> dict[str, object]:
-    """Return the JSON values of a run and of its scenario, as report.json has them."""
-    return {"scenario": scenario.model_dump(mode="json"), **report.to_dict()}
 
 
 def design_for(scenario: Scenario, layout: Layout | Path | str | None = None) -> Design:
@@ -266,7 +317,7 @@ def distill_files(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = emulate_to(folder, scenario, file_format="npz", joint=True)
     ...     report = distill_files(f"{folder}/rounds.npz", design=f"{folder}/design.json")
-    >>> report.distillation.abort_reason
+    >>> report.abort_reason
     'no key length under this design'
     """
     progress = on_progress or (lambda stage, fraction: None)
@@ -288,10 +339,9 @@ def distill_files(
         on_stage=lambda stage: progress(stage, None),
         threads=threads,
     )
-    report = LabReport(distillation, given, validation, seed, emulated)
+    report = LabReport.from_files(distillation, validation, emulated=emulated)
     if out is not None:
-        keys = (distillation.alice_key, distillation.bob_key)
-        _write_keys(Path(out), *keys, json_text(report.to_dict()))
+        write_output(Path(out), report.files())
     return report
 
 
@@ -304,10 +354,3 @@ def _halves(files: tuple[Path | str, ...], layout: Layout) -> tuple[PartyRecord,
     if not alice.same_heralds(bob):
         raise InputFileError("the files must hold the same heralds")
     return alice, bob
-
-
-def _write_keys(folder: Path, alice_key: bytes | None, bob_key: bytes | None, text: str) -> None:
-    """Write a report and its keys, if there are any."""
-    keys = {"alice.key": alice_key, "bob.key": bob_key}
-    held = {name: key for name, key in keys.items() if key is not None}
-    write_output(folder, {"report.json": f"{text}\n".encode(), **held})

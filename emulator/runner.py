@@ -17,8 +17,9 @@ from emulator.theory.prediction import Prediction, predict
 from postprocessing.checks import thread_count
 from postprocessing.design.design import RARE_SHARE, Design
 from postprocessing.design.request import Security
-from postprocessing.protocol.distillation import TOO_FEW_ROUNDS, DistillationReport, distill
+from postprocessing.protocol.distillation import TOO_FEW_ROUNDS, distill
 from postprocessing.protocol.parties import NO_KEY_LENGTH
+from postprocessing.protocol.report import DistillationReport
 
 ProgressCallback = Callable[[str, float | None], None]
 
@@ -96,8 +97,9 @@ def run(
     timings["emulation"] = time.perf_counter() - started_emulation
     distillation = distill_emulated(emulated, design, seed, progress, threads)
     timings |= distillation.timings_s | {"total": time.perf_counter() - started}
-    counts = (emulated.pulses, len(emulated))
-    return RunReport(prediction, seed, design, distillation, *counts, timings)
+    return RunReport.of_run(
+        prediction, distillation, pulses=emulated.pulses, seed=seed, timings_s=timings
+    )
 
 
 def designed_rounds(
@@ -175,6 +177,6 @@ def _stopped(
     prediction: Prediction, seed: int, design: Design | None, reason: str, started: float
 ) -> RunReport:
     """Report a run that was given up before its quantum phase."""
-    distillation = DistillationReport(None, None, reason)
+    distillation = DistillationReport.of(design, reason)
     timings = {"total": time.perf_counter() - started}
-    return RunReport(prediction, seed, design, distillation, 0, 0, timings)
+    return RunReport.of_run(prediction, distillation, pulses=0, seed=seed, timings_s=timings)

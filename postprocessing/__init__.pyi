@@ -11,7 +11,7 @@ from .files.designs import write_design as write_design
 from .files.layout import Layout as Layout
 from .files.records import read_records as read_records
 from .files.records import write_records as write_records
-from .protocol.distillation import DistillationReport as DistillationReport
+from .protocol.report import DistillationReport as DistillationReport
 from .protocol.distillation import distill as distill
 from .protocol.randomness import PartyRandomness as PartyRandomness
 from .records import PartyRecord as PartyRecord

@@ -24,7 +24,7 @@ def command(
 ) -> None:
     """Attack a link and tell what came of it."""
     from emulator.attacks import ATTACKS, run_attack
-    from emulator.lab_report import json_text
+    from emulator.pages.terminal import print_json
 
     if name == "list":
         for attack in ATTACKS.values():
@@ -33,7 +33,7 @@ def command(
     with StageProgress() as progress:
         report = run_attack(name, scenario, runs=runs, on_progress=progress.show)
     if as_json:
-        typer.echo(json_text(report.to_dict()))
+        print_json(report.to_dict())
     else:
         for label, value in report.to_dict().items():
             typer.echo(f"{label.replace('_', ' ')}: {'none' if value is None else value}")

@@ -38,15 +38,15 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Distill files, or explore them where there is no design."""
-    from emulator.lab_report import json_text
     from emulator.laboratory import distill_files, explore_files
-    from emulator.pages.laboratory import print_exploration, print_lab_report
+    from emulator.pages.laboratory import print_exploration
+    from emulator.pages.terminal import print_json, print_report
 
     if design is None:
         if out is not None:
             raise InvalidArgumentError("out", str(out), "left out without design")
         found = explore_files(*files, layout=layout)
-        typer.echo(json_text(found.to_dict())) if as_json else print_exploration(found)
+        print_json(found.to_dict()) if as_json else print_exploration(found)
         return
     with StageProgress() as progress:
         report = distill_files(
@@ -58,10 +58,9 @@ def command(
             threads=threads,
             on_progress=progress.show,
         )
-    typer.echo(json_text(report.to_dict())) if as_json else print_lab_report(report)
-    keys = report.distillation
-    if keys.abort_reason is not None:
+    typer.echo(report.to_json()) if as_json else print_report(report)
+    if report.abort_reason is not None:
         raise typer.Exit(EXIT_ABORTED)
-    if keys.alice_key != keys.bob_key:
+    if not report.keys_match:
         typer.echo("error: the keys differ although they were verified", err=True)
         raise typer.Exit(EXIT_FAILURE)

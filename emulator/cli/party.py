@@ -43,8 +43,7 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Meet the other party, and tell what came of it."""
-    from emulator.lab_report import json_text
-    from emulator.pages.laboratory import print_party
+    from emulator.pages.terminal import print_report
     from emulator.sampling.streams import emulated_randomness
     from postprocessing.network.party import Line, confirm_key, run_party
 
@@ -63,10 +62,12 @@ def command(
     randomness = None if seed is None else emulated_randomness(name, seed)
     files = {"pool": auth_key, "record": record, "design": design, "out": out}
     done = run_party(name, line, **files, layout=layout, randomness=randomness, threads=threads)
-    typer.echo(json_text(done.to_dict())) if as_json else print_party(done)
-    if done.session.abort_reason is not None:
+    typer.echo(done.to_json()) if as_json else print_report(done)
+    if done.confirmed and not as_json:
+        typer.echo(str(out / f"{name}.key"))
+    if done.abort_reason is not None:
         raise typer.Exit(EXIT_ABORTED)
-    if not done.session.confirmed:
+    if not done.confirmed:
         _fail(UNCONFIRMED)
 
 

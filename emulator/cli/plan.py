@@ -33,8 +33,7 @@ def command(
         raise InvalidArgumentError("key_bits", key_bits, "a finite number")
     import pandas as pd
 
-    from emulator.lab_report import json_text
-    from emulator.pages.terminal import print_frame
+    from emulator.pages.terminal import print_frame, print_json
     from emulator.theory.planning import plan, plan_table
     from postprocessing.security import METHODS
 
@@ -48,7 +47,7 @@ def command(
     label = METHODS[scenario.method].label
     shown: dict[str, object] = {**chosen.to_dict(), "security": label}
     if as_json:
-        typer.echo(json_text(shown))
+        print_json(shown)
     elif as_csv:
         print_frame(pd.DataFrame([shown]), as_json=False, as_csv=True)
     else:

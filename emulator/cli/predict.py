@@ -38,8 +38,7 @@ def command(
     check_format(as_json, as_csv)
     from rich.console import Console
 
-    from emulator.lab_report import json_text
-    from emulator.pages.terminal import print_frame, print_prediction
+    from emulator.pages.terminal import print_frame, print_json, print_prediction
     from emulator.papers import figure_data
     from emulator.papers import statements as papers
     from emulator.theory.curves import prediction_curve
@@ -57,6 +56,6 @@ def command(
         if as_csv:
             print_frame(prediction.to_frame(), as_json=False, as_csv=True)
         elif as_json:
-            typer.echo(json_text(prediction.to_dict()))
+            print_json(prediction.to_dict())
         else:
             print_prediction(prediction, Console())

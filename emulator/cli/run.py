@@ -15,18 +15,12 @@ from emulator.scenario.scenario import Scenario
 def command(scenario: Scenario, out: KeyFolder = None, as_json: AsJson = False) -> None:
     """Run a scenario and tell what came of it."""
     # Imported here, as in every command, so that help and bad input answer at once.
-    from rich.console import Console
-
-    from emulator.lab_report import json_text
-    from emulator.laboratory import run_scenario, run_values
+    from emulator.laboratory import run_scenario
     from emulator.pages.terminal import print_report
 
     with StageProgress() as progress:
         report = run_scenario(scenario, out=out, on_progress=progress.show)
-    if as_json:
-        typer.echo(json_text(run_values(report, scenario)))
-    else:
-        print_report(report, Console())
+    typer.echo(report.to_json()) if as_json else print_report(report)
     if report.outcome == "aborted":
         raise typer.Exit(EXIT_ABORTED)
     if not report.keys_match:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emulator.pages.saved_report import read_report
+from emulator.pages.saved import read_report
 from emulator.papers import FIGURES
 from emulator.plotting.papers import plot_figure
 from emulator.plotting.results import plot_finite_size, plot_quantity, plot_rate
@@ -85,7 +85,7 @@ def _waterfall(inputs: Sequence[Path]) -> Axes:
     """Draw the waterfall of a run."""
     if len(inputs) != 1:
         raise InvalidArgumentError("inputs", [*map(str, inputs)], "one folder of a run")
-    report, _ = read_report(inputs[0])
+    report = read_report(inputs[0])
     title, terms = report.waterfall
     return plot_waterfall(terms, report.key_length, title=title)
 

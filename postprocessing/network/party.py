@@ -6,7 +6,7 @@ import contextlib
 import functools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from postprocessing.design.design import Design
@@ -20,16 +20,11 @@ from postprocessing.files.designs import is_emulated, read_design
 from postprocessing.files.layout import Layout, layout_of
 from postprocessing.files.records import read_party_record
 from postprocessing.network.authentication import KeyPool
-from postprocessing.network.channel import AuthenticatedChannel, Traffic
+from postprocessing.network.channel import AuthenticatedChannel
 from postprocessing.network.key_files import KeyFiles
 from postprocessing.network.meeting import first_channel
-from postprocessing.network.session import (
-    SessionReport,
-    confirm,
-    distill,
-    failed,
-    most_message_bytes,
-)
+from postprocessing.network.report import SessionReport
+from postprocessing.network.session import confirm, distill, failed, most_message_bytes
 from postprocessing.network.spent_records import SpentRecords
 from postprocessing.network.tcp import arrivals, connect, parse_address
 from postprocessing.protocol.distillation import TOO_FEW_ROUNDS
@@ -107,33 +102,6 @@ class Line:
             return first_channel(connections, channel_of, on_stranger)
 
 
-@dataclass(frozen=True)
-class PartyRun:
-    """What `run_party` has done.
-
-    Parameters
-    ----------
-    session : SessionReport
-        The session, as this party knows it.
-    design : Design
-        The design.
-    key_path : Path
-        Where the confirmed key is, if there is one.
-    seconds : float or None
-        Duration of the session; None where there was none.
-    """
-
-    session: SessionReport
-    design: Design = field(repr=False)
-    key_path: Path
-    seconds: float | None = None
-
-    def to_dict(self) -> dict[str, object]:
-        """Return JSON values, those of the report in the folder."""
-        seconds = {} if self.seconds is None else {"seconds": self.seconds}
-        return self.session.to_dict(self.design) | seconds
-
-
 def run_party(
     party: Party,
     line: Line,
@@ -145,7 +113,7 @@ def run_party(
     layout: Layout | Path | str | None = None,
     randomness: PartyRandomness | None = None,
     threads: int | None = None,
-) -> PartyRun:
+) -> SessionReport:
     """Be one party: distill its rounds with the other over TCP, every packet authenticated.
 
     Parameters
@@ -171,7 +139,7 @@ def run_party(
 
     Returns
     -------
-    PartyRun
+    SessionReport
         The key's length, or the reason of the abort. Where no key can come of the design or the
         record, nobody is met, nothing is spent and nothing is written.
 
@@ -197,8 +165,7 @@ def run_party(
         reason = _hopeless(len(rounds), given)
         if reason is not None:
             # There is no session, and so no report to keep.
-            never = SessionReport(party, b"", Traffic(), record_spent=False, abort_reason=reason)
-            return PartyRun(never, given, files.path)
+            return SessionReport.of_session(given, party, "aborted", reason)
         spent.check_fresh(rounds)
         channel = line.open(keys, party, most_message_bytes(given))
         started = time.perf_counter()
@@ -216,13 +183,12 @@ def run_party(
         except DiqkdError as error:
             # What went wrong first is what is said.
             with contextlib.suppress(InputFileError):
-                told = failed(channel, error, record_spent=spent.has(rounds))
-                seconds = time.perf_counter() - started
-                files.write_report(PartyRun(told, given, files.path, seconds).to_dict())
+                told = failed(channel, given, error, record_spent=spent.has(rounds))
+                files.write_report(_timed(told, started).to_dict())
             raise
-        done = PartyRun(session, given, files.path, time.perf_counter() - started)
-        files.write_report(done.to_dict())
-        return done
+        report = _timed(session, started)
+        files.write_report(report.to_dict())
+        return report
 
 
 def confirm_key(party: Party, line: Line, *, pool: Path | str, out: Path | str) -> bool:
@@ -261,6 +227,11 @@ def confirm_key(party: Party, line: Line, *, pool: Path | str, out: Path | str) 
                     forgery_probability=traffic.forgery_probability,
                 )
         return confirmed
+
+
+def _timed(report: SessionReport, started: float) -> SessionReport:
+    """Return a report with the seconds since a session's start."""
+    return replace(report, timings_s={"total": time.perf_counter() - started})
 
 
 def _hopeless(rounds: int, design: Design) -> str | None:

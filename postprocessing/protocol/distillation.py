@@ -5,61 +5,20 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from typing import Any
 
 from postprocessing.design.design import Design
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.protocol.endpoint import Endpoint
 from postprocessing.protocol.parties import NO_KEY_LENGTH, Corrector, Reference
 from postprocessing.protocol.randomness import PartyRandomness
+from postprocessing.protocol.report import DistillationReport
 from postprocessing.protocol.transcript import InProcessChannel, Transcript
 from postprocessing.records import PartyRecord
-from postprocessing.testing import GameTally
 
 TOO_FEW_ROUNDS = "too few heralded rounds"
 
 StageCallback = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class DistillationReport:
-    """What became of two records.
-
-    Parameters
-    ----------
-    alice_key, bob_key : bytes or None
-        The keys; None after an abort.
-    abort_reason : str or None
-        Why there is no key.
-    key_rounds : int
-        Number of key rounds; 0 when the parties stopped before sifting.
-    tally : GameTally or None
-        Score of the CHSH game, known to the corrector.
-    errors : int or None
-        Key bits the corrector had to change, known after verification.
-    frames, failed_frames : int
-        Frames reconciled, and those disclosed whole.
-    transcript : Transcript
-        Every public message.
-    timings_s : dict
-        Seconds spent in each stage.
-    """
-
-    alice_key: bytes | None = field(repr=False)
-    bob_key: bytes | None = field(repr=False)
-    abort_reason: str | None
-    key_rounds: int = 0
-    tally: GameTally | None = None
-    errors: int | None = None
-    frames: int = 0
-    failed_frames: int = 0
-    transcript: Transcript = field(default_factory=lambda: Transcript(()), repr=False)
-    timings_s: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def key_length(self) -> int:
-        """Length of the key in bits, 0 after an abort."""
-        return 0 if self.alice_key is None else 8 * len(self.alice_key)
 
 
 def distill(
@@ -101,10 +60,15 @@ def distill(
         raise InvalidArgumentError("bob", len(bob), f"a record of Alice's {len(alice)} rounds")
     if not alice.same_heralds(bob):
         raise InvalidArgumentError("bob", "other heralds", "a record of Alice's rounds")
+    seeds = (source.seed for source in (alice_randomness, bob_randomness) if source)
+    known: dict[str, Any] = {
+        "seed": next((seed for seed in seeds if seed is not None), None),
+        "heralded_rounds": len(alice),
+    }
     if design.key_length == 0:
-        return DistillationReport(None, None, NO_KEY_LENGTH)
+        return DistillationReport.of(design, NO_KEY_LENGTH, **known)
     if len(alice) < design.heralded_rounds:
-        return DistillationReport(None, None, TOO_FEW_ROUNDS)
+        return DistillationReport.of(design, TOO_FEW_ROUNDS, **known)
     records = {
         "alice": alice.first(design.heralded_rounds),
         "bob": bob.first(design.heralded_rounds),
@@ -119,7 +83,7 @@ def distill(
     reference, corrector = Reference(*next(parts)), Corrector(*next(parts))
     channel = InProcessChannel()
     timings = _converse(reference, corrector, channel, on_stage or (lambda stage: None))
-    return _report(reference, corrector, channel.transcript, timings)
+    return _report(design, reference, corrector, channel.transcript, timings, known)
 
 
 def _converse(
@@ -142,15 +106,21 @@ def _converse(
 
 
 def _report(
-    reference: Reference, corrector: Corrector, transcript: Transcript, timings: dict[str, float]
+    design: Design,
+    reference: Reference,
+    corrector: Corrector,
+    transcript: Transcript,
+    timings: dict[str, float],
+    known: dict[str, Any],
 ) -> DistillationReport:
     """Join what the two endpoints know."""
     results = {endpoint.party: endpoint.result for endpoint in (reference, corrector)}
     alice, bob = results["alice"], results["bob"]
-    return DistillationReport(
+    return DistillationReport.of(
+        design,
+        (alice and alice.abort_reason) or (bob and bob.abort_reason) or None,
         alice_key=alice.key if alice else None,
         bob_key=bob.key if bob else None,
-        abort_reason=(alice and alice.abort_reason) or (bob and bob.abort_reason) or None,
         key_rounds=reference.key_rounds,
         tally=corrector.tally,
         errors=corrector.corrected_errors,
@@ -158,4 +128,5 @@ def _report(
         failed_frames=corrector.failed_frames,
         transcript=transcript,
         timings_s=timings,
+        **known,
     )

@@ -46,7 +46,7 @@ def test_run_writes_equal_private_keys_and_a_report(tmp_path):
     assert 8 * len(alice) == report["key_length"] == report["asymptotic_key_length"] > 0
     assert report["key_sha256"] == hashlib.sha256(alice).hexdigest()
     assert (report["outcome"], report["keys_match"]) == ("key", True)
-    assert report["security"] == "asymptotic: not secure at finite size"
+    assert report["label"] == "asymptotic: not secure at finite size"
     assert report["rates_per_pulse"]["finite_size"] is None
     for name in ("gain", "chsh", "qber"):
         assert abs(report[name]["deviation"]) < 5

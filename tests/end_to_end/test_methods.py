@@ -75,7 +75,7 @@ def test_equal_keys(method: str, noise: float) -> None:
 def test_noise_is_what_the_corrector_corrects() -> None:
     """The reference's noise reaches the corrector's error count, and differs with its seed."""
     plain, noisy = finished("geat"), finished("geat", 0.01)
-    rounds, errors = noisy.distillation.key_rounds, noisy.distillation.errors
+    rounds, errors = noisy.key_rounds, noisy.errors
     assert noisy.design is not None
     assert plain.design is not None
     assert errors is not None
@@ -96,19 +96,19 @@ def test_optimal_noise_is_chosen_before_the_run() -> None:
 @pytest.mark.parametrize(("method", "publishers"), [("tan22", 1), ("geat", 1), ("renyi", 2)])
 def test_who_publishes_tests(method: str, publishers: int) -> None:
     report = finished(method)
-    entries = report.distillation.transcript.entries
+    entries = report.transcript.entries
     tests = [e for e in entries if isinstance(e.message, DisclosedTests)]
     assert len(tests) == len({entry.sender for entry in tests}) == publishers
-    tally = report.distillation.tally
+    tally = report.tally
     assert tally is not None
-    published = report.distillation.transcript.leaked_by(DisclosedTests)
+    published = report.transcript.leaked_by(DisclosedTests)
     assert published == publishers * tally.rounds
 
 
 def test_varying_length_is_the_affine_function_of_the_counts() -> None:
     """(R5), written out from the transcript and the frozen parameters."""
     report = finished("renyi")
-    design, tally = report.design, report.distillation.tally
+    design, tally = report.design, report.tally
     assert design is not None
     assert tally is not None
     assert design.length is not None
@@ -124,7 +124,7 @@ def test_varying_length_is_the_affine_function_of_the_counts() -> None:
     assert report.key_length == int(length) // 8 * 8
     # Published tests are paid for by the score; each further leaked bit costs a bit.
     more = report.leaked_bits + 800
-    arguments = (report.distillation.key_rounds, tally.rounds, more, tally.lost)
+    arguments = (report.key_rounds, tally.rounds, more, tally.lost)
     assert design.final_key_length(*arguments) == report.key_length - 800
 
 
@@ -173,7 +173,7 @@ def test_labels_and_default() -> None:
     assert Security().method == "tan22"
     assert Security().noisy_preprocessing == 0
     report = finished("renyi").to_dict()
-    assert report["security"] == LABEL
+    assert report["label"] == LABEL
     assert designed("renyi_fixed").label == LABEL
 
 
@@ -192,17 +192,17 @@ def marked_design() -> Design:
 def test_marks_are_announced_before_settings_and_nothing_is_discarded() -> None:
     wanted = security("geat", settings="announced")
     report = run(CAVITY, heralded_rounds=ROUNDS, security=wanted, seed=5)
-    kinds = [type(entry.message) for entry in report.distillation.transcript.entries]
+    kinds = [type(entry.message) for entry in report.transcript.entries]
     first = kinds.index(RoundMarks)
-    senders = [entry.sender for entry in report.distillation.transcript.entries]
+    senders = [entry.sender for entry in report.transcript.entries]
     assert senders[first] == "bob"
     bobs = [k for k, s in zip(kinds, senders, strict=True) if s == "bob"]
     assert bobs.index(RoundMarks) < bobs.index(SettingsAnnouncement)
     assert ThinningCoins not in kinds
     assert report.keys_match
-    tally = report.distillation.tally
+    tally = report.tally
     assert tally is not None
-    assert report.distillation.key_rounds + tally.rounds == ROUNDS
+    assert report.key_rounds + tally.rounds == ROUNDS
     values: Any = report.to_dict()
     texts = " ".join(values["assumptions"])
     assert "from mark to outcome" in texts

@@ -128,7 +128,7 @@ def test_the_keys_are_those_of_one_process(small, pools, tmp_path):
     alice, bob = found["alice"].traffic, found["bob"].traffic
     assert (alice.sent_bytes, alice.received_bytes) == (bob.received_bytes, bob.sent_bytes)
     assert alice.keys == bob.keys
-    values = found["alice"].to_dict(design)
+    values = found["alice"].to_dict()
     assert values["session"] == found["bob"].session.hex()
     # What is not proved has no soundness to add to.
     assert values["soundness_with_authentication"] is None
