@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
 from emulator.scenario.parameters import SCHEMES
 from emulator.scenario.scenario import Scenario
-from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.files.toml import read_toml
 
 DEFAULT_SCHEME = "ecs"
 
@@ -73,22 +73,14 @@ def _read(source: str) -> dict[str, object]:
     if source not in preset_names():
         allowed = f"a path ending in .toml or one of {', '.join(preset_names())}"
         raise InvalidArgumentError("scenario", source, allowed)
-    text = (resources.files("emulator.scenario") / "presets" / f"{source}.toml").read_text(
-        encoding="utf-8"
-    )
-    return tomllib.loads(text)
+    preset = resources.files("emulator.scenario") / "presets" / f"{source}.toml"
+    with resources.as_file(preset) as path:
+        return read_toml("scenario", path)
 
 
 def _read_file(path: Path) -> dict[str, object]:
     """Return the raw parameters of a TOML file."""
-    try:
-        parameters = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"scenario must be a readable TOML file, got {str(path)!r} ({error.strerror})"
-        raise InputFileError(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"scenario must be valid TOML, {str(path)!r} is not: {error}"
-        raise InputFileError(message) from error
+    parameters = read_toml("scenario", path)
     scenario_class = _scenario_class(parameters.get("scheme", DEFAULT_SCHEME))
     for name in scenario_class.file_parameters & parameters.keys():
         if isinstance(parameters[name], str):
