@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -16,7 +15,8 @@ from emulator.scenario.scenario import (
     present_names,
 )
 from emulator.schemes.registry import DEFAULT_SCHEME, SCHEMES
-from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.files.toml import read_toml
 
 
 def preset_names() -> list[str]:
@@ -74,22 +74,14 @@ def _read(source: str) -> dict[str, object]:
     if source not in preset_names():
         allowed = f"a path ending in .toml or one of {', '.join(preset_names())}"
         raise InvalidArgumentError("scenario", source, allowed)
-    text = (resources.files("emulator.scenario") / "presets" / f"{source}.toml").read_text(
-        encoding="utf-8"
-    )
-    return tomllib.loads(text)
+    preset = resources.files("emulator.scenario") / "presets" / f"{source}.toml"
+    with resources.as_file(preset) as path:
+        return read_toml("scenario", path)
 
 
 def _read_file(path: Path) -> dict[str, object]:
     """Return the raw parameters of a TOML file."""
-    try:
-        parameters = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"scenario must be a readable TOML file, got {str(path)!r} ({error.strerror})"
-        raise InputFileError(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"scenario must be valid TOML, {str(path)!r} is not: {error}"
-        raise InputFileError(message) from error
+    parameters = read_toml("scenario", path)
     fields = scenario_class(parameters.get("scheme", DEFAULT_SCHEME)).model_fields
     for name in files_among(fields) & parameters.keys():
         if isinstance(parameters[name], str):

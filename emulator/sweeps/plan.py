@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -31,7 +30,8 @@ from emulator.scenario.scenario import (
 from emulator.schemes.parameters import is_whole
 from emulator.schemes.registry import SCHEMES
 from emulator.sweeps.task import SweepTask, repeat_seed
-from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.files.toml import read_toml
 
 _MOST_TASKS = 1_000_000
 # Digits to which the values of a range are rounded, so that they are those one would write.
@@ -263,14 +263,7 @@ def load_plan(path: str | Path) -> SweepPlan:
         If the plan is malformed.
     """
     path = Path(path)
-    try:
-        parameters = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"sweep must be a readable TOML file, got {str(path)!r} ({error.strerror})"
-        raise InputFileError(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputFileError(f"sweep must be valid TOML, {str(path)!r} is not: {error}") from error
-    return SweepPlan.from_parameters(parameters, path.parent)
+    return SweepPlan.from_parameters(read_toml("sweep", path), path.parent)
 
 
 def _axis_values(name: str, axis: list[Any] | Range) -> list[Any]:

@@ -23,7 +23,6 @@ A layout is a TOML file, see ``docs/lab-data.md``::
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -31,6 +30,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
 from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.files.toml import read_toml
 from postprocessing.scheme import BellScheme, Party
 
 
@@ -209,18 +209,16 @@ class Layout(_Part):
         InputFileError
             If the file cannot be read, is not TOML or describes no layout.
         """
+        parameters = read_toml("layout", path)
         try:
-            layout = cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+            layout = cls.model_validate(parameters)
             layout.check()
-        except OSError as error:
-            message = f"layout must be a readable file, got {str(path)!r} ({error.strerror})"
-            raise InputFileError(message) from error
         except ValidationError as error:
             problem = error.errors()[0]
             place = ".".join(map(str, problem["loc"]))
             text = f"layout {str(path)!r}: {place}: {problem['msg']}"
             raise InputFileError(text) from error
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise InputFileError(f"layout {str(path)!r}: {error}") from error
         return layout
 
