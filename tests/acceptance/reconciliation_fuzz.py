@@ -78,7 +78,7 @@ def lenient(joint: JointDistribution) -> Design:
     design = Security(method="asymptotic").design(joint, ROUNDS)
     leakage = dataclasses.replace(design.leakage, reconciliation=RATES)
     return dataclasses.replace(
-        design, leakage=leakage, tolerated_test_losses=ROUNDS, entropy_per_key_round=0.95
+        design, leakage=leakage, tolerated_test_losses=ROUNDS, expected_chsh=2.82
     )
 
 

@@ -28,7 +28,7 @@ from postprocessing.protocol.messages import (
 from postprocessing.protocol.parties import Reference
 from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.scheme import AnnouncedMarks
-from postprocessing.security import RenyiParameters
+from postprocessing.security import Counts, RenyiParameters
 from postprocessing.sifting.sift import packed_settings
 
 ROUNDS = 1_000_000
@@ -118,9 +118,9 @@ def test_varying_length_is_the_affine_function_of_the_counts() -> None:
     tests = ROUNDS * design.setting_choice.round_probabilities.test
     win = parameters.published_win
     leaked = report.leaked_bits - 2 * tally.rounds
-    moved = parameters.score(tally.rounds - tally.lost, tally.lost)
-    moved -= parameters.score(tests * win, tests * (1 - win))
-    length = design.length.unclipped - at_design.leakage - leaked + moved
+    moved = parameters.score(Counts(tally.rounds - tally.lost, tally.lost))
+    moved -= parameters.score(Counts(tests * win, tests * (1 - win)))
+    length = design.length.unclipped - at_design["leakage"] - leaked + moved
     assert report.key_length == int(length) // 8 * 8
     # Published tests are paid for by the score; each further leaked bit costs a bit.
     more = report.leaked_bits + 800
@@ -144,7 +144,7 @@ def test_fixed_score_decides_acceptance() -> None:
     accepted = [design.accepts(tests, lost) for lost in range(0, tests, 7)]
     assert accepted == sorted(accepted, reverse=True)
     lost = 7 * sum(accepted)
-    assert parameters.score(tests - lost, lost) < design.least_score + 7 * (
+    assert parameters.score(Counts(tests - lost, lost)) < design.least_score + 7 * (
         parameters.win_credit - parameters.loss_credit + 10
     )
     assert accepted[0]

@@ -194,7 +194,7 @@ def test_undecodable_frames_are_disclosed_and_charged(emulated, design):
 def test_single_failed_frame_is_disclosed_and_the_rest_decoded(emulated, design, finished):
     """Noise in one frame alone spoils no other; the keys agree, the errors are known."""
     noisy = _with_one_spoiled_frame(emulated, finished.frames)
-    lenient = dataclasses.replace(design, tolerated_test_losses=ROUNDS, entropy_per_key_round=0.9)
+    lenient = dataclasses.replace(design, tolerated_test_losses=ROUNDS, expected_chsh=2.8)
     report = distill_seeded(noisy, lenient, seed=1)
     assert (report.failed_frames, report.abort_reason) == (1, None)
     assert report.alice_key == report.bob_key

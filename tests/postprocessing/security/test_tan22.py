@@ -28,7 +28,9 @@ LOW, HIGH = (2 - math.sqrt(2)) / 4, (2 + math.sqrt(2)) / 4
 
 magnitudes = st.floats(3, 14).map(lambda exponent: round(10**exponent))
 announced = st.floats(-4, -0.35).map(lambda e: RoundProbabilities.announced(10**e))
-local = st.floats(-2, math.log10(0.5)).map(lambda e: LocalSettings(10**e, 10**e).round_probabilities)
+local = st.floats(-2, math.log10(0.5)).map(
+    lambda e: LocalSettings(10**e, 10**e).round_probabilities
+)
 probabilities = announced | local
 tangents = st.floats(0.7501, HIGH - 1e-6)
 secrecies = st.floats(-15, -4).map(lambda exponent: 10.0**exponent)
