@@ -127,7 +127,7 @@ def test_processes_that_append_at_once(tmp_path):
         )
         for number in range(4)
     ]
-    added = [int(writer.communicate(timeout=60)[0]) for writer in writers]
+    added = [int(writer.communicate(timeout=600)[0]) for writer in writers]
     rows = _read(path)
     assert sum(added) == len(rows) == 200
     assert sorted(int(row["task"]) for row in rows) == list(range(200))

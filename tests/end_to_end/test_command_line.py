@@ -328,7 +328,7 @@ def test_interrupt_leaves_no_key(tmp_path):
     with subprocess.Popen(command, stdout=quiet, stderr=quiet, preexec_fn=heed) as process:
         time.sleep(2)
         # Pressed again where compiled code has swallowed it.
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while process.poll() is None and time.monotonic() < deadline:
             process.send_signal(signal.SIGINT)
             time.sleep(0.2)

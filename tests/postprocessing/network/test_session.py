@@ -38,7 +38,8 @@ from postprocessing.network.wire import encode
 from postprocessing.protocol.messages import Abort, DisclosedTests, SettingsAnnouncement
 from postprocessing.records import PartyRecord
 
-PATIENCE_S = 60.0
+# Far beyond what a session takes on a busy machine.
+PATIENCE_S = 600.0
 # Bernstein (2005), 8⌈L/16⌉ 2⁻¹⁰⁶: sender, 72 bytes of header and a body of 1 MiB.
 LONGEST_FORGERY = 8 * 65541 * 2.0**-106
 
@@ -167,7 +168,8 @@ def test_a_lost_last_message_leaves_a_key_to_confirm(small, tmp_path):
     last = {
         sender: max(n for who, n in site.earlier if who == sender) for sender in ("alice", "bob")
     }
-    end, files = site.play(Fault("drop", "bob", last["bob"], 0), timeout_s=1.0)
+    lost = Fault("truncate and hang up", "bob", last["bob"], 0)
+    end, files = site.play(lost, timeout_s=PATIENCE_S)
     assert (end.alice, end.bob) == ("unconfirmed", "key")
     with pytest.raises(InputFileError, match=r"key must be confirmed, .* run party --confirm"):
         files["alice"].read()
@@ -185,7 +187,8 @@ def test_a_key_that_the_other_lacks_stays_unconfirmed(small, tmp_path):
     site = Site(tmp_path / "site", *small)
     site.play(Fault("none", "bob", 0, 0), timeout_s=PATIENCE_S)
     last = max(number for sender, number in site.earlier if sender == "alice")
-    end, files = site.play(Fault("drop", "alice", last, 0), timeout_s=1.0)
+    lost = Fault("truncate and hang up", "alice", last, 0)
+    end, files = site.play(lost, timeout_s=PATIENCE_S)
     assert (end.alice, end.bob) == ("unconfirmed", "nothing")
     assert site.confirm(files) == (False, False)
     assert files["alice"].is_unconfirmed
@@ -204,11 +207,15 @@ def test_a_wrong_pool_is_noticed(small, pools, tmp_path):
 
 def test_a_silent_peer_is_given_up(small, pools, tmp_path):
     design, rounds = small
+    given_up = threading.Event()
 
     def act(party, channel):
         if party == "bob":
-            return threading.Event().wait(0.6)
-        return _distill(tmp_path, channel, rounds.alice, design)
+            return given_up.wait(HANG_S)
+        try:
+            return _distill(tmp_path, channel, rounds.alice, design)
+        finally:
+            given_up.set()
 
     found = _both(pools, act, timeout_s=0.2)
     assert isinstance(found["alice"], SessionError)
