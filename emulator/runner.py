@@ -16,8 +16,8 @@ from emulator.theory.prediction import Prediction, predict
 from postprocessing.checks import thread_count
 from postprocessing.design.design import Design
 from postprocessing.design.request import RARE_SHARE, Security
-from postprocessing.protocol.distillation import TOO_FEW_ROUNDS, DistillationReport, distill
-from postprocessing.protocol.parties import NO_KEY_LENGTH
+from postprocessing.protocol.abort_reasons import NO_KEY_LENGTH, TOO_FEW_ROUNDS
+from postprocessing.protocol.distillation import DistillationReport, distill
 from postprocessing.quantiles import lower_quantile
 
 ProgressCallback = Callable[[str, float | None], None]

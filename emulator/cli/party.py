@@ -277,8 +277,7 @@ def _randomness(name: Party, seed: int | None) -> PartyRandomness | None:
 
 def _hopeless(rounds: int, design: Design) -> str | None:
     """Return why there can be no key, and nobody need be met; None otherwise."""
-    from postprocessing.protocol.distillation import TOO_FEW_ROUNDS
-    from postprocessing.protocol.parties import NO_KEY_LENGTH
+    from postprocessing.protocol.abort_reasons import NO_KEY_LENGTH, TOO_FEW_ROUNDS
 
     if design.key_length == 0:
         return NO_KEY_LENGTH

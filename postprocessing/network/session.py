@@ -1,4 +1,4 @@
-"""A party's session: its endpoint speaks over an authenticated channel, and the key is kept."""
+"""A party's session: its conversation goes over an authenticated channel, and the key is kept."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from postprocessing.network.channel import MOST_BODY_BYTES, AuthenticatedChannel
 from postprocessing.network.key_files import FAILED, KeyFiles, no_secret
 from postprocessing.network.messages import Hello, KeyHeld
 from postprocessing.network.spent_records import SpentRecords
-from postprocessing.protocol.endpoint import Endpoint, PartyResult
-from postprocessing.protocol.parties import Corrector, Reference
+from postprocessing.protocol.conversation import Conversation
 from postprocessing.protocol.randomness import PartyRandomness
+from postprocessing.protocol.script import PartyResult
 from postprocessing.records import PartyRecord
 from postprocessing.scheme import Party
 
@@ -189,9 +189,8 @@ def distill(
     """
     source = randomness or PartyRandomness()
     try:
-        kind = Reference if channel.party == design.scheme.reference else Corrector
         first = record.first(design.heralded_rounds)
-        endpoint = kind(first, design, source, threads)
+        conversation = Conversation(channel.party, first, design, source, threads)
         spent.check_fresh(record)
         own = Hello(
             channel.party,
@@ -203,7 +202,7 @@ def distill(
         )
         _greet(channel, own, keys=most_packets(design))
         spent.spend(record)
-        result = _converse(endpoint, channel, on_stage or (lambda stage: None))
+        result = _converse(conversation, channel, on_stage or (lambda stage: None))
         confirmed = result.key is not None and _keep(
             result.key, channel, files, design, source.seed, emulated=emulated
         )
@@ -211,6 +210,18 @@ def distill(
         channel.abandon()
         raise
     channel.close()
+    return _report(channel, result, confirmed=confirmed, seed=source.seed, emulated=emulated)
+
+
+def _report(
+    channel: AuthenticatedChannel,
+    result: PartyResult,
+    *,
+    confirmed: bool,
+    seed: int | None,
+    emulated: bool,
+) -> SessionReport:
+    """Return the report of a session that has come to its end."""
     return SessionReport(
         party=channel.party,
         session=channel.session,
@@ -219,8 +230,8 @@ def distill(
         abort_reason=result.abort_reason,
         confirmed=confirmed,
         key_length=8 * len(result.key) if result.key is not None else 0,
-        leaked_bits=endpoint.leaked_bits,
-        seed=source.seed,
+        leaked_bits=result.leaked_bits,
+        seed=seed,
         emulated=emulated,
     )
 
@@ -295,18 +306,18 @@ def _greet(channel: AuthenticatedChannel, own: Hello, keys: int = 0) -> None:
 
 
 def _converse(
-    endpoint: Endpoint, channel: AuthenticatedChannel, on_stage: StageCallback
+    conversation: Conversation, channel: AuthenticatedChannel, on_stage: StageCallback
 ) -> PartyResult:
     """Pass messages until this party has its result and everything is sent."""
-    for message in endpoint.start():
+    for message in conversation.start():
         channel.send(message)
-    while endpoint.result is None:
+    while conversation.result is None:
         message = channel.receive()
         on_stage(message.stage)
-        for answer in endpoint.receive(message):
+        for answer in conversation.receive(message):
             channel.send(answer)
     channel.flush()
-    return endpoint.result
+    return conversation.result
 
 
 def _keep(
