@@ -32,7 +32,7 @@ from postprocessing.amplification.kernels.carryless import (
     Multiplier,
     available_multipliers,
 )
-from postprocessing.bits import Bits, PackedBits
+from postprocessing.bits import Bits, PackedBits, octets, word_count
 
 CASES = [
     *((name, n) for n in (10**6, 10**7, 10**8) for name in ("packed", "packed-2", "bytes")),
@@ -173,8 +173,9 @@ def rows_are_right(
 
 def part(bits: PackedBits, start: int, stop: int) -> Bits:
     """Return bits `start` to `stop`."""
-    first = start // 8
-    return PackedBits.from_bytes(bits.octets[first:], stop - 8 * first).to_bits()[start % 8 :]
+    first = start // 64
+    words = octets(bits.words[first : word_count(stop)])
+    return PackedBits.from_bytes(words, stop - 64 * first).to_bits()[start % 64 :]
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ bytes that is bit i mod 8 of byte ⌊i/8⌋.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from postprocessing.checks import check_bits, whole_number
 from postprocessing.errors import InvalidArgumentError
@@ -23,8 +23,7 @@ WORD_BITS = 64
 _MOST_BITS = 2**53
 
 
-@dataclass(frozen=True, eq=False)
-class PackedBits:
+class PackedBits(Struct, frozen=True, eq=False, array_like=True, forbid_unknown_fields=True):
     """A string of bits: bit i is bit i mod 64 of word ⌊i/64⌋.
 
     Parameters
@@ -78,8 +77,7 @@ class PackedBits:
         >>> PackedBits.from_bits(np.array([0, 1, 1], np.uint8)).words
         array([6], dtype=uint64)
         """
-        if bits.dtype != np.bool_:
-            check_bits("bits", bits)
+        check_bits("bits", bits.view(np.uint8) if bits.dtype == np.bool_ else bits)
         return cls(whole_words(np.packbits(bits, bitorder="little")), bits.size)
 
     @classmethod
@@ -133,11 +131,6 @@ class PackedBits:
         """Number of bits that are 1."""
         return int(np.bitwise_count(self.words).sum())
 
-    @property
-    def octets(self) -> Bits:
-        """The ⌈length/8⌉ bytes, the lowest bit of each first, in the memory of the words."""
-        return octets(self.words)[: -(-self.length // 8)]
-
     def to_bits(self) -> Bits:
         """Return the bits, one an element.
 
@@ -161,7 +154,7 @@ class PackedBits:
         >>> PackedBits(np.array([0x102], np.uint64), 9).to_bytes()
         b'\x02\x01'
         """
-        return self.octets.tobytes()
+        return octets(self.words)[: -(-self.length // 8)].tobytes()
 
     def copy(self) -> Self:
         """Return the string in memory of its own."""

@@ -1,21 +1,22 @@
 """Messages as bytes: a MessagePack head with the fields, then the contents of the arrays.
 
 The kinds of message are a closed union, each known by the name of its class; a head is checked
-against the types of its fields. In the head an array of bytes is its shape, a string of bits its
-length: bits go eight to a byte.
+against the types of its fields. In the head an array is its shape; whether it holds bytes or words
+follows from its field.
 
 Arrays are sent from where they lie, and those of bytes are received where they stay.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from postprocessing.bits import PackedBits
+from postprocessing.bits import Bits, Words
 from postprocessing.errors import ProtocolError
 from postprocessing.network.messages import SessionMessage
 from postprocessing.protocol.messages import Message, ProtocolMessage
@@ -23,6 +24,8 @@ from postprocessing.protocol.messages import Message, ProtocolMessage
 Buffer = bytes | memoryview
 AnyMessage = ProtocolMessage | SessionMessage
 
+# What arrays are on the line.
+_DTYPES: dict[Any, np.dtype[Any]] = {Bits: np.dtype("u1"), Words: np.dtype("<u8")}
 _HEAD_LENGTH_BYTES = 4
 _MOST_DIMENSIONS, _MOST_LENGTH = 2, 2**32
 
@@ -42,10 +45,7 @@ def encode(message: Message) -> list[Buffer]:
     """
     contents: list[Buffer] = []
 
-    def description(value: object) -> object:
-        if isinstance(value, PackedBits):
-            contents.append(value.octets.data)
-            return len(value)
+    def shape(value: object) -> object:
         if isinstance(value, np.ndarray):
             contents.append(_content(value))
             return value.shape
@@ -53,7 +53,7 @@ def encode(message: Message) -> list[Buffer]:
             return value.item()
         raise TypeError(f"no field of a message may be of type {type(value).__name__}")
 
-    head = msgspec.msgpack.encode(message, enc_hook=description)
+    head = msgspec.msgpack.encode(message, enc_hook=shape)
     return [len(head).to_bytes(_HEAD_LENGTH_BYTES, "big"), head, *contents]
 
 
@@ -82,38 +82,37 @@ def _decode(body: memoryview) -> Message:
         raise ValueError("the head is cut short")
     content = body[start:]
 
-    def take(size: int) -> memoryview:
+    def array(kind: Any, shape: Any) -> npt.NDArray[Any]:
         nonlocal content
+        dtype = _DTYPES[kind]
+        size = _count(shape) * dtype.itemsize
         if size > len(content):
             raise ValueError("an array is cut short")
         taken, content = content[:size], content[size:]
-        return taken
-
-    def revive(kind: type, description: Any) -> PackedBits | npt.NDArray[np.uint8]:
-        if kind is PackedBits:
-            (length,) = _lengths([description])
-            return PackedBits.from_bytes(take(-(-length // 8)), length)
-        shape = _lengths(description)
-        return np.frombuffer(take(int(np.prod(shape, dtype=object))), np.uint8).reshape(shape)
+        found = np.frombuffer(taken, dtype).reshape(shape)
+        # Words are copied to where words may begin.
+        return found if dtype == np.uint8 else found.astype(np.uint64)
 
     head = body[_HEAD_LENGTH_BYTES:start]
-    message: Message = msgspec.msgpack.decode(head, type=AnyMessage, dec_hook=revive)
+    message: Message = msgspec.msgpack.decode(head, type=AnyMessage, dec_hook=array)
     if len(content):
         raise ValueError("bytes beyond the message")
     return message
 
 
-def _lengths(description: Any) -> list[int]:
-    """Return the lengths of one or two dimensions."""
-    if not isinstance(description, list) or not 1 <= len(description) <= _MOST_DIMENSIONS:
+def _count(shape: Any) -> int:
+    """Return the number of elements of an array of one or two dimensions."""
+    if not isinstance(shape, list) or not 1 <= len(shape) <= _MOST_DIMENSIONS:
         raise ValueError("not one or two dimensions")
-    if not all(type(length) is int and 0 <= length < _MOST_LENGTH for length in description):
+    if not all(type(length) is int and 0 <= length < _MOST_LENGTH for length in shape):
         raise ValueError("not lengths")
-    return description
+    return math.prod(shape)
 
 
 def _content(array: npt.NDArray[Any]) -> memoryview:
     """Return an array's bytes."""
-    if array.dtype != np.uint8 or not 1 <= array.ndim <= _MOST_DIMENSIONS:
+    dtype = array.dtype.newbyteorder("<")
+    if dtype not in _DTYPES.values() or not 1 <= array.ndim <= _MOST_DIMENSIONS:
         raise TypeError(f"no message may hold {array.dtype} of shape {array.shape}")
-    return np.ascontiguousarray(array).reshape(-1).data
+    content = np.ascontiguousarray(array).astype(dtype, copy=False)
+    return content.reshape(-1).view(np.uint8).data
