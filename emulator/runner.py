@@ -17,8 +17,8 @@ from emulator.theory.prediction import Prediction, predict
 from postprocessing.checks import thread_count
 from postprocessing.design.design import RARE_SHARE, Design
 from postprocessing.design.request import Security
-from postprocessing.protocol.distillation import TOO_FEW_ROUNDS, distill
-from postprocessing.protocol.parties import NO_KEY_LENGTH
+from postprocessing.protocol.abort_reasons import NO_KEY_LENGTH, TOO_FEW_ROUNDS
+from postprocessing.protocol.distillation import distill
 from postprocessing.protocol.report import DistillationReport
 
 ProgressCallback = Callable[[str, float | None], None]

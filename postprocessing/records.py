@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from postprocessing.bits import Bits
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.scheme import MOST_HERALDS, MOST_SETTINGS, BellScheme, Bits, Party
+from postprocessing.scheme import MOST_HERALDS, MOST_SETTINGS, BellScheme, Party
 
 _Index = int | Bits
 

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from postprocessing.errors import InvalidArgumentError
 
 Party = Literal["alice", "bob"]
-Bits = npt.NDArray[np.uint8]
 
 # What a byte of a record has room for, see `postprocessing.records`.
 MOST_SETTINGS, MOST_HERALDS = 4, 32

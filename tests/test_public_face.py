@@ -4,9 +4,9 @@ import inspect
 import subprocess
 import sys
 
+import diqkd
 import pytest
 
-import diqkd
 import emulator
 import postprocessing
 from emulator import face

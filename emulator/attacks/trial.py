@@ -14,13 +14,13 @@ from emulator.sampling.emulation import part_bounds
 from emulator.sampling.sampler import DEFAULT_BLOCK_SIZE, Sampler
 from emulator.sampling.streams import emulated_randomness
 from postprocessing.design.design import Design
-from postprocessing.protocol.distillation import distill
-from postprocessing.protocol.parties import (
+from postprocessing.protocol.abort_reasons import (
     LEAKAGE_BUDGET_EXCEEDED,
     NO_KEY_LENGTH,
     TOO_FEW_TESTS,
     TOO_MANY_LOST_TESTS,
 )
+from postprocessing.protocol.distillation import distill
 from postprocessing.records import PartyRecord
 from postprocessing.scheme import BellScheme
 from postprocessing.security import METHODS

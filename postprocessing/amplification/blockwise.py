@@ -18,7 +18,7 @@ import numpy.typing as npt
 from postprocessing.amplification.constants import field_tables, pass_plan
 from postprocessing.amplification.kernels import product as kernels
 from postprocessing.amplification.kernels.carryless import Multiplier, available_multipliers
-from postprocessing.amplification.packing import Words, clear_tail, word_count
+from postprocessing.bits import Words, clear_tail, word_count
 
 Rows: TypeAlias = npt.NDArray[np.uint64]
 # Calls a kernel on ranges that make up range(count), whose limits are multiples of a step.

@@ -9,10 +9,9 @@ strings are settled.
 from __future__ import annotations
 
 from postprocessing.amplification.blockwise import toeplitz_product
-from postprocessing.amplification.packing import Words, check_words, pack_bits, unpack_bits
+from postprocessing.bits import Bits, PackedBits
 from postprocessing.checks import check_bits, whole_number
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.scheme import Bits
 
 _MOST_BITS = 2**53
 _MOST_THREADS = 256
@@ -84,30 +83,23 @@ def toeplitz_hash(bits: Bits, seed: Bits, output_length: int, *, threads: int = 
     """
     check_bits("bits", bits)
     check_bits("seed", seed)
-    expected = seed_length(bits.size, output_length)
-    if seed.size != expected:
-        raise InvalidArgumentError("seed", f"{seed.size} bits", f"{expected} bits long")
-    packed = toeplitz_hash_packed(
-        pack_bits(bits), pack_bits(seed), bits.size, output_length, threads=threads
-    )
-    return unpack_bits(packed, output_length)
+    packed = PackedBits.from_bits(bits), PackedBits.from_bits(seed)
+    return toeplitz_hash_packed(*packed, output_length, threads=threads).to_bits()
 
 
 def toeplitz_hash_packed(
-    words: Words, seed: Words, input_length: int, output_length: int, *, threads: int = 1
-) -> Words:
-    """Return `toeplitz_hash` of packed bits: bit i of a string is bit i mod 64 of word ⌊i/64⌋.
+    bits: PackedBits, seed: PackedBits, output_length: int, *, threads: int = 1
+) -> PackedBits:
+    """Return `toeplitz_hash` of packed bits.
 
     Memory for n bits is about n bytes beside the arguments, for ℓ = n/2.
 
     Parameters
     ----------
-    words : ndarray of uint64, shape (⌈n/64⌉,)
-        The string; bits past the last one are ignored.
-    seed : ndarray of uint64, shape (⌈(n + ℓ − 1)/64⌉,)
-        Uniformly random bits; those past the last one are ignored.
-    input_length : int
-        n ≥ 1.
+    bits : PackedBits
+        The string, of n ≥ 1 bits.
+    seed : PackedBits
+        n + ℓ − 1 uniformly random bits.
     output_length : int
         ℓ in [0, n].
     threads : int, optional
@@ -115,27 +107,29 @@ def toeplitz_hash_packed(
 
     Returns
     -------
-    ndarray of uint64, shape (⌈ℓ/64⌉,)
-        The hash; bits past the last one are 0.
+    PackedBits
+        The hash, of ℓ bits.
 
     Raises
     ------
     InvalidArgumentError
-        If `words` or `seed` are not words of their lengths, ℓ is outside [0, n], or `threads` is
-        not a number of threads.
+        If the seed has another length, ℓ is outside [0, n], or `threads` is not a number of
+        threads.
 
     Examples
     --------
     >>> import numpy as np
-    >>> words, seed = np.array([0b101], np.uint64), np.array([0b1011], np.uint64)
-    >>> toeplitz_hash_packed(words, seed, input_length=3, output_length=2)
-    array([1], dtype=uint64)
+    >>> bits = PackedBits(np.array([0b101], np.uint64), 3)
+    >>> seed = PackedBits(np.array([0b1011], np.uint64), 4)
+    >>> toeplitz_hash_packed(bits, seed, output_length=2).to_bits()
+    array([1, 0], dtype=uint8)
     """
-    n, length = _lengths(input_length, output_length)
-    check_words("seed", seed, seed_length(n, length))
-    check_words("words", words, n)
+    n, length = _lengths(len(bits), output_length)
+    if len(seed) != seed_length(n, length):
+        allowed = f"{seed_length(n, length)} bits long"
+        raise InvalidArgumentError("seed", f"{len(seed)} bits", allowed)
     threads = whole_number("threads", threads, 1, _MOST_THREADS)
-    return toeplitz_product(words, seed, n, length, threads)
+    return PackedBits(toeplitz_product(bits.words, seed.words, n, length, threads), length)
 
 
 def _lengths(input_length: int, output_length: int) -> tuple[int, int]:

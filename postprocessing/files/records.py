@@ -10,11 +10,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
+from postprocessing.bits import Bits
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.formats import ROWS, Column, explained, read_batches, write_columns
 from postprocessing.files.layout import UNHERALDED, UNKNOWN, Key, Layout, canonical, describe
 from postprocessing.records import PartyRecord, record_codes
-from postprocessing.scheme import BellScheme, Bits, Party
+from postprocessing.scheme import BellScheme, Party
 
 # A column of settings, outcomes or heralds has few different values.
 _MOST_VALUES = 1000

@@ -27,8 +27,7 @@ from postprocessing.network.report import SessionReport
 from postprocessing.network.session import confirm, distill, failed, most_message_bytes
 from postprocessing.network.spent_records import SpentRecords
 from postprocessing.network.tcp import arrivals, connect, parse_address
-from postprocessing.protocol.distillation import TOO_FEW_ROUNDS
-from postprocessing.protocol.parties import NO_KEY_LENGTH
+from postprocessing.protocol.abort_reasons import NO_KEY_LENGTH, TOO_FEW_ROUNDS
 from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.scheme import Party
 

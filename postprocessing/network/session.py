@@ -1,4 +1,4 @@
-"""A party's session: its endpoint speaks over an authenticated channel, and the key is kept."""
+"""A party's session: its conversation goes over an authenticated channel, and the key is kept."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from postprocessing.network.key_files import KeyFiles
 from postprocessing.network.messages import Hello, KeyHeld
 from postprocessing.network.report import SessionReport
 from postprocessing.network.spent_records import SpentRecords
-from postprocessing.protocol.endpoint import Endpoint, PartyResult
-from postprocessing.protocol.parties import Corrector, Reference
+from postprocessing.protocol.conversation import Conversation
 from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.protocol.report import Outcome
+from postprocessing.protocol.script import PartyResult
 from postprocessing.protocol.terms import no_secret
 from postprocessing.records import PartyRecord
 
@@ -101,9 +101,8 @@ def distill(
     """
     source = randomness or PartyRandomness()
     try:
-        kind = Reference if channel.party == design.scheme.reference else Corrector
         first = record.first(design.heralded_rounds)
-        endpoint = kind(first, design, source, threads)
+        conversation = Conversation(channel.party, first, design, source, threads)
         spent.check_fresh(record)
         own = Hello(
             channel.party,
@@ -115,7 +114,7 @@ def distill(
         )
         _greet(channel, own, keys=most_packets(design))
         spent.spend(record)
-        result = _converse(endpoint, channel, on_stage or (lambda stage: None))
+        result = _converse(conversation, channel, on_stage or (lambda stage: None))
         confirmed = result.key is not None and _keep(
             result.key, channel, files, design, source.seed, emulated=emulated
         )
@@ -125,7 +124,7 @@ def distill(
     channel.close()
     outcome: Outcome = "key" if confirmed else "unconfirmed key"
     # Where one party alone publishes its tests, how many were lost is no public number.
-    tally = endpoint.tally if design.both_publish_tests else None
+    tally = result.tally if design.both_publish_tests else None
     return SessionReport.of_session(
         design,
         channel.party,
@@ -138,10 +137,10 @@ def distill(
         emulated=emulated,
         key_length=8 * len(result.key or b""),
         heralded_rounds=len(record),
-        key_rounds=endpoint.key_rounds,
-        test_rounds=len(endpoint.test_outcomes),
+        key_rounds=result.key_rounds,
+        test_rounds=result.test_rounds,
         lost_tests=tally.lost if tally is not None else None,
-        leaked_bits=endpoint.leaked_bits,
+        leaked_bits=result.leaked_bits,
     )
 
 
@@ -216,18 +215,18 @@ def _greet(channel: AuthenticatedChannel, own: Hello, keys: int = 0) -> None:
 
 
 def _converse(
-    endpoint: Endpoint, channel: AuthenticatedChannel, on_stage: StageCallback
+    conversation: Conversation, channel: AuthenticatedChannel, on_stage: StageCallback
 ) -> PartyResult:
     """Pass messages until this party has its result and everything is sent."""
-    for message in endpoint.start():
+    for message in conversation.start():
         channel.send(message)
-    while endpoint.result is None:
+    while conversation.result is None:
         message = channel.receive()
         on_stage(message.stage)
-        for answer in endpoint.receive(message):
+        for answer in conversation.receive(message):
             channel.send(answer)
     channel.flush()
-    return endpoint.result
+    return conversation.result
 
 
 def _keep(

@@ -9,14 +9,14 @@ from typing import Any
 
 from postprocessing.design.design import Design
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.protocol.endpoint import Endpoint
-from postprocessing.protocol.parties import NO_KEY_LENGTH, Corrector, Reference
+from postprocessing.protocol.abort_reasons import NO_KEY_LENGTH, TOO_FEW_ROUNDS
+from postprocessing.protocol.conversation import Conversation
 from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.protocol.report import DistillationReport
+from postprocessing.protocol.script import PartyResult
 from postprocessing.protocol.transcript import InProcessChannel, Transcript
 from postprocessing.records import PartyRecord
-
-TOO_FEW_ROUNDS = "too few heralded rounds"
+from postprocessing.scheme import Party
 
 StageCallback = Callable[[str], None]
 
@@ -77,26 +77,27 @@ def distill(
         "alice": alice_randomness or PartyRandomness(),
         "bob": bob_randomness or PartyRandomness(),
     }
-    settings = design.scheme
-    sides = (settings.reference, settings.corrector)
-    parts = ((records[side], design, randomness[side], threads) for side in sides)
-    reference, corrector = Reference(*next(parts)), Corrector(*next(parts))
+    parties: tuple[Party, Party] = (design.scheme.reference, design.scheme.corrector)
+    conversations = {
+        party: Conversation(party, records[party], design, randomness[party], threads)
+        for party in parties
+    }
     channel = InProcessChannel()
-    timings = _converse(reference, corrector, channel, on_stage or (lambda stage: None))
-    return _report(design, reference, corrector, channel.transcript, timings, known)
+    timings = _converse(conversations, channel, on_stage or (lambda stage: None))
+    results = {party: conversations[party].result or PartyResult() for party in parties}
+    return _report(design, results, channel.transcript, timings, known)
 
 
 def _converse(
-    reference: Reference, corrector: Corrector, channel: InProcessChannel, on_stage: StageCallback
+    conversations: dict[Party, Conversation], channel: InProcessChannel, on_stage: StageCallback
 ) -> dict[str, float]:
     """Pass messages until nobody has more to say; return the seconds spent in each stage."""
-    endpoints: tuple[Endpoint, Endpoint] = (reference, corrector)
-    for endpoint in endpoints:
-        for message in endpoint.start():
-            channel.send(endpoint.party, message)
+    for party, conversation in conversations.items():
+        for message in conversation.start():
+            channel.send(party, message)
     timings: dict[str, float] = defaultdict(float)
     while (entry := channel.deliver()) is not None:
-        receiver = corrector if entry.sender == reference.party else reference
+        (receiver,) = (conversations[party] for party in conversations if party != entry.sender)
         on_stage(entry.message.stage)
         started = time.perf_counter()
         for answer in receiver.receive(entry.message):
@@ -107,21 +108,20 @@ def _converse(
 
 def _report(
     design: Design,
-    reference: Reference,
-    corrector: Corrector,
+    results: dict[Party, PartyResult],
     transcript: Transcript,
     timings: dict[str, float],
     known: dict[str, Any],
 ) -> DistillationReport:
-    """Join what the two endpoints know."""
-    results = {endpoint.party: endpoint.result for endpoint in (reference, corrector)}
+    """Join what the two parties know; the corrector knows score and errors."""
     alice, bob = results["alice"], results["bob"]
+    corrector = results[design.scheme.corrector]
     return DistillationReport.of(
         design,
-        (alice and alice.abort_reason) or (bob and bob.abort_reason) or None,
-        alice_key=alice.key if alice else None,
-        bob_key=bob.key if bob else None,
-        key_rounds=reference.key_rounds,
+        alice.abort_reason or bob.abort_reason,
+        alice_key=alice.key,
+        bob_key=bob.key,
+        key_rounds=results[design.scheme.reference].key_rounds,
         tally=corrector.tally,
         errors=corrector.corrected_errors,
         frames=corrector.frames,

@@ -8,7 +8,6 @@ from scipy import stats
 
 from emulator import BellState, EntangledCoherent, Link, Sampler, emulate, load_scenario, run
 from emulator.schemes.drifting import Drifting
-from emulator.schemes.registry import SCHEMES
 from postprocessing import InvalidArgumentError, LocalSettings, Security
 
 FALSE_ALARM = 1e-6

@@ -16,16 +16,17 @@ from emulator.sampling.sampler import Sampler
 from emulator.schemes.behaviour import Behaviour
 from emulator.schemes.cavity_cat import CavityCat
 from emulator.schemes.cavity_link import CavityLink
+from postprocessing.bits import PackedBits
 from postprocessing.design.design import Design
 from postprocessing.design.request import Security
 from postprocessing.errors import InvalidArgumentError, ProtocolError
+from postprocessing.protocol.conversation import Conversation
 from postprocessing.protocol.messages import (
     DisclosedTests,
     RoundMarks,
     SettingsAnnouncement,
     ThinningCoins,
 )
-from postprocessing.protocol.parties import Reference
 from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.scheme import AnnouncedMarks
 from postprocessing.security import Counts, RenyiParameters
@@ -214,8 +215,8 @@ def test_settings_that_do_not_follow_the_marks_are_refused() -> None:
     joint = CAVITY.joint_distribution()
     rounds = emulate(Sampler(joint, design.setting_choice, 5), heralded_rounds=ROUNDS)
     settings = packed_settings(rounds.bob)
-    for marks in (np.zeros(ROUNDS // 8, np.uint8), np.zeros(3, np.uint8)):
-        alice = Reference(rounds.alice, design, PartyRandomness())
+    for marks in (PackedBits.from_bits(np.zeros(n, np.uint8)) for n in (ROUNDS, 24)):
+        alice = Conversation("alice", rounds.alice, design, PartyRandomness())
         alice.start()
         alice.receive(RoundMarks(marks))
         with pytest.raises(ProtocolError, match="settings of the marks"):

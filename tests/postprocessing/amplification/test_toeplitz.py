@@ -6,7 +6,6 @@ from itertools import product
 
 import galois
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,10 +14,8 @@ from scipy import stats
 from postprocessing.amplification import seed_length, toeplitz_hash, toeplitz_hash_packed
 from postprocessing.amplification.blockwise import block_toeplitz_product
 from postprocessing.amplification.kernels.carryless import available_multipliers
-from postprocessing.amplification.packing import pack_bits, unpack_bits
+from postprocessing.bits import Bits, PackedBits
 from postprocessing.errors import InvalidArgumentError
-
-Bits = npt.NDArray[np.uint8]
 
 
 def random_bits(generator: np.random.Generator, length: int) -> Bits:
@@ -57,9 +54,9 @@ def test_matrix_product_over_gf2(case: int) -> None:
     np.testing.assert_array_equal(hashed, expected)
     for multiplier in available_multipliers():
         packed = block_toeplitz_product(
-            pack_bits(bits), pack_bits(seed), n, length, 11, 1, multiplier
+            *(PackedBits.from_bits(b).words for b in (bits, seed)), n, length, 11, 1, multiplier
         )
-        np.testing.assert_array_equal(unpack_bits(packed, length), expected)
+        np.testing.assert_array_equal(PackedBits(packed, length).to_bits(), expected)
 
 
 @given(n=st.integers(1, 300), data=st.data())
@@ -102,16 +99,13 @@ def test_collisions_of_small_strings(n: int, length: int) -> None:
 
 
 @pytest.mark.parametrize(("n", "length"), [(1, 1), (64, 64), (200, 70), (20_000, 9_999)])
-def test_packed_hashes_ignore_what_is_past_the_ends(n: int, length: int) -> None:
+def test_the_packed_hash_is_the_hash(n: int, length: int) -> None:
     generator = np.random.default_rng(n)
     bits, seed = random_bits(generator, n), random_bits(generator, seed_length(n, length))
-    hashed = toeplitz_hash_packed(spoiled(bits), spoiled(seed), n, length)
-    np.testing.assert_array_equal(hashed, pack_bits(toeplitz_hash(bits, seed, length)))
-
-
-def spoiled(bits: Bits) -> npt.NDArray[np.uint64]:
-    """Return packed bits with ones past the last one."""
-    return pack_bits(np.concatenate([bits, np.ones(-bits.size % 64, dtype=np.uint8)]))
+    hashed = toeplitz_hash_packed(
+        PackedBits.from_bits(bits), PackedBits.from_bits(seed), length, threads=2
+    )
+    assert hashed == PackedBits.from_bits(toeplitz_hash(bits, seed, length))
 
 
 def test_seed_length() -> None:
@@ -151,15 +145,11 @@ def test_bits_are_uint8() -> None:
 
 
 def test_packed_arguments_are_checked() -> None:
-    words = np.zeros(4, dtype=np.uint64)
-    with pytest.raises(InvalidArgumentError, match=r"^words must be 2 words long for 128 bits"):
-        toeplitz_hash_packed(words[:3], words[:3], 128, 64)
-    with pytest.raises(InvalidArgumentError, match=r"^seed must be 3 words long for"):
-        toeplitz_hash_packed(words[:2], words, 128, 64)
-    with pytest.raises(InvalidArgumentError, match=r"flat, contiguous array of uint64"):
-        toeplitz_hash_packed(words[:2], words[::2], 100, 20)
-    with pytest.raises(InvalidArgumentError, match=r"^seed must be a flat, .*got 'list'"):
-        toeplitz_hash_packed(words[:2], [0, 0, 0], 128, 64)
+    bits = PackedBits.from_bits(np.zeros(128, np.uint8))
+    with pytest.raises(InvalidArgumentError, match=r"^seed must be 191 bits long, got '128 bits'"):
+        toeplitz_hash_packed(bits, bits, 64)
+    with pytest.raises(InvalidArgumentError, match=r"^output_length .* in \[0, 128\], got 129"):
+        toeplitz_hash_packed(bits, bits, 129)
 
 
 def test_lengths_of_any_integer_type_count_fully() -> None:

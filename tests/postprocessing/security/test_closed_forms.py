@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from decimal import Decimal, localcontext
 
 import pytest
-from postprocessing.security.tan22 import smoothing_bits
 
 from postprocessing.scheme import RoundProbabilities
 from postprocessing.security import RenyiParameters, chsh_entropy, chsh_entropy_slope

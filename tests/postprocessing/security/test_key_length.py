@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from postprocessing.security.tan22 import Tan22Parameters
 
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import LocalSettings, RoundProbabilities
