@@ -61,7 +61,7 @@ class Trial:
 
 
 def play(attack: Attack, target: Target, seed: int, threads: int = 1) -> Trial:
-    """Run the whole pipeline under an attack: rounds one by one, both endpoints, all messages.
+    """Run the whole pipeline under an attack: rounds one by one, both parties, all messages.
 
     Parameters
     ----------

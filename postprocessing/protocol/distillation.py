@@ -1,4 +1,4 @@
-"""distill(): two records become two keys, through two endpoints and a public channel."""
+"""distill(): two records become two keys, through two scripts and a public channel."""
 
 from __future__ import annotations
 

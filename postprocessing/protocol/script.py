@@ -74,8 +74,8 @@ class PartyResult:
 Script = Generator[Message | Expect, Message | None, PartyResult]
 
 
-class PeerGaveUp(Exception):  # noqa: N818
-    """Ends a script whose peer has given up, with what was known until then."""
+class PeerAbortError(Exception):
+    """Ends a script whose peer has given up, with what was known then; its driver catches it."""
 
     def __init__(self, result: PartyResult) -> None:
         super().__init__(result.abort_reason)
@@ -93,7 +93,7 @@ def expect_or_end(kind: type[M], known: PartyResult) -> Generator[Expect, Messag
     """Wait, inside a script, for a message of one kind; end where the peer gives up instead."""
     message = yield Expect((kind, Abort))
     if isinstance(message, Abort):
-        raise PeerGaveUp(known.aborted(message.reason))
+        raise PeerAbortError(known.aborted(message.reason))
     assert isinstance(message, kind)
     return message
 

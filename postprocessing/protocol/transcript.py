@@ -1,4 +1,4 @@
-"""The public channel between the endpoints; its log is the transcript."""
+"""The public channel between the parties; its log is the transcript."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ NOTHING_SAID = Transcript()
 
 
 class InProcessChannel:
-    """An authenticated channel between two endpoints of one process."""
+    """An authenticated channel between two conversations of one process."""
 
     def __init__(self) -> None:
         self._log: list[TranscriptEntry] = []

@@ -357,6 +357,50 @@ def test_malformed_messages_are_refused(emulated, design, finished, kind, change
     pytest.fail("the message never came")
 
 
+def test_an_abort_of_the_peer_ends_the_corrector_wherever_it_waits(emulated, design, finished):
+    """With the peer's reason and what was known until then; there is no key."""
+    sent = [entry.message for entry in finished.transcript.entries if entry.sender == "bob"]
+    known = []
+    for heard in range(len(sent)):
+        alice = PartyRandomness(choices=byte_source(1, Stream.ALICE_CHOICES))
+        corrector = Conversation("alice", emulated.alice, design, alice)
+        corrector.start()
+        for message in sent[:heard]:
+            corrector.receive(message)
+        if heard == 0:
+            # Before any outcome is used, there is nothing to give up for.
+            with pytest.raises(ProtocolError, match="alice did not expect Abort now"):
+                corrector.receive(Abort("why"))
+            continue
+        assert corrector.receive(Abort("why")) == ()
+        result = corrector.result
+        assert (result.key, result.abort_reason) == (None, "why")
+        assert result.key_rounds == finished.key_rounds
+        known.append((result.tally, result.frames, result.corrected_errors))
+        with pytest.raises(ProtocolError, match="alice did not expect Abort now"):
+            corrector.receive(Abort("why"))
+    tally, frames, errors = finished.tally, finished.frames, finished.errors
+    assert known == [
+        (None, 0, None),
+        (tally, 0, None),
+        (tally, frames, None),
+        (tally, frames, errors),
+    ]
+
+
+def test_what_is_counted_is_what_is_sifted(emulated, design, finished, payload):
+    """Settings are taken as they come: what the sender writes over them later changes nothing."""
+    bob = PartyRandomness(hash_seeds=byte_source(1, Stream.BOB_HASH_SEEDS))
+    reference = Conversation("bob", emulated.bob, design, bob)
+    reference.start()
+    _, settings, coins, tests = (entry.message for entry in finished.transcript.entries[:4])
+    given = settings.settings.copy()
+    reference.receive(msgspec.structs.replace(settings, settings=given))
+    given[:] = 0
+    (answer,) = reference.receive(coins)
+    assert payload(answer) == payload(tests)
+
+
 def test_coins_and_seeds_are_fresh_by_default(emulated, design, payload):
     """Outside emulation every run draws new coins and new hash seeds from the system."""
     first, second = (distill(emulated.alice, emulated.bob, design) for _ in range(2))
