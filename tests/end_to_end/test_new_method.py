@@ -21,7 +21,7 @@ from postprocessing.security import METHODS, key_length
 
 PAGE = Path(__file__).parents[2] / "docs" / "finite-size.md"
 MODEL = Behaviour.from_state(2.7, 0.005)
-LABEL = "an example of a key-length method: proves nothing"
+LABEL = "an example that proves nothing"
 METADATA = "Metadata-Version: 2.1\nName: my-methods\nVersion: 1.0\n"
 
 
