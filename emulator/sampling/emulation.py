@@ -12,12 +12,8 @@ import numpy as np
 from emulator.sampling.sampler import DEFAULT_BLOCK_SIZE, Codes, Sampler
 from postprocessing.checks import whole_number
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.limits import MOST_PULSES, MOST_ROUNDS
 from postprocessing.records import PartyRecord
-
-# The parties keep a byte a round each until all heralds are public, and a few more to distill it.
-_MOST_ROUNDS = 10**9
-# Beyond, double precision no longer counts them one by one.
-_MOST_PULSES = 2**53
 
 ProgressCallback = Callable[[int], None]
 
@@ -176,7 +172,7 @@ def part_bounds(total: int, weights: Sequence[float]) -> list[int]:
 def check_stopping_rule(
     heralded_rounds: int | None,
     pulses: int | None,
-    gain: float = _MOST_ROUNDS / _MOST_PULSES,
+    gain: float = MOST_ROUNDS / MOST_PULSES,
 ) -> None:
     """Check that one of the two is given, and that the run fits into memory and counters.
 
@@ -195,15 +191,15 @@ def check_stopping_rule(
         have more than 10⁹ heralded rounds or 2⁵³ pulses, or if not even 2⁵³ pulses are expected to
         herald a round.
     """
-    rounds_in_pulses = math.floor(_MOST_PULSES * gain)
+    rounds_in_pulses = math.floor(MOST_PULSES * gain)
     if rounds_in_pulses < 1:
-        allowed = f"enough for one heralded round in {_MOST_PULSES} pulses"
+        allowed = f"enough for one heralded round in {MOST_PULSES} pulses"
         raise InvalidArgumentError("gain", gain, allowed)
     if heralded_rounds is None and pulses is not None:
-        most = min(_MOST_PULSES, math.floor(_MOST_ROUNDS / gain))
+        most = min(MOST_PULSES, math.floor(MOST_ROUNDS / gain))
         whole_number("pulses", pulses, 1, most)
     elif pulses is None and heralded_rounds is not None:
-        whole_number("heralded_rounds", heralded_rounds, 1, min(_MOST_ROUNDS, rounds_in_pulses))
+        whole_number("heralded_rounds", heralded_rounds, 1, min(MOST_ROUNDS, rounds_in_pulses))
     else:
         given = (heralded_rounds, pulses)
         raise InvalidArgumentError("heralded_rounds", given, "given, or else pulses")

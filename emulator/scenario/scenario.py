@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.limits import MOST_PULSES, MOST_ROUNDS
 
 if TYPE_CHECKING:
     from emulator.schemes.base import ProtocolModel
@@ -72,11 +73,11 @@ class Scenario(BaseModel, ABC):
     scheme: Annotated[str, Field(description="how the entanglement is shared")]
     rounds: Annotated[
         WholeNumber | None,
-        Field(description="heralded rounds after which the run stops", ge=1, le=10**9),
+        Field(description="heralded rounds after which the run stops", ge=1, le=MOST_ROUNDS),
     ] = None
     pulses: Annotated[
         WholeNumber | None,
-        Field(description="pulses after which the run stops instead", ge=1, le=2**53),
+        Field(description="pulses after which the run stops instead", ge=1, le=MOST_PULSES),
     ] = None
     security: Annotated[
         Literal["tan22", "geat", "renyi", "renyi_fixed", "asymptotic"],

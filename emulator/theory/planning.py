@@ -14,13 +14,11 @@ from emulator.schemes.base import NoPositiveKeyRateError, check_settings_rule
 from postprocessing.design.design import Design
 from postprocessing.design.request import RARE_SHARE
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.limits import MOST_PLANNED_ROUNDS, MOST_PULSES
 from postprocessing.quantiles import lower_quantile
 
 # Far below and a little above the asymptotic optimum: a short block wants a greater violation.
 _INTENSITY_FACTORS = (0.4, 1.25)
-_MOST_PULSES = 2**53
-# Beyond, a design could not be drawn up.
-_MOST_ROUNDS = 10**15
 
 
 @dataclass(frozen=True)
@@ -98,8 +96,8 @@ def plan(
     pace = search.pace
     if pace is None:
         raise InvalidArgumentError("seconds", seconds, "given with a repetition rate only")
-    if not 1 <= seconds * pace <= _MOST_PULSES:
-        raise InvalidArgumentError("seconds", seconds, f"1 to {_MOST_PULSES} pulses long")
+    if not 1 <= seconds * pace <= MOST_PULSES:
+        raise InvalidArgumentError("seconds", seconds, f"1 to {MOST_PULSES} pulses long")
     return search.longest(math.floor(seconds * pace))
 
 
@@ -149,12 +147,12 @@ class _Search:
         if not self._possible:
             return self._plan(None, 0)
         intensity = self._start
-        pulses = self._pulses_needed(intensity, key_bits) or _MOST_PULSES
+        pulses = self._pulses_needed(intensity, key_bits) or MOST_PULSES
         # The intensity of the fewest pulses has the longest key of all from these pulses, and the
         # length there is flat in the intensity: two rounds settle both.
         for _ in range(2 if intensity is not None else 0):
             intensity = self._best_intensity(pulses)
-            pulses = self._pulses_needed(intensity, key_bits, near=pulses) or _MOST_PULSES
+            pulses = self._pulses_needed(intensity, key_bits, near=pulses) or MOST_PULSES
         design = self._design(intensity, pulses)
         reached = design is not None and design.key_length >= key_bits
         return self._plan(intensity, pulses if reached else 0)
@@ -184,7 +182,7 @@ class _Search:
         if intensity is not None and parameter is not None:
             scenario = scenario.replace(**{parameter: intensity})
         joint = scenario.build_model().joint_distribution()
-        rounds = min(lower_quantile(pulses, joint.gain, self._rare_share), _MOST_ROUNDS)
+        rounds = min(lower_quantile(pulses, joint.gain, self._rare_share), MOST_PLANNED_ROUNDS)
         return self._security.design(joint, rounds) if rounds else None
 
     def _unclipped(self, intensity: float | None, pulses: int) -> float:
@@ -199,7 +197,7 @@ class _Search:
         def surplus(log_pulses: float) -> float:
             return self._unclipped(intensity, math.floor(math.exp(log_pulses))) - key_bits
 
-        most = math.log(_MOST_PULSES)
+        most = math.log(MOST_PULSES)
         low = high = min(math.log(near or max(1e6, 100.0 * key_bits)), most)
         step = math.log(1.1 if near else 8)
         while surplus(high) < 0:
@@ -214,7 +212,7 @@ class _Search:
             design.key_length < key_bits
         ):
             pulses *= 1.003
-            if pulses > _MOST_PULSES:
+            if pulses > MOST_PULSES:
                 return None
         return math.floor(pulses)
 

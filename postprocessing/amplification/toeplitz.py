@@ -12,10 +12,8 @@ from postprocessing.amplification.blockwise import toeplitz_product
 from postprocessing.amplification.packing import Words, check_words, pack_bits, unpack_bits
 from postprocessing.checks import check_bits, whole_number
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.limits import MOST_COUNTED, MOST_THREADS
 from postprocessing.scheme import Bits
-
-_MOST_BITS = 2**53
-_MOST_THREADS = 256
 
 
 def seed_length(input_length: int, output_length: int) -> int:
@@ -134,11 +132,11 @@ def toeplitz_hash_packed(
     n, length = _lengths(input_length, output_length)
     check_words("seed", seed, seed_length(n, length))
     check_words("words", words, n)
-    threads = whole_number("threads", threads, 1, _MOST_THREADS)
+    threads = whole_number("threads", threads, 1, MOST_THREADS)
     return toeplitz_product(words, seed, n, length, threads)
 
 
 def _lengths(input_length: int, output_length: int) -> tuple[int, int]:
     """Return both lengths as ints, whatever integers they came as."""
-    n = whole_number("input_length", input_length, 1, _MOST_BITS)
+    n = whole_number("input_length", input_length, 1, MOST_COUNTED)
     return n, whole_number("output_length", output_length, 0, n)

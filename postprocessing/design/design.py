@@ -15,6 +15,7 @@ from typing import Any, get_args
 
 from postprocessing.design.leakage import LeakageBudget
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.limits import MOST_PLANNED_ROUNDS
 from postprocessing.reconciliation import MOST_TAG_BITS, tag_length
 from postprocessing.scheme import AnnouncedMarks, BellScheme, SettingChoice
 from postprocessing.security import (
@@ -31,9 +32,6 @@ from postprocessing.security import (
 )
 from postprocessing.security.entropy import check_noise
 from postprocessing.security.methods import is_renyi, leaked_per_test, published_per_test
-
-# Counts stay exact in double precision.
-MOST_ROUNDS = 10**15
 
 
 @dataclass(frozen=True)
@@ -123,9 +121,9 @@ class Design:
         """Check that every number is one."""
         most_chsh = 2 * math.sqrt(2) * (1 + 1e-12)
         ranges: dict[str, tuple[float, float]] = {
-            "heralded_rounds": (1, MOST_ROUNDS),
-            "tolerated_test_losses": (0, MOST_ROUNDS),
-            "least_test_rounds": (0, MOST_ROUNDS),
+            "heralded_rounds": (1, MOST_PLANNED_ROUNDS),
+            "tolerated_test_losses": (0, MOST_PLANNED_ROUNDS),
+            "least_test_rounds": (0, MOST_PLANNED_ROUNDS),
             "completeness": (0, 1),
             "predicted_abort_probability": (0, 1),
             "expected_chsh": (-most_chsh, most_chsh),

@@ -9,9 +9,10 @@ from functools import partial
 from typing import Literal, Protocol, get_args, runtime_checkable
 
 from postprocessing.checks import whole_number
-from postprocessing.design.design import MOST_ROUNDS, Design
+from postprocessing.design.design import Design
 from postprocessing.design.leakage import LeakageBudget, expected_leakage, leakage_budget
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.limits import MOST_PLANNED_ROUNDS
 from postprocessing.quantiles import exceedance, lower_quantile
 from postprocessing.reconciliation import Mode, tag_length
 from postprocessing.scheme import BellScheme, RoundProbabilities, SettingChoice
@@ -162,7 +163,7 @@ class Security:
             if isinstance(expected, HasJointDistribution)
             else expected
         )
-        rounds = whole_number("heralded_rounds", heralded_rounds, 1, MOST_ROUNDS)
+        rounds = whole_number("heralded_rounds", heralded_rounds, 1, MOST_PLANNED_ROUNDS)
         if not 0 <= behaviour.qber <= 1:
             raise InvalidArgumentError("qber", behaviour.qber, "in [0, 1]")
         return _design(self, behaviour, rounds)
