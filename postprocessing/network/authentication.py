@@ -271,8 +271,8 @@ class KeyPool:
     def _lock(self) -> None:
         """Keep others from the file itself, by whatever name they open it.
 
-        A lock file, as of `filelock`, would go by the name, and a link to the pool has another;
-        that library on the pool itself would empty it, as it opens what it locks to be written anew.
+        A lock file, as of `filelock`, would go by the name, and a link to the pool has another. On
+        the pool itself that library would empty it: it opens what it locks to be written anew.
         """
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
