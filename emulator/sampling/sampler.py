@@ -25,6 +25,7 @@ from emulator.sampling.streams import byte_source as byte_source
 from emulator.schemes.distribution import JointDistribution
 from postprocessing.checks import whole_number
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.limits import MOST_THREADS
 from postprocessing.records import record_codes
 from postprocessing.scheme import SettingChoice
 
@@ -35,7 +36,6 @@ Categories = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 _LEAST_HERALD_PROBABILITY = 1e-12
 _MOST_STREAMS = 2**56
 _LAST_ROUND = 2**62
-_MOST_THREADS = 1024
 DEFAULT_BLOCK_SIZE = 1 << 20
 
 
@@ -172,7 +172,7 @@ class Sampler:
             If a number is out of range.
         """
         whole_number("block_size", block_size, 1, _LAST_ROUND)
-        whole_number("threads", threads, 1, _MOST_THREADS)
+        whole_number("threads", threads, 1, MOST_THREADS)
         last = None if rounds is None else first_round + rounds
         starts = itertools.count(first_round, block_size)
         pending: deque[Future[RoundBlock]] = deque()

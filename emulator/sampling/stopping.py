@@ -8,11 +8,7 @@ from typing import TypeAlias
 
 from postprocessing.checks import whole_number
 from postprocessing.errors import InvalidArgumentError
-
-# The parties keep a byte a round each until all heralds are public, and a few more to distill it.
-MOST_ROUNDS = 10**9
-# Beyond, double precision no longer counts them one by one.
-MOST_PULSES = 2**53
+from postprocessing.limits import MOST_PULSES, MOST_ROUNDS
 
 # So small that as many pulses fit as can be counted.
 _LEAST_GAIN = MOST_ROUNDS / MOST_PULSES

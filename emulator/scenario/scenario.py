@@ -22,12 +22,12 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from emulator.sampling.stopping import MOST_PULSES, MOST_ROUNDS
 from emulator.scenario.axes import parse_axis
 from emulator.schemes.flat import build, fields_of, may_drift
 from emulator.schemes.parameters import first_problem, is_whole, kinds
 from emulator.schemes.registry import SCHEMES
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.limits import MOST_PULSES, MOST_ROUNDS
 
 if TYPE_CHECKING:
     from emulator.schemes.base import ProtocolModel

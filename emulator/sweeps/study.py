@@ -18,13 +18,13 @@ from postprocessing.checks import whole_number
 from postprocessing.design.design import Design
 from postprocessing.design.request import Security
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.limits import MOST_ROUNDS
 from postprocessing.security import METHODS, asymptotic_key_fraction, win_probability
 
 DEFAULT_SIZES = (10**5, 10**6, 10**7, 10**8)
 RUN_METHODS = ("tan22", "renyi", "renyi_fixed")
 DRAWS = 100_000
 CONFIDENCE = 0.999
-_LARGEST = 10**9
 _POINTS_A_DECADE = 4
 
 
@@ -87,7 +87,7 @@ def finite_size_study(
     """
     if not sizes:
         raise InvalidArgumentError("sizes", tuple(sizes), "at least one block size")
-    sizes = sorted({whole_number("sizes", size, 1000, _LARGEST) for size in sizes})
+    sizes = sorted({whole_number("sizes", size, 1000, MOST_ROUNDS) for size in sizes})
     runs = whole_number("runs", runs, 1, 1000)
     draws = whole_number("draws", draws, 2, 10**7)
     progress = on_progress or (lambda stage, fraction: None)

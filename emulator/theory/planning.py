@@ -9,18 +9,17 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 from scipy.optimize import brentq, minimize_scalar
 
-from emulator.sampling.stopping import MOST_PULSES, Pulses
+from emulator.sampling.stopping import Pulses
 from emulator.scenario.scenario import Scenario
 from emulator.schemes.base import NoPositiveKeyRateError, check_settings_rule
 from emulator.schemes.drifting import start_of
 from postprocessing.design.design import RARE_SHARE, Design
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.limits import MOST_PLANNED_ROUNDS, MOST_PULSES
 from postprocessing.security import METHODS
 
 # Far below and a little above the asymptotic optimum: a short block wants a greater violation.
 _INTENSITY_FACTORS = (0.4, 1.25)
-# Beyond, a design could not be drawn up.
-_MOST_ROUNDS = 10**15
 
 
 @dataclass(frozen=True)
@@ -195,7 +194,8 @@ class _Search:
         if intensity is not None and parameter is not None:
             scenario = scenario.replace(**{parameter: intensity})
         joint = scenario.build_model().joint_distribution()
-        rounds = min(Pulses(pulses).rounds_to_count_on(joint.gain, self._rare_share), _MOST_ROUNDS)
+        counted = Pulses(pulses).rounds_to_count_on(joint.gain, self._rare_share)
+        rounds = min(counted, MOST_PLANNED_ROUNDS)
         return self._security.design(joint, rounds) if rounds else None
 
     def _unclipped(self, intensity: float | None, pulses: int) -> float:

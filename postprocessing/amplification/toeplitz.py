@@ -12,9 +12,7 @@ from postprocessing.amplification.blockwise import toeplitz_product
 from postprocessing.bits import Bits, PackedBits
 from postprocessing.checks import check_bits, whole_number
 from postprocessing.errors import InvalidArgumentError
-
-_MOST_BITS = 2**53
-_MOST_THREADS = 256
+from postprocessing.limits import MOST_COUNTED, MOST_THREADS
 
 
 def seed_length(input_length: int, output_length: int) -> int:
@@ -128,11 +126,11 @@ def toeplitz_hash_packed(
     if len(seed) != seed_length(n, length):
         allowed = f"{seed_length(n, length)} bits long"
         raise InvalidArgumentError("seed", f"{len(seed)} bits", allowed)
-    threads = whole_number("threads", threads, 1, _MOST_THREADS)
+    threads = whole_number("threads", threads, 1, MOST_THREADS)
     return PackedBits(toeplitz_product(bits.words, seed.words, n, length, threads), length)
 
 
 def _lengths(input_length: int, output_length: int) -> tuple[int, int]:
     """Return both lengths as ints, whatever integers they came as."""
-    n = whole_number("input_length", input_length, 1, _MOST_BITS)
+    n = whole_number("input_length", input_length, 1, MOST_COUNTED)
     return n, whole_number("output_length", output_length, 0, n)

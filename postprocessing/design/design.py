@@ -16,6 +16,7 @@ from typing import Any
 
 from postprocessing.design.leakage import LeakageBudget
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.limits import MOST_PLANNED_ROUNDS
 from postprocessing.reconciliation import MOST_TAG_BITS, tag_length
 from postprocessing.scheme import AnnouncedMarks, BellScheme, SettingChoice
 from postprocessing.security import (
@@ -34,8 +35,6 @@ from postprocessing.security import (
 from postprocessing.security.asymptotic import asymptotic_bits
 from postprocessing.security.entropy import check_noisy_preprocessing
 
-# Counts stay exact in double precision.
-MOST_ROUNDS = 10**15
 # Parts of the completeness: too few tests, and too few rounds of a run of so many pulses, have a
 # thousandth each, and too many lost tests have what these leave of a half.
 RARE_SHARE = 1e-3
@@ -123,9 +122,9 @@ class Design:
         """Check that every number is one."""
         most_chsh = 2 * math.sqrt(2) * (1 + 1e-12)
         ranges: dict[str, tuple[float, float]] = {
-            "heralded_rounds": (1, MOST_ROUNDS),
+            "heralded_rounds": (1, MOST_PLANNED_ROUNDS),
             "tolerated_test_losses": (0, self.heralded_rounds),
-            "least_test_rounds": (0, MOST_ROUNDS),
+            "least_test_rounds": (0, MOST_PLANNED_ROUNDS),
             "completeness": (0, 1),
             "predicted_abort_probability": (0, 1),
             "expected_chsh": (-most_chsh, most_chsh),

@@ -9,13 +9,13 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 from postprocessing.checks import whole_number
 from postprocessing.design.design import (
     LOST_TESTS_SHARE,
-    MOST_ROUNDS,
     RARE_SHARE,
     Design,
     check_settings_rule,
 )
 from postprocessing.design.leakage import LeakageBudget, expected_leakage, leakage_budget
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.limits import MOST_PLANNED_ROUNDS
 from postprocessing.quantiles import lower_quantile
 from postprocessing.reconciliation import Mode, tag_length
 from postprocessing.scheme import BellScheme, RoundProbabilities
@@ -157,7 +157,7 @@ class Security:
             if isinstance(expected, HasJointDistribution)
             else expected
         )
-        rounds = whole_number("heralded_rounds", heralded_rounds, 1, MOST_ROUNDS)
+        rounds = whole_number("heralded_rounds", heralded_rounds, 1, MOST_PLANNED_ROUNDS)
         if not 0 <= behaviour.qber <= 1:
             raise InvalidArgumentError("qber", behaviour.qber, "in [0, 1]")
         return _design(self, behaviour, rounds)

@@ -31,6 +31,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.toml import read_toml
+from postprocessing.limits import MOST_COUNTED
 from postprocessing.scheme import BellScheme, Party
 
 
@@ -44,7 +45,7 @@ def _value(given: object) -> bool | int | float | str:
     """
     if isinstance(given, str):
         return given
-    if isinstance(given, bool | int | float) and abs(given) <= _GREATEST:
+    if isinstance(given, bool | int | float) and abs(given) <= MOST_COUNTED:
         return given
     raise ValueError(f"a value must be a word, a number up to 2**53, true or false, got {given!r}")
 
@@ -52,8 +53,6 @@ def _value(given: object) -> bool | int | float | str:
 Value = Annotated[bool | int | float | str, PlainValidator(_value)]
 Key = float | str | None
 
-# Beyond, different whole numbers are one.
-_GREATEST = 2**53
 # Codes that no record has: rows that are no rounds, and values that mean nothing.
 UNHERALDED, UNKNOWN = 254, 255
 

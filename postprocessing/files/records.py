@@ -14,13 +14,12 @@ from postprocessing.bits import Bits
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.formats import ROWS, Column, explained, read_batches, write_columns
 from postprocessing.files.layout import UNHERALDED, UNKNOWN, Key, Layout, canonical, describe
+from postprocessing.limits import MOST_ROUNDS
 from postprocessing.records import PartyRecord, record_codes
 from postprocessing.scheme import BellScheme, Party
 
 # A column of settings, outcomes or heralds has few different values.
 _MOST_VALUES = 1000
-# As many as can be distilled.
-_MOST_ROUNDS = 10**9
 _PARTIES: tuple[Party, Party] = ("alice", "bob")
 
 
@@ -132,8 +131,8 @@ def _read(path: Path, layout: Layout, parties: Sequence[Party]) -> list[PartyRec
 
 def _check_size(path: Path, rounds: int) -> None:
     """Refuse to fill the memory: a small file may claim to hold any number of rounds."""
-    if rounds > _MOST_ROUNDS:
-        text = f"{str(path)!r} must hold at most {_MOST_ROUNDS} heralded rounds, there are more"
+    if rounds > MOST_ROUNDS:
+        text = f"{str(path)!r} must hold at most {MOST_ROUNDS} heralded rounds, there are more"
         raise InputFileError(text)
 
 

@@ -269,7 +269,11 @@ class KeyPool:
         self._positions = positions
 
     def _lock(self) -> None:
-        """Keep others from the file itself, by whatever name they open it."""
+        """Keep others from the file itself, by whatever name they open it.
+
+        A lock file, as of `filelock`, would go by the name, and a link to the pool has another. On
+        the pool itself that library would empty it: it opens what it locks to be written anew.
+        """
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
