@@ -95,9 +95,7 @@ def test_old_records_are_read():
     folder = FILES / "records"
     scheme = read_design(folder / "design.json").scheme
     joint = read_records(folder / "rounds.npz", layout=Layout.of(scheme))
-    split = read_records(
-        folder / "alice.parquet", folder / "bob.parquet", layout=Layout.of(scheme)
-    )
+    split = read_records(folder / "alice.parquet", folder / "bob.parquet", layout=Layout.of(scheme))
     for one, other, expected in zip(
         joint, split, ("c359fc8b877f96ba", "d67c78c1d694dbab"), strict=True
     ):
@@ -138,7 +136,12 @@ def test_old_reports_are_shown(folder, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "gain"),
-    [("ecs", 0.005359649675713413), ("ecs-drift", 0.0047885829113143), ("cavity_cat", 0.08558455249907726), ("behaviour_table", 1.0)],
+    [
+        ("ecs", 0.005359649675713413),
+        ("ecs-drift", 0.0047885829113143),
+        ("cavity_cat", 0.08558455249907726),
+        ("behaviour_table", 1.0),
+    ],
 )
 def test_old_scenarios_are_read(name, gain):
     scenario = load_scenario(str(FILES / "scenarios" / f"{name}.toml"))
