@@ -1,4 +1,4 @@
-"""README and docs do what they show: Python runs, commands exist, quick ones print what is shown."""
+"""The pages do what they show: Python runs, commands exist, quick ones print what is shown."""
 
 from __future__ import annotations
 
@@ -99,5 +99,6 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_code_on_the_page_works(page, folder):
     document = PARSER.parse(page)
+    document.namespace["__name__"] = "__main__"
     for example in document.examples():
         example.evaluate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from emulator.cli.app import app
 from emulator.papers import FIGURES, Axis, Curve, Figure, figure_data
 from emulator.papers.li_curves import ACCOUNTS, chsh_at_rate
 from emulator.papers.statements import COLUMNS, statements
@@ -294,6 +297,17 @@ def test_the_statements_are_these(table: pd.DataFrame) -> None:
     of_xie = table["paper"] == "Xie et al."
     assert of_xie.sum() == 4
     assert table.loc[of_xie, "figure_convention"].isna().all()
+
+
+def test_the_command_prints_the_statements(
+    table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.papers.statements.statements", lambda: table)
+    printed = CliRunner().invoke(app, ["predict", "--statements", "--csv"]).stdout
+    assert pd.read_csv(io.StringIO(printed)).groupby("paper").size().to_dict() == {
+        "Li et al.": 12,
+        "Xie et al.": 4,
+    }
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)

@@ -253,11 +253,6 @@ def test_numbers_and_picture_of_a_figure(tmp_path):
     assert path.read_text().startswith("<?xml")
 
 
-def test_the_statements_of_both_papers():
-    table = pd.read_csv(io.StringIO(_call("predict", "--statements", "--csv").stdout))
-    assert table.groupby("paper").size().to_dict() == {"Li et al.": 12, "Xie et al.": 4}
-
-
 def test_a_table_of_ones_own_beside_its_scenario(tmp_path):
     """A scenario file names its table relative to its own folder."""
     joint = load_scenario("ecs-100km").build_model().joint_distribution()
