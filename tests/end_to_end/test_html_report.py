@@ -149,7 +149,7 @@ def test_hostile_text_stays_text(key_run, tmp_path):
     values |= {"key_sha256": hostile, "assumptions": [hostile], "versions": {hostile: hostile}}
     values["key_terms"][hostile] = 1.0
     values["scenario"][hostile] = [hostile, {hostile: hostile}]
-    values["transcript"][0] |= {"message": hostile, "sender": hostile}
+    values["transcript"][0] |= {"message": hostile}
     values["rates_per_pulse"][hostile] = 0.5
     values["design"]["scheme"]["alice_labels"][0] = hostile
     (tmp_path / "report.json").write_text(json.dumps(values))
