@@ -28,6 +28,15 @@ class EmulatedFiles:
         Emitted pulses, and those of them that were heralded.
     seed : int
         Seed of the emulation.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import diqkd
+    >>> scenario = diqkd.load_scenario("ecs-100km", {"rounds": 500, "seed": 1})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     diqkd.emulate_to(folder, scenario)
+    EmulatedFiles(pulses=34662, heralded_rounds=500, seed=1)
     """
 
     design: Design = field(repr=False)
@@ -44,9 +53,24 @@ class Exploration:
     ----------
     validation : Validation
         Estimates, tests and warnings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import diqkd
+    >>> from postprocessing.files.validation import validate
+    >>> scheme = diqkd.BellState(diqkd.Link(distance_km=10)).joint_distribution().scheme
+    >>> record = diqkd.PartyRecord(np.zeros(100, np.uint8))
+    >>> Exploration(validate(record, record, scheme)).asymptotic_key_fraction is None
+    True
     """
 
-    validation: Validation
+    validation: Validation = field(repr=False)
+
+    def __repr__(self) -> str:
+        """Return what is to be seen at once."""
+        seen = self.validation
+        return f"Exploration({seen.rounds:,} heralded rounds, S {seen.chsh}, QBER {seen.qber})"
 
     @property
     def asymptotic_key_fraction(self) -> float | None:
@@ -83,6 +107,17 @@ class LabReport:
         Seed of coins and hash seeds, by which the key is no secret.
     emulated : bool
         Whether the rounds were emulated, by which the key is no secret either.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import diqkd
+    >>> scenario = diqkd.load_scenario("ecs-100km", {"rounds": 500, "seed": 1})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = diqkd.emulate_to(folder, scenario, joint=True)
+    ...     files = {"design": f"{folder}/design.json", "seed": 1}
+    ...     diqkd.distill_files(f"{folder}/rounds.parquet", **files).warning
+    'reproducible from a seed: not a secret key'
     """
 
     distillation: DistillationReport

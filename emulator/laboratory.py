@@ -210,6 +210,17 @@ def explore_files(*files: Path | str, layout: Layout | Path | str | None = None)
         If there is no layout.
     InputFileError
         If a file cannot be read, or the two are not of the same rounds.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import diqkd
+    >>> scenario = diqkd.load_scenario("ecs-100km", {"rounds": 500, "seed": 1})
+    >>> layout = Layout.of(design_for(scenario).scheme)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = emulate_to(folder, scenario, file_format="csv", joint=True)
+    ...     explore_files(f"{folder}/rounds.csv", layout=layout)
+    Exploration(500 heralded rounds, S ..., QBER 0.0)
     """
     described = layout_of(None, layout)
     alice, bob = _halves(files, described)

@@ -66,6 +66,14 @@ class RunReport:
         Emitted pulses and heralded rounds; 0 when the run stopped before the quantum phase.
     timings_s : dict
         Seconds spent in each stage, and in all.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> model = diqkd.EntangledCoherent(diqkd.Link(distance_km=100))
+    >>> report = diqkd.run(model, heralded_rounds=1000, seed=7)
+    >>> report.outcome, report.abort_reason
+    ('aborted', 'no key length under this design')
     """
 
     prediction: Prediction

@@ -64,6 +64,14 @@ def run(
         If the stopping rule is impossible, see `check_stopping_rule`, or `threads` is out of range,
         or if marks are to be announced in a scheme that does not wait
         for them.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> model = diqkd.EntangledCoherent(diqkd.Link(distance_km=100))
+    >>> asymptotic = diqkd.Security(method="asymptotic")
+    >>> run(model, heralded_rounds=200_000, security=asymptotic, seed=7).keys_match
+    True
     """
     check_stopping_rule(heralded_rounds, pulses)
     threads = thread_count(threads)

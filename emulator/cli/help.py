@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -56,19 +56,19 @@ def _write(command: Any, ctx: Any, formatter: Any, rows: Rows) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    console = Console(highlight=False)
-    widest = max(len(left) for panel in rows.values() for left, _ in panel)
+    console, widest = Console(highlight=False), max(len(a) for p in rows.values() for a, _ in p)
     with console.capture() as capture:
         console.print(Text(command.get_usage(ctx), style="bold"))
         console.print(Padding(Text(command.help or ""), (1, 2)))
         for title, panel in rows.items():
             console.print(_panel(title, panel, widest))
         if command.epilog:
-            console.print(Text(command.epilog))
+            # Uncut, so that examples can be copied.
+            console.print(Text(command.epilog), soft_wrap=True)
     formatter.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 
 
-def _panel(title: str, rows: Sequence[tuple[str, str]], widest: int) -> Any:
+def _panel(title: str, rows: list[tuple[str, str]], widest: int) -> Any:
     """Return a panel of two columns, the first as wide in all panels."""
     from rich.panel import Panel
     from rich.table import Table
@@ -77,6 +77,6 @@ def _panel(title: str, rows: Sequence[tuple[str, str]], widest: int) -> Any:
     table = Table.grid(padding=(0, 2), expand=True)
     table.add_column(no_wrap=True, min_width=widest, style="cyan")
     table.add_column(ratio=1)
-    for left, right in rows:
-        table.add_row(Text(left), Text(right))
+    for row in rows:
+        table.add_row(*map(Text, row))
     return Panel(table, title=title, title_align="left", border_style="dim")

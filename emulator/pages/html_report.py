@@ -70,6 +70,17 @@ def write_html_report(folder: Path, path: Path | None = None) -> Path:
         If there is no report, it is not the report of a run, or the file cannot be written.
     InvalidArgumentError
         If the file has another suffix.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import diqkd
+    >>> from emulator.laboratory import run_scenario
+    >>> scenario = diqkd.load_scenario("ecs-100km", {"rounds": 1000, "seed": 1})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = run_scenario(scenario, out=folder)
+    ...     write_html_report(Path(folder)).name
+    'report.html'
     """
     file = folder / "report.html" if path is None else path
     if file.suffix.lower() != ".html":

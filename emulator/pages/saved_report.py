@@ -106,6 +106,12 @@ def read_report(folder: Path) -> tuple[SavedReport, Values]:
     ------
     InputFileError
         If there is no report, it cannot be read, or it is not the report of a run.
+
+    Examples
+    --------
+    >>> read_report(Path("missing"))
+    Traceback (most recent call last):
+    postprocessing.errors.InputFileError: run must be a folder with a report.json, got 'missing' ...
     """
     path = folder / "report.json"
     try:

@@ -53,6 +53,12 @@ class Scenario(BaseModel, ABC):
     """The parameters of every run; each scheme adds its own.
 
     Ranges are checked by the objects that are built from the parameters.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> diqkd.load_scenario("ecs-100km").replace(distance_km=50).build_model().link.distance_km
+    50.0
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

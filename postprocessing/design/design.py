@@ -81,6 +81,13 @@ class Design:
         If a number is outside its range, the tag too short for the correctness, the key length more
         than the other parameters allow, or marks are announced under a method that does not cover
         it.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> link = diqkd.Link(distance_km=50)
+    >>> diqkd.Security(method="asymptotic").design(diqkd.EntangledCoherent(link), 10**6).method
+    'asymptotic'
     """
 
     scheme: BellScheme
@@ -154,6 +161,11 @@ class Design:
         derived = self._length_at(tests * win, tests * (1 - win), leaked)
         if length.bits > derived.bits:
             raise InvalidArgumentError("length", length.bits, f"at most {derived.bits} bits")
+
+    def __repr__(self) -> str:
+        """Return what the design comes to."""
+        rounds, bits = f"{self.heralded_rounds:,}", f"{self.key_length:,}"
+        return f"Design({self.method}, {rounds} heralded rounds, key of {bits} bits)"
 
     @property
     def label(self) -> str:
