@@ -41,8 +41,9 @@ def _parameters(parameters: Iterable[Any], ctx: Any) -> Rows:
         if (record := parameter.get_help_record(ctx)) is None:
             continue
         left, right = record
-        kind, names = parameter.param_type_name, ", ".join(parameter.opts)
+        kind = parameter.param_type_name
         if kind == "option" and len(left) > _WIDEST:
+            names = ", ".join(parameter.opts)
             left, right = names, f"{left.removeprefix(names).strip()}  {right}"
         rows[getattr(parameter, "rich_help_panel", None) or f"{kind}s"].append((left, right))
     return rows
@@ -61,9 +62,8 @@ def _write(command: Any, ctx: Any, formatter: Any, rows: Rows) -> None:
         console.print(Padding(Text(command.help or ""), (1, 2)))
         for title, panel in rows.items():
             console.print(_panel(title, panel, widest))
-        if command.epilog:
-            # Uncut, so that examples can be copied.
-            console.print(Text(command.epilog), soft_wrap=True)
+        # Uncut, so that examples can be copied.
+        console.print(Text(command.epilog or ""), soft_wrap=True)
     formatter.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 
 
@@ -76,6 +76,6 @@ def _panel(title: str, rows: list[tuple[str, str]], widest: int) -> Any:
     table = Table.grid(padding=(0, 2), expand=True)
     table.add_column(no_wrap=True, min_width=widest, style="cyan")
     table.add_column(ratio=1)
-    for row in rows:
-        table.add_row(*map(Text, row))
+    for left, right in rows:
+        table.add_row(Text(left), Text(right))
     return Panel(table, title=title, title_align="left", border_style="dim")
