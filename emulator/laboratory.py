@@ -50,6 +50,15 @@ class EmulatedFiles:
         Emitted pulses, and those of them that were heralded.
     seed : int
         Seed of the emulation.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import diqkd
+    >>> scenario = diqkd.load_scenario("ecs-100km", {"rounds": 500, "seed": 1})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     diqkd.emulate_to(folder, scenario)
+    EmulatedFiles(pulses=34662, heralded_rounds=500, seed=1)
     """
 
     design: Design = field(repr=False)
@@ -66,9 +75,24 @@ class Exploration:
     ----------
     validation : Validation
         Estimates, tests and warnings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import diqkd
+    >>> from postprocessing.files.validation import validate
+    >>> scheme = diqkd.BellState(diqkd.Link(distance_km=10)).joint_distribution().scheme
+    >>> record = diqkd.PartyRecord(np.zeros(100, np.uint8))
+    >>> Exploration(validate(record, record, scheme)).asymptotic_key_fraction is None
+    True
     """
 
-    validation: Validation
+    validation: Validation = field(repr=False)
+
+    def __repr__(self) -> str:
+        """Return what is to be seen at once."""
+        seen = self.validation
+        return f"Exploration({seen.rounds:,} heralded rounds, S {seen.chsh}, QBER {seen.qber})"
 
     @property
     def asymptotic_key_fraction(self) -> float | None:
@@ -261,6 +285,17 @@ def explore_files(*files: Path | str, layout: Layout | Path | str | None = None)
         If there is no layout.
     InputFileError
         If a file cannot be read, or the two are not of the same rounds.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import diqkd
+    >>> scenario = diqkd.load_scenario("ecs-100km", {"rounds": 500, "seed": 1})
+    >>> layout = Layout.of(design_for(scenario).scheme)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = emulate_to(folder, scenario, file_format="csv", joint=True)
+    ...     explore_files(f"{folder}/rounds.csv", layout=layout)
+    Exploration(500 heralded rounds, S ..., QBER 0.0)
     """
     described = layout_of(None, layout)
     alice, bob = _halves(files, described)

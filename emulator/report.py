@@ -85,6 +85,14 @@ class RunReport(DistillationReport):
     Notes
     -----
     It has the fields of `DistillationReport` too.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> model = diqkd.EntangledCoherent(diqkd.Link(distance_km=100))
+    >>> report = diqkd.run(model, heralded_rounds=1000, seed=7)
+    >>> report.outcome, report.abort_reason
+    ('aborted', 'no key length under this design')
     """
 
     scheme: str

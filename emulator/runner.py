@@ -66,6 +66,14 @@ def run(
         of range, or if marks are to be announced in a scheme that does not wait for them.
     NoWorkingPointError
         If the model is to choose an intensity, but not for its key rate, and there is none.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> model = diqkd.EntangledCoherent(diqkd.Link(distance_km=100))
+    >>> asymptotic = diqkd.Security(method="asymptotic")
+    >>> run(model, heralded_rounds=200_000, security=asymptotic, seed=7).keys_match
+    True
     """
     stopping_rule(heralded_rounds, pulses).check()
     threads = thread_count(threads)

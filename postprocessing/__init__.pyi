@@ -8,9 +8,14 @@ from .errors import InvalidArgumentError as InvalidArgumentError
 from .errors import ProtocolError as ProtocolError
 from .files.designs import read_design as read_design
 from .files.designs import write_design as write_design
+from .files.lab_report import LabReport as LabReport
 from .files.layout import Layout as Layout
 from .files.records import read_records as read_records
 from .files.records import write_records as write_records
+from .network.authentication import create_pool as create_pool
+from .network.party import Line as Line
+from .network.party import confirm_key as confirm_key
+from .network.party import run_party as run_party
 from .protocol.report import DistillationReport as DistillationReport
 from .protocol.distillation import distill as distill
 from .protocol.randomness import PartyRandomness as PartyRandomness

@@ -51,6 +51,12 @@ class PartyRecord:
     ------
     InvalidArgumentError
         If the array is not flat and of uint8.
+
+    Examples
+    --------
+    >>> columns = np.array([[0, 1, 2], [0, 1, 1], [0, 0, 0]], np.uint8)
+    >>> PartyRecord.of(settings=columns[0], outcomes=columns[1], heralds=columns[2])
+    PartyRecord(3 rounds)
     """
 
     codes: Bits
@@ -58,6 +64,10 @@ class PartyRecord:
     def __post_init__(self) -> None:
         """Check type and shape."""
         _check_column("codes", self.codes)
+
+    def __repr__(self) -> str:
+        """Return how many rounds there are; what they hold is nobody else's business."""
+        return f"PartyRecord({len(self.codes):,} rounds)"
 
     @classmethod
     def of(cls, settings: Bits, outcomes: Bits, heralds: Bits) -> PartyRecord:

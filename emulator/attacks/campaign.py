@@ -47,6 +47,13 @@ class AttackReport:
         How often they ended in which way.
     unsound_runs : int
         How many of them would have had too long a key.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> scenario = diqkd.load_scenario("ecs-100km", {"rounds": 10**6, "soundness": 1e-3, "seed": 1})
+    >>> diqkd.run_attack("told-marks", scenario, runs=0).is_sound
+    False
     """
 
     attack: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -38,13 +38,12 @@ def _parameters(parameters: Iterable[Any], ctx: Any) -> Rows:
     """Return name and explanation of each parameter, by its panel."""
     rows: Rows = defaultdict(list)
     for parameter in parameters:
-        record = parameter.get_help_record(ctx)
-        if record is None:
+        if (record := parameter.get_help_record(ctx)) is None:
             continue
         left, right = record
         kind = parameter.param_type_name
-        names = ", ".join([*parameter.opts, *parameter.secondary_opts])
         if kind == "option" and len(left) > _WIDEST:
+            names = ", ".join(parameter.opts)
             left, right = names, f"{left.removeprefix(names).strip()}  {right}"
         rows[getattr(parameter, "rich_help_panel", None) or f"{kind}s"].append((left, right))
     return rows
@@ -63,12 +62,12 @@ def _write(command: Any, ctx: Any, formatter: Any, rows: Rows) -> None:
         console.print(Padding(Text(command.help or ""), (1, 2)))
         for title, panel in rows.items():
             console.print(_panel(title, panel, widest))
-        if command.epilog:
-            console.print(Text(command.epilog))
+        # Uncut, so that examples can be copied.
+        console.print(Text(command.epilog or ""), soft_wrap=True)
     formatter.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 
 
-def _panel(title: str, rows: Sequence[tuple[str, str]], widest: int) -> Any:
+def _panel(title: str, rows: list[tuple[str, str]], widest: int) -> Any:
     """Return a panel of two columns, the first as wide in all panels."""
     from rich.panel import Panel
     from rich.table import Table

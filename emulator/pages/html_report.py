@@ -36,6 +36,16 @@ def write_html_report(source: Path, path: Path | None = None) -> Path:
         If there is no report, it is none, or the file cannot be written.
     InvalidArgumentError
         If the file has another suffix, or there are several reports.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import diqkd
+    >>> scenario = diqkd.load_scenario("ecs-100km", {"rounds": 1000, "seed": 1})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = diqkd.run_scenario(scenario, out=folder)
+    ...     write_html_report(Path(folder)).name
+    'report.html'
     """
     file = report_file(source).with_suffix(".html") if path is None else path
     if file.suffix.lower() != ".html":

@@ -75,6 +75,12 @@ def read_report(source: Path) -> DistillationReport:
         If there is no report, it cannot be read, or it is none.
     InvalidArgumentError
         If there are several.
+
+    Examples
+    --------
+    >>> read_report(Path("missing"))
+    Traceback (most recent call last):
+    postprocessing.errors.InputFileError: run must be a folder with a report.json, ...
     """
     path = report_file(source)
     try:

@@ -62,6 +62,20 @@ def plot_rate(
     ------
     InvalidArgumentError
         If there is nothing to draw, or too much; see `emulator.plotting.series.series_of`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> import diqkd
+    >>> from emulator.sweeps.plan import SweepPlan
+    >>> scenario = {"preset": "ecs-100km", "rounds": 100_000, "security": "asymptotic"}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = f"{folder}/results.csv"
+    ...     _ = diqkd.sweep(SweepPlan(scenario=scenario), store, ThreadPoolExecutor(1))
+    ...     axes = plot_rate({"mine": diqkd.load_results(store)})
+    >>> axes.get_xlabel()
+    'distance (km)'
     """
     series = series_of(stores, over, "rate_achieved", interval)
     axes = new_axes() if ax is None else ax
@@ -115,6 +129,20 @@ def plot_quantity(
     ------
     InvalidArgumentError
         If the quantity is another or there is nothing to draw, or too much.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> import diqkd
+    >>> from emulator.sweeps.plan import SweepPlan
+    >>> scenario = {"preset": "ecs-100km", "rounds": 100_000, "security": "asymptotic"}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = f"{folder}/results.csv"
+    ...     _ = diqkd.sweep(SweepPlan(scenario=scenario), store, ThreadPoolExecutor(1))
+    ...     axes = plot_quantity({"mine": diqkd.load_results(store)}, "chsh", "distance_km")
+    >>> axes.get_xlabel()
+    'distance (km)'
     """
     if quantity not in QUANTITIES:
         raise InvalidArgumentError("quantity", quantity, f"one of {', '.join(QUANTITIES)}")
@@ -156,6 +184,20 @@ def plot_finite_size(
     ------
     InvalidArgumentError
         If there is nothing to draw, or too much; see `emulator.plotting.series.series_of`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> import diqkd
+    >>> from emulator.sweeps.plan import SweepPlan
+    >>> scenario = {"preset": "ecs-100km", "rounds": 100_000, "security": "asymptotic"}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = f"{folder}/results.csv"
+    ...     _ = diqkd.sweep(SweepPlan(scenario=scenario), store, ThreadPoolExecutor(1))
+    ...     axes = plot_finite_size({"mine": diqkd.load_results(store)})
+    >>> axes.get_xlabel()
+    'block size (heralded rounds)'
     """
     series = series_of(stores, "rounds", "key_fraction", interval)
     axes = new_axes() if ax is None else ax

@@ -40,6 +40,15 @@ def plot_study(study: FiniteSizeStudy, ax: Axes | None = None) -> Axes:
     matplotlib Axes
         Lines: the design of each method, and the asymptotic fraction. Points: mean of the runs, an
         aborted one counting 0, with bars from the least to the greatest.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> curves = pd.DataFrame({"rounds": [10**6], "asymptotic": [0.4]})
+    >>> curves = curves.assign(**dict.fromkeys(CURVE_METHODS, 0.1))
+    >>> runs = pd.DataFrame({"rounds": [10**6], "method": ["tan22"], "key_fraction": [0.1]})
+    >>> plot_study(FiniteSizeStudy(runs, runs, curves)).get_xscale()
+    'log'
     """
     axes = new_axes() if ax is None else ax
     curves = study.curves

@@ -47,6 +47,12 @@ def plot_waterfall(
     ------
     InvalidArgumentError
         If there are no terms.
+
+    Examples
+    --------
+    >>> axes = plot_waterfall({"entropy": 100.0, "reconciliation": -36.0}, key_length=64)
+    >>> [label.get_text() for label in axes.get_yticklabels()]
+    ['entropy of the rounds', 'reconciliation', 'key, whole bytes']
     """
     if not terms:
         raise InvalidArgumentError("terms", dict(terms), "those of a run with a key or a design")

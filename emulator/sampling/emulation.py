@@ -26,11 +26,22 @@ class EmulatedRounds:
         The halves.
     pulses : int
         Number of pulses emitted.
+
+    Examples
+    --------
+    >>> from postprocessing.records import PartyRecord
+    >>> record = PartyRecord(np.zeros(3, np.uint8))
+    >>> EmulatedRounds(record, record, pulses=200)
+    EmulatedRounds(3 heralded rounds of 200 pulses)
     """
 
     alice: PartyRecord
     bob: PartyRecord
     pulses: int
+
+    def __repr__(self) -> str:
+        """Return how many rounds there are, which may be too many to show."""
+        return f"EmulatedRounds({len(self):,} heralded rounds of {self.pulses:,} pulses)"
 
     def __len__(self) -> int:
         """Return the number of heralded rounds."""
@@ -69,6 +80,15 @@ def emulate(
     ------
     InvalidArgumentError
         If the stopping rule is impossible, see `emulator.sampling.stopping`.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> model = diqkd.EntangledCoherent(diqkd.Link(distance_km=100))
+    >>> design = diqkd.Security(method="asymptotic").design(model, 1000)
+    >>> sampler = diqkd.Sampler(model.joint_distribution(), design.setting_choice, seed=7)
+    >>> emulate(sampler, heralded_rounds=1000).pulses
+    69304
     """
     samplers = [schedule] if isinstance(schedule, Sampler) else list(schedule)
     heralds = [sampler.gain for sampler in samplers]

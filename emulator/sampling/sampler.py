@@ -108,6 +108,15 @@ class Sampler:
     part is the product of the two sides' own laws, or follows a shared mark. Each probability is
     exact to 2⁻⁶⁴: sixteen bits decide most rounds by a table, and 48 more those at a boundary
     between two categories.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> model = diqkd.EntangledCoherent(diqkd.Link(distance_km=100))
+    >>> design = diqkd.Security(method="asymptotic").design(model, 10**6)
+    >>> sampler = Sampler(model.joint_distribution(), design.setting_choice, seed=7)
+    >>> round(sampler.gain, 4)
+    0.0141
     """
 
     def __init__(
@@ -136,6 +145,10 @@ class Sampler:
         # Numba would compile small and large Python integers separately.
         self._key = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]
         self._streams = {purpose: np.uint64(purpose + (stream << 8)) for purpose in Stream}
+
+    def __repr__(self) -> str:
+        """Return what a pulse and a heralded round may come to."""
+        return f"Sampler(gain {self.gain:.6g}, {len(self.probabilities)} categories of rounds)"
 
     def blocks(
         self,

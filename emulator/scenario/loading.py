@@ -51,6 +51,11 @@ def load_scenario(
     InvalidArgumentError
         If the preset or the scheme is unknown, the scenario is of another scheme, or a parameter is
         unknown to the scheme or has an impossible value.
+
+    Examples
+    --------
+    >>> load_scenario("ecs-300km", {"rounds": "1e8"}).rounds
+    100000000
     """
     changes = present_names(overrides or {})
     scheme = changes.get("scheme", DEFAULT_SCHEME)

@@ -114,6 +114,12 @@ class SweepPlan(BaseModel):
     seeds : int or list of int
         Repeats of each point, whose seeds are all different, see
         `emulator.sweeps.task.repeat_seed`; or the seeds that every point runs with.
+
+    Examples
+    --------
+    >>> scenario = {"preset": "ecs-100km", "security": "asymptotic"}
+    >>> len(SweepPlan(scenario=scenario, axes={"distance_km": [50, 100]}, seeds=3).tasks())
+    6
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -243,7 +249,7 @@ class SweepPlan(BaseModel):
 
 
 def load_plan(path: str | Path) -> SweepPlan:
-    """Read a sweep file.
+    r"""Read a sweep file.
 
     Parameters
     ----------
@@ -261,6 +267,15 @@ def load_plan(path: str | Path) -> SweepPlan:
         If the file cannot be read or is not TOML.
     InvalidArgumentError
         If the plan is malformed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "sweep.toml")
+    ...     _ = file.write_text("seeds = 5\n[axes]\ndistance_km = [50, 100]\n")
+    ...     len(load_plan(file).tasks())
+    10
     """
     path = Path(path)
     return SweepPlan.from_parameters(read_toml("sweep", path), path.parent)

@@ -52,6 +52,12 @@ def load_results(*paths: Path | str) -> pd.DataFrame:
         If a file cannot be read, is no store, or is a store of another version.
     InvalidArgumentError
         If there is no path.
+
+    Examples
+    --------
+    >>> load_results("missing.csv")
+    Traceback (most recent call last):
+    postprocessing.errors.InputFileError: store must be a readable file, got 'missing.csv' ...
     """
     if not paths:
         raise InvalidArgumentError("paths", paths, "at least one store")

@@ -84,6 +84,14 @@ def finite_size_study(
     ------
     InvalidArgumentError
         If an argument is outside its range, or the scheme has no working point.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> scenario = diqkd.load_scenario("ecs-100km")
+    >>> finite_size_study(scenario, sizes=[10])
+    Traceback (most recent call last):
+    postprocessing.errors.InvalidArgumentError: sizes must be a whole number in [1000, ... got 10
     """
     if not sizes:
         raise InvalidArgumentError("sizes", tuple(sizes), "at least one block size")

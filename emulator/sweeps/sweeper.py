@@ -114,6 +114,17 @@ def sweep(
         If the plan cannot be carried out or the store is none, before anything has run.
     DiqkdError
         If the workers are gone before the sweep has ended; what is finished is in the store.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from emulator.sweeps.plan import SweepPlan
+    >>> short = SweepPlan(scenario={"preset": "ecs-100km", "rounds": 1000}, seeds=2)
+    >>> with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as here:
+    ...     print(sweep(short, f"{folder}/results.csv", here))
+    2 of 2 tasks, 2 of them new
+    0 with a key, 2 aborted, 0 failed
+    ... s
     """
     sweep_run = SweepRun(plan, Path(store), retry_failed=retry_failed)
     if executor is not None:

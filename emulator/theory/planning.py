@@ -44,6 +44,13 @@ class LinkPlan:
         Bound on the abort probability of honest devices.
     seconds : float or None
         Duration of the quantum phase; None without a repetition rate.
+
+    Examples
+    --------
+    >>> from emulator.scenario.loading import load_scenario
+    >>> fixed = {"mean_photon_number": 0.03, "repetition_rate_hz": 1e9}
+    >>> plan(load_scenario("ecs-100km", fixed), seconds=1).to_dict()["pulses"]
+    1000000000
     """
 
     pulses: int
@@ -97,6 +104,13 @@ def plan(
     InvalidArgumentError
         Unless exactly one of the two is given, in its range, or if the scenario's
         security method has no finite size.
+
+    Examples
+    --------
+    >>> from emulator.scenario.loading import load_scenario
+    >>> fixed = {"mean_photon_number": 0.03, "repetition_rate_hz": 1e9}
+    >>> plan(load_scenario("ecs-100km", fixed), seconds=1).heralded_rounds > 10**6
+    True
     """
     if (key_bits is None) == (seconds is None):
         raise InvalidArgumentError("key_bits", (key_bits, seconds), "given, or else seconds")

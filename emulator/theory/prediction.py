@@ -41,6 +41,14 @@ class Prediction:
     Where the intensity is to be optimal and none gives a positive rate, the rate is 0 and
     ``gain``, ``chsh``, ``qber``, ``mean_photon_number`` and ``amplitude`` are None. Points of a
     curve without any intensity to choose have no rate either.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> link = diqkd.Link(distance_km=100)
+    >>> model = diqkd.EntangledCoherent(link, repetition_rate_hz=1e9)
+    >>> f"{diqkd.predict(model).key_rate_per_second:.3e}"
+    '5.175e+06'
     """
 
     scheme: str

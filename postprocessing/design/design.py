@@ -83,6 +83,13 @@ class Design:
         If a number is outside its range, the tag too short for the correctness, the key length more
         than the other parameters allow, or marks are announced under a method that does not cover
         it.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> link = diqkd.Link(distance_km=50)
+    >>> diqkd.Security(method="asymptotic").design(diqkd.EntangledCoherent(link), 10**6).method
+    'asymptotic'
     """
 
     scheme: BellScheme
@@ -154,6 +161,11 @@ class Design:
             raise InvalidArgumentError("terms", [*length.terms], f"{[*derived.terms]}")
         if length.bits > derived.bits:
             raise InvalidArgumentError("length", length.bits, f"at most {derived.bits} bits")
+
+    def __repr__(self) -> str:
+        """Return what the design comes to."""
+        rounds, bits = f"{self.heralded_rounds:,}", f"{self.key_length:,}"
+        return f"Design({self.method}, {rounds} heralded rounds, key of {bits} bits)"
 
     @cached_property
     def _block(self) -> Block:

@@ -71,6 +71,14 @@ class ExpectedValues:
         Expected CHSH value, at most 2√2.
     qber : float
         Expected error rate of the key pair, in [0, 1].
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> scheme = diqkd.BellState(diqkd.Link(distance_km=10)).joint_distribution().scheme
+    >>> expected = ExpectedValues(scheme, chsh=2.6, qber=0.01)
+    >>> diqkd.Security(method="asymptotic").design(expected, 10**6).expected_chsh
+    2.6
     """
 
     scheme: BellScheme
@@ -104,6 +112,13 @@ class Security:
     ------
     InvalidArgumentError
         If a value is outside its range.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> design = Security(soundness=1e-6).design(diqkd.BellState(diqkd.Link(distance_km=10)), 10**7)
+    >>> design.heralded_rounds, design.key_length > 0
+    (10000000, True)
     """
 
     soundness: float = 1e-10

@@ -37,6 +37,17 @@ def write_design(path: Path, design: Design, *, emulated: bool = False) -> None:
     ------
     InputFileError
         If something is there, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import diqkd
+    >>> model = diqkd.BellState(diqkd.Link(distance_km=10))
+    >>> design = diqkd.Security(method="asymptotic").design(model, 10**6)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_design(Path(folder, "design.json"), design)
+    ...     read_design(Path(folder, "design.json")) == design
+    True
     """
     if not path.parent.is_dir():
         raise InputFileError(f"out must be in an existing folder, got {str(path)!r}")
@@ -68,6 +79,12 @@ def read_design(path: Path) -> Design:
     ------
     InputFileError
         If the file cannot be read, or holds no sound design.
+
+    Examples
+    --------
+    >>> read_design(Path("missing.json"))
+    Traceback (most recent call last):
+    postprocessing.errors.InputFileError: design must be a readable file, got 'missing.json' ...
     """
     try:
         return _design(path.read_bytes())

@@ -32,6 +32,17 @@ class LabReport(DistillationReport):
     Notes
     -----
     It has the fields of `DistillationReport` too.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import diqkd
+    >>> scenario = diqkd.load_scenario("ecs-100km", {"rounds": 500, "seed": 1})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = diqkd.emulate_to(folder, scenario, joint=True)
+    ...     files = {"design": f"{folder}/design.json", "seed": 1}
+    ...     diqkd.distill_files(f"{folder}/rounds.parquet", **files).warning
+    'reproducible from a seed: not a secret key'
     """
 
     validation: _Validation

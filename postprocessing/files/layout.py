@@ -161,7 +161,15 @@ class BellLayout(_Part):
 
 
 class Layout(_Part):
-    """The layout of files of rounds."""
+    """The layout of files of rounds.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> scheme = diqkd.BellState(diqkd.Link(distance_km=10)).joint_distribution().scheme
+    >>> Layout.of(scheme).bell_scheme() == scheme
+    True
+    """
 
     alice: PartyLayout
     bob: PartyLayout

@@ -24,7 +24,7 @@ _PARTIES: tuple[Party, Party] = ("alice", "bob")
 
 
 def read_records(*paths: Path | str, layout: Layout) -> tuple[PartyRecord, PartyRecord]:
-    """Read both parties' records, from one joint file or from one file a party.
+    r"""Read both parties' records, from one joint file or from one file a party.
 
     Parameters
     ----------
@@ -44,6 +44,18 @@ def read_records(*paths: Path | str, layout: Layout) -> tuple[PartyRecord, Party
         If a file cannot be read, or holds a value that the layout does not know.
     InvalidArgumentError
         If there are not one or two files, or one file whose columns have one name for both parties.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import diqkd
+    >>> scheme = diqkd.BellState(diqkd.Link(distance_km=10)).joint_distribution().scheme
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "rounds.csv")
+    ...     columns = "herald,alice_setting,alice_outcome,bob_setting,bob_outcome"
+    ...     _ = file.write_text(f"{columns}\n0,0,1,0,-1\n")
+    ...     read_records(file, layout=Layout.of(scheme))
+    (PartyRecord(1 rounds), PartyRecord(1 rounds))
     """
     files = [Path(path) for path in paths]
     if len(files) == 1:
@@ -82,6 +94,17 @@ def write_records(path: Path, scheme: BellScheme, records: Mapping[Party, PartyR
     ------
     InputFileError
         If something is there, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import diqkd
+    >>> scheme = diqkd.BellState(diqkd.Link(distance_km=10)).joint_distribution().scheme
+    >>> record = PartyRecord(np.zeros(1000, np.uint8))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_records(Path(folder, "rounds.npz"), scheme, {"alice": record, "bob": record})
+    ...     read_records(Path(folder, "rounds.npz"), layout=Layout.of(scheme))
+    (PartyRecord(1,000 rounds), PartyRecord(1,000 rounds))
     """
     layout = Layout.of(scheme)
     sources: dict[str, tuple[PartyRecord, str]] = {}

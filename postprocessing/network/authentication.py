@@ -65,6 +65,14 @@ def create_pool(path: Path, keys: int) -> None:
         If the path is taken or cannot be written.
     InvalidArgumentError
         If the number is out of range.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     create_pool(Path(folder, "alice.pool"), keys=100)
+    ...     Path(folder, "alice.pool").stat().st_size >= 2 * 100 * KEY_BYTES
+    True
     """
     count = whole_number("keys", keys, 1, _MOST_KEYS)
     _check_new(path)

@@ -209,6 +209,12 @@ def confirm_key(party: Party, line: Line, *, pool: Path | str, out: Path | str) 
     ------
     SessionError, AuthenticationError, ProtocolError, InputFileError
         If the conversation fails or the folder cannot be read.
+
+    Examples
+    --------
+    >>> confirm_key("bob", Line(listen="here"), pool="pool", out=".")
+    Traceback (most recent call last):
+    postprocessing.errors.InvalidArgumentError: listen must be HOST:PORT with a port ...
     """
     files = KeyFiles(Path(out), party)
     with KeyPool(Path(pool), party) as keys:

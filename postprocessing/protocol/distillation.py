@@ -55,6 +55,17 @@ def distill(
     ------
     InvalidArgumentError
         If the records differ in length or in their heralds, or `threads` is out of range.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> model = diqkd.EntangledCoherent(diqkd.Link(distance_km=100))
+    >>> design = diqkd.Security(method="asymptotic").design(model, 200_000)
+    >>> sampler = diqkd.Sampler(model.joint_distribution(), design.setting_choice, seed=7)
+    >>> rounds = diqkd.emulate(sampler, heralded_rounds=200_000)
+    >>> report = distill(rounds.alice, rounds.bob, design)
+    >>> report.alice_key == report.bob_key
+    True
     """
     if len(alice) != len(bob):
         raise InvalidArgumentError("bob", len(bob), f"a record of Alice's {len(alice)} rounds")

@@ -33,6 +33,11 @@ class PartyRandomness:
     Notes
     -----
     Both default to the operating system's generator. Emulation replaces them by seeded streams.
+
+    Examples
+    --------
+    >>> len(PartyRandomness().hash_seeds(16))
+    16
     """
 
     choices: ByteSource = secrets.token_bytes

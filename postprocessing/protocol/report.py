@@ -126,6 +126,12 @@ class DistillationReport:
         The versions that the result may depend on.
     alice_key, bob_key : bytes or None
         The keys; None after an abort, and never in JSON.
+
+    Examples
+    --------
+    >>> report = DistillationReport.of(None, "too few heralded rounds")
+    >>> report.outcome, report.key_length
+    ('aborted', 0)
     """
 
     outcome: Outcome

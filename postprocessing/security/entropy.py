@@ -68,6 +68,11 @@ def win_probability(chsh: Real) -> Real:
     ------
     InvalidArgumentError
         If a value is outside the quantum range.
+
+    Examples
+    --------
+    >>> float(win_probability(2.0))
+    0.75
     """
     if not np.all(np.abs(chsh) <= TSIRELSON_BOUND * (1 + _ROUNDING)):
         raise InvalidArgumentError("chsh", chsh, "in [−2√2, 2√2]")

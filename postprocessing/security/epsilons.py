@@ -26,6 +26,12 @@ class EpsilonSplit:
     ------
     InvalidArgumentError
         If a part is outside its range or the soundness reaches 1.
+
+    Examples
+    --------
+    >>> split = EpsilonSplit.from_soundness(1e-10)
+    >>> f"{split.secrecy:.2g} + 2 × {split.correctness:.2g} = {split.soundness:.2g}"
+    '9e-11 + 2 × 5e-12 = 1e-10'
     """
 
     secrecy: float

@@ -323,7 +323,7 @@ def test_the_command_draws_every_kind(tmp_path):
         (["waterfall", "missing"], "run must be a folder with a report.json, "),
         (["waterfall", "missing", "--over", "rounds"], "over must be left out, except for rate"),
         (["xie-fig2", "a.csv"], "inputs must be left out for xie-fig2"),
-        (["xie-fig2", "--quantiles"], "--quantiles must be left out"),
+        (["xie-fig2", "--quantiles"], "interval must be left out"),
     ],
 )
 def test_wrong_input_is_one_line(tmp_path, monkeypatch, arguments, message):
