@@ -110,17 +110,18 @@ class Scenario(SecurityParameters):
             If a file that the parameters name cannot be read.
         """
         scheme = SCHEMES[self.scheme]
-        model = build(scheme, {name: getattr(self, name) for name in fields_of(scheme)}).model()
+        parameters = {name: getattr(self, name) for name in fields_of(scheme)}
         drift = getattr(self, "drift", None)
         if drift is None:
-            return model
+            return build(scheme, parameters).model()
         from emulator.schemes.drifting import Drifting
 
         name, values = parse_axis("drift", drift)
         if name not in may_drift(scheme):
             allowed = f"of one of {', '.join(sorted(may_drift(scheme)))}"
             raise InvalidArgumentError("drift", drift, allowed)
-        return Drifting.along(model, name, values)
+        start = build(scheme, {**parameters, name: values[0]}).model()
+        return Drifting.along(start, name, values[1:])
 
     def build_security(self) -> Security:
         """Return what is asked of the keys.
