@@ -205,10 +205,14 @@ class Scenario(SecurityParameters):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pass from process to process as what it was made of: its class is made when needed."""
-        from emulator.scenario.parameters import scenario_class
+        return _restored, (self.scheme, self.model_dump(exclude_unset=True))
 
-        made = scenario_class(self.scheme).from_parameters
-        return made, (self.model_dump(exclude_unset=True),)
+
+def _restored(scheme: str, parameters: dict[str, object]) -> Scenario:
+    """Return a scenario that another process had."""
+    from emulator.scenario.parameters import scenario_class
+
+    return scenario_class(scheme).from_parameters(parameters)
 
 
 def overridden(
