@@ -38,7 +38,7 @@ def attack_command(
     if rounds is None:
         raise InvalidArgumentError("rounds", None, "given: attacks are made on heralded rounds")
     security = scenario.build_security()
-    model = scenario.build_model()
+    model = scenario.build_model().working_point()
     seed = secrets.randbits(63) if scenario.seed is None else scenario.seed
     with StageProgress() as progress:
         target = Target(model, security.design(model, rounds))

@@ -58,7 +58,7 @@ def emulate_command(
     check_output_folder(out, [*(f"{name}.{file_format}" for name in names), "design.json"])
     design = _design(scenario, None)
     with StageProgress() as progress:
-        model, rule = scenario.build_model(), scenario.stopping_rule()
+        model, rule = scenario.build_model().working_point(), scenario.stopping_rule()
         seed = _seed(scenario)
         progress.show("emulation", None)
         rounds = emulate(
@@ -181,7 +181,7 @@ def _design(scenario: Scenario, layout: Layout | None) -> Design:
     from postprocessing.design.request import ExpectedValues
 
     security = scenario.build_security()
-    joint = scenario.build_model().joint_distribution()
+    joint = scenario.build_model().working_point().joint_distribution()
     rule = scenario.stopping_rule()
     rounds = designed_rounds(joint.gain, rule.get("heralded_rounds"), rule.get("pulses"), security)
     if rounds == 0:

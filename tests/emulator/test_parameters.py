@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import emulator
 from emulator import BellState, CavityCat, CavityLink, EntangledCoherent, Link, load_scenario, run
 from emulator.cli.app import app
 from emulator.scenario.parameters import scenario_class
@@ -181,3 +184,25 @@ def test_a_parameter_of_the_link_changes_by_its_flat_name():
     assert changed(model, "distance_km", 50) == EntangledCoherent(Link(50), 0.05)
     assert changed(model, "misalignment_error", 0.1).misalignment_error == 0.1
     assert "segments" not in fields_of(CavityCat)
+
+
+def test_help_has_types_words_and_ranges():
+    usage = " ".join(CliRunner().invoke(app, ["predict", "--help"]).stdout.split())
+    for text in (
+        "--distance-km FLOAT", "--loss-order 0|1|3", "--mean-photon-number FLOAT|optimal",
+        "--photon-class INTEGER", "--table FILE", "--drift TEXT",
+        "of the light's detectors; in (0, 1]", "--scheme ecs|bell_state|cavity_cat|behaviour",
+    ):  # fmt: skip
+        assert text in usage
+
+
+def test_no_scheme_is_named_outside_its_own_room():
+    """What a scheme is and has, its class says; only the registry has a list."""
+    words = {
+        (path.name, node.value)
+        for path in Path(emulator.__file__).parent.rglob("*.py")
+        if path.parent.name != "schemes"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in list(SCHEMES)
+    }
+    assert not words
