@@ -190,7 +190,7 @@ def design_for(scenario: Scenario, layout: Layout | Path | str | None = None) ->
     """
     lab = layout if layout is None or isinstance(layout, Layout) else Layout.read(Path(layout))
     security = scenario.build_security()
-    joint = scenario.build_model().joint_distribution()
+    joint = scenario.build_model().working_point().joint_distribution()
     rule = scenario.stopping_rule()
     rounds = designed_rounds(joint.gain, rule.get("heralded_rounds"), rule.get("pulses"), security)
     if rounds == 0:
@@ -247,10 +247,10 @@ def emulate_to(
     check_output_folder(out, [*(f"{name}.{file_format}" for name in names), "design.json"])
     design = design_for(scenario)
     seed = secrets.randbits(63) if scenario.seed is None else scenario.seed
-    rule = scenario.stopping_rule()
+    rule, model = scenario.stopping_rule(), scenario.build_model().working_point()
     progress("emulation", None)
     rounds = emulate(
-        [Sampler(d, design.setting_choice, seed) for d in distributions_of(scenario.build_model())],
+        [Sampler(part, design.setting_choice, seed) for part in distributions_of(model)],
         heralded_rounds=rule.get("heralded_rounds"),
         pulses=rule.get("pulses"),
         threads=thread_count(None),

@@ -6,10 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import diqkd
 import numpy as np
 import pytest
 
+import diqkd
 import emulator
 import postprocessing
 from emulator import face

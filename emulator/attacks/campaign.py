@@ -120,7 +120,7 @@ def run_attack(
     rounds = scenario.stopping_rule().get("heralded_rounds")
     if rounds is None:
         raise InvalidArgumentError("rounds", None, "given: attacks are made on heralded rounds")
-    model = scenario.build_model()
+    model = scenario.build_model().working_point()
     seed = secrets.randbits(63) if scenario.seed is None else scenario.seed
     target = Target(model, scenario.build_security().design(model, rounds))
     chsh, qber = attack.expected(target, seed)

@@ -14,7 +14,8 @@ from emulator.cli.errors import run_or_explain
 from emulator.scenario.loading import load_scenario
 from emulator.scenario.parameters import parameters_by_scheme
 from emulator.scenario.scenario import FORMER_NAMES, Scenario, SecurityParameters
-from emulator.schemes.parameters import choices, kinds
+from emulator.schemes.flat import fields_of
+from emulator.schemes.parameters import allowed_by, choices, has_range, kinds
 from emulator.schemes.registry import SCHEMES
 
 if TYPE_CHECKING:
@@ -104,20 +105,29 @@ def _panel(name: str, fields: dict[str, FieldInfo]) -> str:
         return "security"
     if name in Scenario.model_fields:
         return "run"
-    return SCHEMES[next(iter(fields))].title if len(fields) == 1 else "link"
+    scheme, *others = fields
+    return "link" if others else f"{SCHEMES[scheme].title} ({scheme})"
 
 
 def _help(name: str, fields: dict[str, FieldInfo]) -> str:
-    """Return what a parameter is, its range, and its default where schemes differ in it."""
-    field = next(iter(fields.values()))
+    """Return what a parameter is, its range, and its default or those of the schemes."""
+    notes = [str(next(iter(fields.values())).description)]
     if name == "scheme":
-        return str(field.description)
+        return notes[0]
+    ranges = {_range(name, scheme) for scheme in fields}
+    notes += [text for text in ranges if text is not None and len(ranges) == 1]
     defaults: dict[object, list[str]] = {}
-    for scheme, its_field in fields.items():
-        if its_field.default is not None:
-            defaults.setdefault(its_field.default, []).append(scheme)
+    for scheme, field in fields.items():
+        if field.default is not None:
+            defaults.setdefault(field.default, []).append(scheme)
     shown = [
         f"{default} for {', '.join(schemes)}" if len(defaults) > 1 else f"{default}"
         for default, schemes in defaults.items()
     ]
-    return str(field.description) + (f" (default: {'; '.join(shown)})" if shown else "")
+    return "; ".join(notes) + (f" (default: {'; '.join(shown)})" if shown else "")
+
+
+def _range(name: str, scheme: str) -> str | None:
+    """Return the range of a scheme's number, None where it has none."""
+    field = fields_of(SCHEMES[scheme]).get(name)
+    return allowed_by(field) if field is not None and has_range(field) else None

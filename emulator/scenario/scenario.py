@@ -123,17 +123,18 @@ class Scenario(SecurityParameters):
             If a file that the parameters name cannot be read.
         """
         scheme = SCHEMES[self.scheme]
-        model = build(scheme, {name: getattr(self, name) for name in fields_of(scheme)}).model()
+        parameters = {name: getattr(self, name) for name in fields_of(scheme)}
         drift = getattr(self, "drift", None)
         if drift is None:
-            return model
+            return build(scheme, parameters).model()
         from emulator.schemes.drifting import Drifting
 
         name, values = parse_axis("drift", drift)
         if name not in may_drift(scheme):
             allowed = f"of one of {', '.join(sorted(may_drift(scheme)))}"
             raise InvalidArgumentError("drift", drift, allowed)
-        return Drifting.along(model, name, values)
+        start = build(scheme, {**parameters, name: values[0]}).model()
+        return Drifting.along(start, name, values[1:])
 
     def build_security(self) -> Security:
         """Return what is asked of the keys.
@@ -217,10 +218,14 @@ class Scenario(SecurityParameters):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pass from process to process as what it was made of: its class is made when needed."""
-        from emulator.scenario.parameters import scenario_class
+        return _restored, (self.scheme, self.model_dump(exclude_unset=True))
 
-        made = scenario_class(self.scheme).from_parameters
-        return made, (self.model_dump(exclude_unset=True),)
+
+def _restored(scheme: str, parameters: dict[str, object]) -> Scenario:
+    """Return a scenario that another process had."""
+    from emulator.scenario.parameters import scenario_class
+
+    return scenario_class(scheme).from_parameters(parameters)
 
 
 def overridden(

@@ -114,7 +114,7 @@ class CavityCat(ProtocolModel):
     loss_order: Annotated[LossOrder, Field(description="photon losses the code corrects")] = 0
     amplitude: Annotated[
         Annotated[float, Field(ge=1e-9, le=1e3)] | Literal["optimal"],
-        Field(description='α of the light, or "optimal"'),
+        Field(description="α of the light"),
     ] = "optimal"
     entanglement_rate_hz: Annotated[
         Positive | None,

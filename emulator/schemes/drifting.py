@@ -52,31 +52,29 @@ class Drifting(ProtocolModel):
         object.__setattr__(self, "name", self.parts[0].name)
 
     @classmethod
-    def along(cls, model: ProtocolModel, name: str, values: Iterable[float]) -> Self:
-        """Return a model with one parameter drifting through some values.
+    def along(cls, start: ProtocolModel, name: str, values: Iterable[float]) -> Self:
+        """Return a model of which one parameter drifts on from its start through some values.
 
         What is chosen for the start, such as an intensity, is kept: nobody adjusts it on the way.
 
         Parameters
         ----------
-        model : ProtocolModel
-            The other parameters.
+        start : ProtocolModel
+            The first part.
         name : str
             Flat name of the parameter.
         values : iterable of float
-            Its values, one a part.
+            Its values in the other parts.
 
         Raises
         ------
         InvalidArgumentError
             If a value is impossible.
         """
-        first, *others = values
-        start = changed(model, name, first)
         # Where there is none, the run is to say so.
         with suppress(NoWorkingPointError):
             start = start.working_point()
-        return cls((start, *(changed(start, name, value) for value in others)))
+        return cls((start, *(changed(start, name, value) for value in values)))
 
     def working_point(self) -> Self:
         """Return the parts with their intensities chosen.

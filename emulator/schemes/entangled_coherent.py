@@ -81,7 +81,7 @@ class EntangledCoherent(ProtocolModel):
     link: Link
     mean_photon_number: Annotated[
         Positive | Literal["optimal"],
-        Field(description='of each sender\'s pulse, or "optimal"'),
+        Field(description="of each sender's pulse"),
         MayDrift(),
     ] = "optimal"
     misalignment_error: Annotated[

@@ -126,8 +126,6 @@ def first_problem(
         return own
     name = str(problem["loc"][0])
     value = given.get(name, problem["input"])
-    if name not in fields:
-        return InvalidArgumentError("parameter", name, f"one of {', '.join(fields)}")
     if problem["type"] == "path_type":
         return InvalidArgumentError(name, value, "the path of a file")
     outside = problem["type"] in _OUT_OF_RANGE
@@ -162,6 +160,12 @@ def without_range(field: FieldInfo) -> FieldInfo:
     return loose
 
 
+def has_range(field: FieldInfo) -> bool:
+    """Tell whether the numbers that a field takes are bounded."""
+    marks = (mark for _, _, own in _parts(field.annotation) for mark in [*own, *field.metadata])
+    return any(isinstance(mark, Ge | Gt | Le | Lt) for mark in marks)
+
+
 def is_whole(field: FieldInfo) -> bool:
     """Tell whether the numbers that a field takes are whole."""
     return int in kinds(field) and float not in kinds(field)
@@ -175,14 +179,17 @@ def allowed_by(field: FieldInfo) -> str | None:
     >>> allowed_by(FieldInfo.from_annotation(Efficiency))
     'in (0, 1]'
     """
-    found = [_range(kind, marks + field.metadata) for kind, values, marks in
-             _parts(field.annotation) if kind in (int, float) and not values]  # fmt: skip
+    numbers = [
+        _range(kind, marks + field.metadata)
+        for kind, values, marks in _parts(field.annotation)
+        if kind in (int, float) and not values
+    ]
     words = [_quoted(value) for value in choices(field)]
-    if found and words:
-        return f"{found[0]}, or {' or '.join(words)}"
+    if numbers and words:
+        return f"{numbers[0]}, or {' or '.join(words)}"
     if words:
         return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
-    return found[0] if found else None
+    return numbers[0] if numbers else None
 
 
 def _quoted(value: object) -> str:
