@@ -122,7 +122,7 @@ class Method(ABC, Generic[P]):
         >>> marks = RoundProbabilities.announced(0.05)
         >>> block = Block(10**8, marks, win_probability=0.8375, secrecy=9e-11, leaked_bits=1.2e7)
         >>> round(METHODS["tan22"].length(block).bits / 10**8, 3)
-        0.509
+        0.514
         """
         chosen = self.optimise(block) if parameters is None else parameters
         terms = self.terms(block, chosen)
