@@ -15,7 +15,7 @@ from postprocessing.security.epsilons import EpsilonSplit
 from postprocessing.security.key_length import ExpectedKey, key_length
 from postprocessing.security.methods import METHODS, KeyLength, Method, SettingsRule
 from postprocessing.security.renyi import RenyiParameters, renyi_entropy
-from postprocessing.security.settings import optimal_noise, optimise_choices, optimise_settings
+from postprocessing.security.settings import optimise_choices, optimise_settings
 from postprocessing.security.terms import TERM_LABELS, Terms
 
 __all__ = [
@@ -38,7 +38,6 @@ __all__ = [
     "chsh_value",
     "key_length",
     "noisy_error_rate",
-    "optimal_noise",
     "optimise_choices",
     "optimise_settings",
     "renyi_entropy",

@@ -16,7 +16,7 @@ from postprocessing.security.block import Block
 from postprocessing.security.methods import Method, SettingsRule
 
 # Flip probabilities looked at first; the best is refined between its neighbours.
-_NOISES = (0.0, *np.geomspace(2e-3, 0.35, 12).tolist())
+_FLIP_PROBABILITIES = (0.0, *np.geomspace(2e-3, 0.35, 12).tolist())
 _PLACES = 6
 
 
@@ -126,11 +126,11 @@ def optimise_choices(
         return noisy_preprocessing, choice(noisy_preprocessing)
     # The best rate of tests hardly depends on the noise.
     typical = choice(0.0).round_probabilities
-    q = optimal_noise(lambda q: method.rating(block_at(q, typical)))
+    q = optimal_noisy_preprocessing(lambda q: method.rating(block_at(q, typical)))
     return q, choice(q)
 
 
-def optimal_noise(length: Callable[[float], float]) -> float:
+def optimal_noisy_preprocessing(length: Callable[[float], float]) -> float:
     """Return the flip probability of the longest key, 0 where noise does not help.
 
     Parameters
@@ -143,10 +143,11 @@ def optimal_noise(length: Callable[[float], float]) -> float:
     float
         q, to about 1e-3.
     """
-    lengths = [length(noise) for noise in _NOISES]
+    places = _FLIP_PROBABILITIES
+    lengths = [length(q) for q in places]
     best = int(np.argmax(lengths))
-    low, high = _NOISES[max(best - 1, 0)], _NOISES[min(best + 1, len(_NOISES) - 1)]
+    around = (places[max(best - 1, 0)], places[min(best + 1, len(places) - 1)])
     found = minimize_scalar(
-        lambda noise: -length(noise), bounds=(low, high), method="bounded", options={"xatol": 1e-3}
+        lambda q: -length(q), bounds=around, method="bounded", options={"xatol": 1e-3}
     )
-    return float(found.x) if -float(found.fun) > lengths[best] else _NOISES[best]
+    return float(found.x) if -float(found.fun) > lengths[best] else places[best]

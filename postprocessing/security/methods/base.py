@@ -90,7 +90,7 @@ class Method(ABC, Generic[P]):
         """Return the contributions to the length at given free parameters, costs negative.
 
         A fixed length is that of a block that is just accepted; one that varies is that of the
-        block's counts.
+        block's counts. The term "leakage" is minus the block's leaked bits.
         """
 
     def length(self, block: Block, parameters: P | None = None) -> KeyLength[P]:
@@ -114,6 +114,15 @@ class Method(ABC, Generic[P]):
         ------
         InvalidArgumentError
             If the parameters do not fit the block.
+
+        Examples
+        --------
+        >>> from postprocessing.scheme import RoundProbabilities
+        >>> from postprocessing.security import METHODS, Block
+        >>> marks = RoundProbabilities.announced(0.05)
+        >>> block = Block(10**8, marks, win_probability=0.8375, secrecy=9e-11, leaked_bits=1.2e7)
+        >>> round(METHODS["tan22"].length(block).bits / 10**8, 3)
+        0.514
         """
         chosen = self.optimise(block) if parameters is None else parameters
         terms = self.terms(block, chosen)
