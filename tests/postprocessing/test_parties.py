@@ -362,8 +362,7 @@ def test_an_abort_of_the_peer_ends_the_corrector_wherever_it_waits(emulated, des
     sent = [entry.message for entry in finished.transcript.entries if entry.sender == "bob"]
     known = []
     for heard in range(len(sent)):
-        alice = PartyRandomness(choices=byte_source(1, Stream.ALICE_CHOICES))
-        corrector = Conversation("alice", emulated.alice, design, alice)
+        corrector = Conversation("alice", emulated.alice, design, seeded_randomness("alice", 1))
         corrector.start()
         for message in sent[:heard]:
             corrector.receive(message)
@@ -390,8 +389,7 @@ def test_an_abort_of_the_peer_ends_the_corrector_wherever_it_waits(emulated, des
 
 def test_what_is_counted_is_what_is_sifted(emulated, design, finished, payload):
     """Settings are taken as they come: what the sender writes over them later changes nothing."""
-    bob = PartyRandomness(hash_seeds=byte_source(1, Stream.BOB_HASH_SEEDS))
-    reference = Conversation("bob", emulated.bob, design, bob)
+    reference = Conversation("bob", emulated.bob, design, seeded_randomness("bob", 1))
     reference.start()
     _, settings, coins, tests = (entry.message for entry in finished.transcript.entries[:4])
     given = settings.settings.copy()
