@@ -9,8 +9,7 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 Rows = defaultdict[str, list[tuple[str, str]]]
-# The type of what is longer stands with its explanation.
-_WIDEST = 34
+_WIDEST = 34  # the type of a longer option stands with its explanation
 
 
 class PanelCommand(TyperCommand):
