@@ -25,7 +25,6 @@ _KINDS: dict[str, type[DistillationReport]] = {
 }
 # Fields of version 0.1.0 by what they are called now.
 _RENAMED = {"security": "label"}
-_RENAMED_IN_DESIGNS = {"settings": "scheme", "local_settings": "setting_choice"}
 _NAMES = ("report.json", "alice.report.json", "bob.report.json")
 
 
@@ -105,9 +104,6 @@ def read_report(source: Path) -> DistillationReport:
 def _renewed(values: Values) -> Values:
     """Return the values of a report with the names of today; those of today stay."""
     new = {_RENAMED.get(name, name): value for name, value in values.items()}
-    design = new.get("design")
-    if isinstance(design, dict):
-        new["design"] = {_RENAMED_IN_DESIGNS.get(name, name): v for name, v in design.items()}
     if "seconds" in new:
         new["timings_s"] = {"total": new.pop("seconds")}
     return new

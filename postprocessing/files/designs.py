@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from postprocessing.design.design import Design
+from postprocessing.design.stored import design_of, values_of
 from postprocessing.errors import InputFileError
 from postprocessing.files.atomic import write_output
-from postprocessing.security import METHODS, KeyLength
 
-_ADAPTER = TypeAdapter(Design)
-# The names of 0.1.0; what it stored beside these follows from the rest.
-_OLD_NAMES = {"settings": "scheme", "local_settings": "setting_choice"}
 # Beside the fields of the design, and no part of it.
 _EMULATED = "emulated"
 
@@ -52,7 +48,7 @@ def write_design(path: Path, design: Design, *, emulated: bool = False) -> None:
     if not path.parent.is_dir():
         raise InputFileError(f"out must be in an existing folder, got {str(path)!r}")
     values = {_EMULATED: True} if emulated else {}
-    values |= json.loads(_ADAPTER.dump_json(design))
+    values |= values_of(design)
     write_output(path.parent, {path.name: f"{json.dumps(values, indent=2)}\n".encode()})
 
 
@@ -87,27 +83,13 @@ def read_design(path: Path) -> Design:
     postprocessing.errors.InputFileError: design must be a readable file, got 'missing.json' ...
     """
     try:
-        return _design(path.read_bytes())
+        return design_of(TypeAdapter(dict[str, Any]).validate_json(path.read_bytes()))
     except OSError as error:
         message = f"design must be a readable file, got {str(path)!r} ({error.strerror})"
         raise InputFileError(message) from error
     except (ValueError, ArithmeticError) as error:
         message = f"design must be one that diqkd design writes, {str(path)!r} is not"
         raise InputFileError(f"{message}: {_reason(error)}") from error
-
-
-def _design(data: bytes) -> Design:
-    """Return the design in a file, whose names may be those of 0.1.0."""
-    found = TypeAdapter(dict[str, Any]).validate_json(data)
-    values = {_OLD_NAMES.get(name, name): value for name, value in found.items()}
-    length = values.pop("length", None)
-    design = _ADAPTER.validate_json(json.dumps(values), strict=True)
-    if length is None:
-        return design
-    # What the free parameters are is up to the method.
-    of_parameters: Any = KeyLength
-    stored = TypeAdapter(of_parameters[METHODS[design.method].parameters])
-    return replace(design, length=stored.validate_json(json.dumps(length), strict=True))
 
 
 def _reason(error: ValueError | ArithmeticError) -> str:

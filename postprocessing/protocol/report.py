@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from postprocessing.design.design import Design
+from postprocessing.design.stored import design_of
 from postprocessing.protocol.messages import DisclosedFrames, FrameStatus, Syndromes
 from postprocessing.protocol.report_sections import accounts, details, summary
 from postprocessing.protocol.terms import (
@@ -38,19 +39,22 @@ from postprocessing.testing import GameTally
 Outcome = Literal["key", "unconfirmed key", "aborted", "failed"]
 
 
-def _with_secrecy(design: object) -> object:
-    """Give a design that claims no secrecy, in JSON, the split that it must have as an object."""
-    match design:
-        case {"epsilons": {"secrecy": None, "correctness": float(correctness)}, **others}:
+def _read_back(design: object) -> object:
+    """Return the design of JSON values; one that claims no secrecy gets the split it must have."""
+    if not isinstance(design, dict):
+        return design
+    match design.get("epsilons"):
+        case {"secrecy": None, "correctness": float(correctness)}:
             split = EpsilonSplit.from_soundness(min(20 * correctness, 0.5))
-            return {**others, "epsilons": {"secrecy": split.secrecy, "correctness": correctness}}
-    return design
+            whole = {"secrecy": split.secrecy, "correctness": correctness}
+            return design_of({**design, "epsilons": whole})
+    return design_of(design)
 
 
 _Key = Annotated[bytes | None, Field(exclude=True)]
 _Design = Annotated[
     Design | None,
-    BeforeValidator(_with_secrecy),
+    BeforeValidator(_read_back),
     PlainSerializer(lambda design: None if design is None else design.to_dict()),
 ]
 _Transcript = Annotated[
