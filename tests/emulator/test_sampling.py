@@ -337,7 +337,7 @@ def test_streams_out_of_range_are_refused(honest, stream):
 
 def test_heralds_too_rare_to_number_their_pulses_are_refused():
     rare = EntangledCoherent(Link(distance_km=1400, dark_count_probability=0.0))
-    with pytest.raises(InvalidArgumentError, match="herald_probability must be at least 1e-12"):
+    with pytest.raises(InvalidArgumentError, match="gain must be at least 1e-12"):
         Sampler(rare.joint_distribution(), LOCAL, seed=1)
     scarce = EntangledCoherent(Link(distance_km=1000, dark_count_probability=0.0))
     sampler = Sampler(scarce.joint_distribution(), LOCAL, seed=1)
@@ -377,7 +377,7 @@ def test_memory_does_not_grow_with_the_parts_of_a_drift(honest):
     sampler = Sampler(honest, LOCAL, seed=1)
     emulate([sampler] * 2, pulses=1000)
     tracemalloc.start()
-    emulate([sampler] * 200, pulses=round(4000 / sampler.herald_probability))
+    emulate([sampler] * 200, pulses=round(4000 / sampler.gain))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4 << 20
