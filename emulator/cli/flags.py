@@ -13,7 +13,7 @@ import typer
 from emulator.cli.errors import run_or_explain
 from emulator.scenario.loading import load_scenario
 from emulator.scenario.parameters import parameters_by_scheme
-from emulator.scenario.scenario import FORMER_NAMES, Scenario, SecurityParameters
+from emulator.scenario.scenario import FORMER_NAMES, RunParameters, Scenario
 from emulator.schemes.flat import fields_of
 from emulator.schemes.parameters import allowed_by, choices, has_range, kinds
 from emulator.schemes.registry import SCHEMES
@@ -101,10 +101,10 @@ def _metavar(name: str, field: FieldInfo) -> str:
 
 def _panel(name: str, fields: dict[str, FieldInfo]) -> str:
     """Return what the flag of a parameter stands under."""
-    if name in SecurityParameters.model_fields:
-        return "security"
-    if name in Scenario.model_fields:
+    if name in RunParameters.model_fields:
         return "run"
+    if name in Scenario.model_fields:
+        return "security"
     scheme, *others = fields
     return "link" if others else f"{SCHEMES[scheme].title} ({scheme})"
 

@@ -63,38 +63,8 @@ def _known_method(value: str) -> str:
     return value
 
 
-class SecurityParameters(BaseModel):
-    """What is asked of the keys; ranges are checked by `Security`."""
-
-    method: Annotated[
-        str,
-        AfterValidator(_known_method),
-        Field(description="how the key length is computed; renyi ones are not peer reviewed"),
-    ] = "tan22"
-    noisy_preprocessing: Annotated[
-        float | Literal["optimal"],
-        Field(description='probability of inverting a raw key bit, or "optimal"'),
-    ] = 0.0
-    reconciliation: Annotated[
-        Literal["auto", "throughput", "efficiency"],
-        Field(description="fast codes, codes that leak little, or what leaves more key"),
-    ] = "auto"
-    soundness: Annotated[float, Field(description="epsilon of the keys")] = 1e-10
-    completeness: Annotated[float, Field(description="abort probability of honest devices")] = 1e-2
-
-
-class Scenario(SecurityParameters):
-    """The parameters of every run; those of a scheme come on top, see `scenario_class`.
-
-    Examples
-    --------
-    >>> import diqkd
-    >>> diqkd.load_scenario("ecs-100km").replace(distance_km=50).build_model().link.distance_km
-    50.0
-    """
-
-    # Help reads the fields alone.
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
+class RunParameters(BaseModel):
+    """What is run, until when, and with which randomness."""
 
     scheme: Annotated[str, Field(description="how the entanglement is shared")]
     rounds: Annotated[
@@ -108,6 +78,39 @@ class Scenario(SecurityParameters):
     seed: Annotated[
         int | None, Field(description="of everything random; fresh by default", ge=0)
     ] = None
+
+
+class Scenario(RunParameters):
+    """The parameters of every run and of its keys; those of a scheme come on top.
+
+    See `emulator.scenario.parameters.scenario_class`. Ranges are checked by the objects that are
+    built from the parameters.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> diqkd.load_scenario("ecs-100km").replace(distance_km=50).build_model().link.distance_km
+    50.0
+    """
+
+    # Help reads the fields alone.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
+
+    method: Annotated[
+        str,
+        AfterValidator(_known_method),
+        Field(description="how the key length is computed; renyi ones are not peer reviewed"),
+    ] = "tan22"
+    noisy_preprocessing: Annotated[
+        float | Literal["optimal"],
+        Field(description="probability of inverting a raw key bit"),
+    ] = 0.0
+    reconciliation: Annotated[
+        Literal["auto", "throughput", "efficiency"],
+        Field(description="fast codes, codes that leak little, or what leaves more key"),
+    ] = "auto"
+    soundness: Annotated[float, Field(description="epsilon of the keys")] = 1e-10
+    completeness: Annotated[float, Field(description="abort probability of honest devices")] = 1e-2
 
     @property
     def intensity_parameter(self) -> str | None:
