@@ -132,7 +132,7 @@ def test_a_charlie_who_measures_the_light(target):
     honest = MODEL.joint_distribution()
     assert part.devices.chsh == pytest.approx(math.sqrt(2))
     assert part.devices.qber == pytest.approx(0.0, abs=1e-15)
-    assert part.devices.herald_probability == pytest.approx(honest.gain)
+    assert part.devices.gain == pytest.approx(honest.gain)
     assert part.entropy == 0
 
 
