@@ -20,7 +20,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import scipy.fft
 
@@ -33,10 +32,7 @@ from postprocessing.amplification.kernels.carryless import (
     Multiplier,
     available_multipliers,
 )
-from postprocessing.amplification.packing import pack_bits, unpack_bits, word_count
-
-Bits = npt.NDArray[np.uint8]
-Words = npt.NDArray[np.uint64]
+from postprocessing.bits import Bits, PackedBits, octets, word_count
 
 CASES = [
     *((name, n) for n in (10**6, 10**7, 10**8) for name in ("packed", "packed-2", "bytes")),
@@ -101,7 +97,7 @@ def implementation(name: str, n: int) -> tuple[bool, Callable[[Any, Any], Any]]:
             return True, variant(multiplier, n, length)
     if name.startswith("packed"):
         threads = int(name.partition("-")[2] or 1)
-        return True, lambda x, t: toeplitz_hash_packed(x, t, n, length, threads=threads)
+        return True, lambda x, t: toeplitz_hash_packed(x, t, length, threads=threads)
     byte_hashes: dict[str, Callable[[Bits, Bits, int], Bits]] = {
         "bytes": toeplitz_hash,
         "scipy": scipy_hash,
@@ -111,10 +107,17 @@ def implementation(name: str, n: int) -> tuple[bool, Callable[[Any, Any], Any]]:
     return False, lambda x, t: byte_hashes[name](x, t, length)
 
 
-def variant(multiplier: Multiplier, n: int, length: int) -> Callable[[Words, Words], Words]:
+def variant(
+    multiplier: Multiplier, n: int, length: int
+) -> Callable[[PackedBits, PackedBits], PackedBits]:
     """Return the hash with one of the multipliers, one thread."""
     m = transform_size(n, length, threads=1)
-    return lambda x, t: block_toeplitz_product(x, t, n, length, m, 1, multiplier)
+
+    def hashing(x: PackedBits, t: PackedBits) -> PackedBits:
+        words = block_toeplitz_product(x.words, t.words, n, length, m, 1, multiplier)
+        return PackedBits(words, length)
+
+    return hashing
 
 
 def measure(name: str, n: int) -> dict[str, object]:
@@ -123,11 +126,10 @@ def measure(name: str, n: int) -> dict[str, object]:
     length = n // 2
     generator = np.random.default_rng(n)
     string, seed = (
-        generator.integers(0, 2**64, word_count(size), dtype=np.uint64)
-        for size in (n, n + length - 1)
+        PackedBits.from_bytes(generator.bytes(-(-size // 8)), size) for size in (n, n + length - 1)
     )
     if not packed:
-        string, seed = unpack_bits(string, n), unpack_bits(seed, n + length - 1)
+        string, seed = string.to_bits(), seed.to_bits()
     slow = name in ("cryptomite", "randextract")
     if slow:
         implementation(name, 10_000)[1](string[:10_000], seed[:14_999])
@@ -144,7 +146,7 @@ def measure(name: str, n: int) -> dict[str, object]:
                 cpu.clear()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     if not packed:
-        hashed, string, seed = pack_bits(hashed), pack_bits(string), pack_bits(seed)
+        hashed, string, seed = map(PackedBits.from_bits, (hashed, string, seed))
     return {
         "wall": n / statistics.median(wall) / 1e6,
         "cpu": n / statistics.median(cpu) / 1e6,
@@ -154,7 +156,9 @@ def measure(name: str, n: int) -> dict[str, object]:
     }
 
 
-def rows_are_right(hashed: Words, string: Words, seed: Words, n: int, length: int) -> bool:
+def rows_are_right(
+    hashed: PackedBits, string: PackedBits, seed: PackedBits, n: int, length: int
+) -> bool:
     """Compare three rows with inner products, taken piece by piece for memory's sake."""
     rows = (0, length // 3, length - 1)
     parities = dict.fromkeys(rows, 0)
@@ -167,10 +171,11 @@ def rows_are_right(hashed: Words, string: Words, seed: Words, n: int, length: in
     return all(part(hashed, row, row + 1)[0] == parities[row] for row in rows)
 
 
-def part(words: Words, start: int, stop: int) -> Bits:
-    """Return bits `start` to `stop` of packed words."""
+def part(bits: PackedBits, start: int, stop: int) -> Bits:
+    """Return bits `start` to `stop`."""
     first = start // 64
-    return unpack_bits(words[first : word_count(stop)], stop - 64 * first)[start % 64 :]
+    words = octets(bits.words[first : word_count(stop)])
+    return PackedBits.from_bytes(words, stop - 64 * first).to_bits()[start % 64 :]
 
 
 if __name__ == "__main__":

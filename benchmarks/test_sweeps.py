@@ -10,7 +10,7 @@ from rich.console import Console
 
 from emulator import SweepPlan, load_scenario, run, sweep
 from emulator.sweeps.executors import local_processes
-from emulator.sweeps.results import load
+from emulator.sweeps.results import load_results
 from emulator.sweeps.store import COLUMNS, PARAMETERS
 from emulator.sweeps.task import SweepTask, failed_row
 from postprocessing import Security
@@ -91,6 +91,6 @@ def test_loading_rows(benchmark, tmp_path):
         for number in range(ROWS):
             row |= {"task": f"{number:064x}", PARAMETERS["seed"]: number}
             store.write(",".join("" if row[c] is None else str(row[c]) for c in COLUMNS) + "\n")
-    frame = benchmark.pedantic(load, (path,), rounds=5, warmup_rounds=1)
+    frame = benchmark.pedantic(load_results, (path,), rounds=5, warmup_rounds=1)
     assert len(frame) == ROWS
     _say(f"{ROWS} rows loaded in {benchmark.stats.stats.median:.2f} s")

@@ -1,21 +1,23 @@
-"""RunReport: what a run did, beside what theory expects, as values and as JSON."""
+"""RunReport: what a run did, beside what theory expects."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-import platform
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from typing import Annotated, Any
+
+from pydantic import PlainSerializer
 
 from emulator.theory.prediction import Prediction
 from postprocessing.design.design import Design
-from postprocessing.design.leakage import VERDICT_BITS
-from postprocessing.protocol.distillation import DistillationReport
-from postprocessing.protocol.messages import DisclosedFrames, DisclosedTests, FrameStatus, Syndromes
-from postprocessing.security import binary_entropy
-from postprocessing.security.assumptions import assumptions
-from postprocessing.security.methods import leaked_per_test
+from postprocessing.protocol.report import DistillationReport
+from postprocessing.protocol.report_sections import accounts, details, summary
+from postprocessing.protocol.terms import no_secret
+from postprocessing.sections import Section, number, pairs
+from postprocessing.testing import GameTally
+
+Rates = dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -48,255 +50,204 @@ class Estimate:
         return {**asdict(self), "deviation": self.deviation}
 
 
-@dataclass(frozen=True)
-class RunReport:
+_Estimate = Annotated[Estimate, PlainSerializer(Estimate.to_dict)]
+_Prediction = Annotated[Prediction, PlainSerializer(Prediction.to_dict)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunReport(DistillationReport):
     """A finished run.
 
     Parameters
     ----------
+    scheme : str
+        Name of the scheme.
+    scenario : dict or None
+        The parameters of the run, where it was made from a scenario.
+    pulses : int
+        Emitted pulses; 0 when the run stopped before the quantum phase.
+    gain : Estimate
+        Heralded rounds over pulses.
+    chsh : Estimate
+        CHSH value of the test rounds.
+    qber : Estimate
+        Error rate of the key rounds, which the corrector knows after verification.
+    key_sha256 : str or None
+        Digest of the key, which is no secret.
+    rates_per_pulse : dict of str to float or None
+        Secret bits per pulse: asymptotic theory, the design's key, and what was achieved. The
+        finite-size rate is None where the design has no finite-size length.
+    rates_per_second : dict of str to float or None
+        The same rates in secret bits per second; None without a repetition rate.
     prediction : Prediction
         Theory of the model.
-    seed : int
-        Seed of the run.
-    design : Design or None
-        The frozen design; None when the model has no intensity to work at.
-    distillation : DistillationReport
-        What the two parties made of the rounds.
-    pulses, heralded_rounds : int
-        Emitted pulses and heralded rounds; 0 when the run stopped before the quantum phase.
-    timings_s : dict
-        Seconds spent in each stage, and in all.
+
+    Notes
+    -----
+    It has the fields of `DistillationReport` too.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> model = diqkd.EntangledCoherent(diqkd.Link(distance_km=100))
+    >>> report = diqkd.run(model, heralded_rounds=1000, seed=7)
+    >>> report.outcome, report.abort_reason
+    ('aborted', 'no key length under this design')
     """
 
-    prediction: Prediction
-    seed: int
-    design: Design | None
-    distillation: DistillationReport = field(repr=False)
+    scheme: str
+    scenario: dict[str, Any] | None = field(default=None, repr=False)
     pulses: int
-    heralded_rounds: int
-    timings_s: dict[str, float]
+    gain: _Estimate
+    chsh: _Estimate
+    qber: _Estimate
+    key_sha256: str | None = field(repr=False)
+    rates_per_pulse: Rates
+    rates_per_second: Rates = field(repr=False)
+    prediction: _Prediction = field(repr=False)
 
-    @property
-    def alice_key(self) -> bytes | None:
-        """Alice's key, None after an abort."""
-        return self.distillation.alice_key
+    @classmethod
+    def of_run(
+        cls,
+        prediction: Prediction,
+        distillation: DistillationReport,
+        *,
+        pulses: int,
+        seed: int,
+        timings_s: dict[str, float],
+    ) -> RunReport:
+        """Return the report of a run, with everything that follows from what is given.
 
-    @property
-    def bob_key(self) -> bytes | None:
-        """Bob's key, None after an abort."""
-        return self.distillation.bob_key
-
-    @property
-    def abort_reason(self) -> str | None:
-        """Why there is no key."""
-        return self.distillation.abort_reason
-
-    @property
-    def outcome(self) -> str:
-        """Either "key" or "aborted"."""
-        return "key" if self.abort_reason is None else "aborted"
-
-    @property
-    def keys_match(self) -> bool | None:
-        """Whether the keys are equal, None without keys."""
-        return None if self.alice_key is None else self.alice_key == self.bob_key
-
-    @property
-    def key_length(self) -> int:
-        """Length of the key in bits."""
-        return self.distillation.key_length
-
-    @property
-    def leaked_bits(self) -> int:
-        """Outcome-dependent bits on the transcript."""
-        return self.distillation.transcript.leaked_bits
-
-    @property
-    def gain(self) -> Estimate:
-        """Heralded rounds over pulses."""
-        expected = self.prediction.gain
-        if not self.pulses or expected is None:
-            return Estimate(None, None, expected)
-        error = math.sqrt(expected * (1 - expected) / self.pulses)
-        return Estimate(self.heralded_rounds / self.pulses, error, expected)
-
-    @property
-    def chsh(self) -> Estimate:
-        """CHSH value of the test rounds."""
-        tally, expected = self.distillation.tally, self.prediction.chsh
-        if tally is None or expected is None or not tally.rounds:
-            return Estimate(None, None, expected)
-        won = 0.5 + expected / 8
-        return Estimate(tally.chsh, 8 * math.sqrt(won * (1 - won) / tally.rounds), expected)
-
-    @property
-    def qber(self) -> Estimate:
-        """Error rate of the key rounds, which the corrector knows after verification."""
-        errors, expected = self.distillation.errors, self.prediction.qber
-        rounds = self.distillation.key_rounds
-        if errors is None or expected is None or not rounds or self.design is None:
-            return Estimate(None, None, expected)
-        # The errors that noisy preprocessing added are taken off again, in the mean.
-        noise, noisy = self.design.noisy_preprocessing, self.design.key_error_rate
-        scale = 1 - 2 * noise
-        deviation = math.sqrt(noisy * (1 - noisy) / rounds) / scale
-        return Estimate((errors / rounds - noise) / scale, deviation, expected)
-
-    @property
-    def reconciliation_efficiency(self) -> float | None:
-        """f: everything sent to reconcile over n h(errors/n); None where there was no error."""
-        errors, rounds = self.distillation.errors, self.distillation.key_rounds
-        if not errors:
-            return None
-        sent = self.distillation.transcript.leaked_by(Syndromes, FrameStatus, DisclosedFrames)
-        return sent / (rounds * float(binary_entropy(errors / rounds)))
-
-    @property
-    def asymptotic_key_length(self) -> int | None:
-        """Key length the asymptotic formula gives for the same rounds; None if not reconciled."""
-        if self.design is None or self.distillation.errors is None:
-            return None
-        tally = self.distillation.tally
-        counts = (self.distillation.key_rounds, tally.rounds if tally else 0)
-        return self.design.asymptotic_key_length(*counts, self.leaked_bits)
-
-    @property
-    def key_terms(self) -> dict[str, float]:
-        """Contributions to the key length in bits, costs negative; empty without a key."""
-        if self.design is None or self.abort_reason is not None:
-            return {}
-        tally = self.distillation.tally
-        if self.design.length is not None and tally is not None:
-            terms = self.design.terms(tally.rounds, tally.lost, self.leaked_bits)
-            return itemised(terms, self.design, tally.rounds)
-        tests = self.distillation.transcript.leaked_by(DisclosedTests)
-        entropy = self.distillation.key_rounds * self.design.entropy_per_key_round
-        return {"expected_entropy": entropy, "sent": float(tests - self.leaked_bits)}
-
-    @property
-    def designed_terms(self) -> dict[str, float]:
-        """Contributions to the key length that the design counts on; empty without such a one."""
-        design = self.design
-        if design is None or design.length is None or design.leakage is None:
-            return {}
-        return itemised(asdict(design.length.terms), design, design.leakage.test_rounds)
-
-    @property
-    def rates_per_pulse(self) -> dict[str, float | None]:
-        """Secret bits per pulse: asymptotic theory, the design's key, and what was achieved.
-
-        The finite-size rate is None where the design has no finite-size length.
+        Parameters
+        ----------
+        prediction : Prediction
+            Theory of the model.
+        distillation : DistillationReport
+            What the two parties made of the rounds.
+        pulses, seed, timings_s
+            Fields of the report.
         """
-        gain, design = self.prediction.gain, self.design
-        finite_size = None
-        if gain and design is not None and design.length is not None:
-            finite_size = design.key_length / design.heralded_rounds * gain
-        return {
-            "asymptotic": self.prediction.key_rate_per_pulse,
-            "finite_size": finite_size,
-            "achieved": self.key_length / self.pulses if self.pulses else 0.0,
-        }
+        design, key = distillation.design, distillation.alice_key
+        rates = _rates(prediction, design, distillation.key_length, pulses)
+        pace = prediction.repetition_rate_hz
+        return cls.extending(
+            distillation,
+            seed=seed,
+            emulated=True,
+            warning=no_secret(seed, emulated=True),
+            timings_s=timings_s,
+            scheme=prediction.scheme,
+            pulses=pulses,
+            gain=_gain(prediction.gain, distillation.heralded_rounds, pulses),
+            chsh=_chsh(prediction.chsh, distillation.tally),
+            qber=_qber(prediction.qber, distillation),
+            key_sha256=hashlib.sha256(key).hexdigest() if key else None,
+            rates_per_pulse=rates,
+            rates_per_second={
+                name: None if rate is None or pace is None else rate * pace
+                for name, rate in rates.items()
+            },
+            prediction=prediction,
+        )
 
     @property
-    def rates_per_second(self) -> dict[str, float | None]:
-        """The same rates in secret bits per second; None without a repetition rate."""
-        pace = self.prediction.repetition_rate_hz
+    def heading(self) -> str:
+        """What the report is of, in words."""
+        return f"Run of the scheme {self.scheme}, seed {self.seed}"
+
+    def present(self) -> tuple[Section, ...]:
+        """Return what the report says, for any output to show: a summary, then the details."""
+        rounds = f"{self.heralded_rounds:,} of {self.pulses:,} pulses"
+        more = (
+            Section("key", (("SHA-256 of the key", self.key_sha256 or "-"),)),
+            Section("theory", pairs(self.prediction.to_dict())),
+            Section("scenario", pairs(self.scenario) if self.scenario else ()),
+        )
+        compared = (self._comparison(),) if self.pulses else ()
+        shown = (Section("run", summary(self, rounds)), *compared, self._rates(), *accounts(self))
+        return (*shown, *details(self, *more))
+
+    def row(self) -> dict[str, str | int | float | None]:
+        """Return the run as a row of a sweep: the columns of its outcome and its results."""
+        if self.keys_match is False:
+            return {
+                "status": "failed",
+                "reason": "the keys differ although they were verified",
+            }
+        names = (
+            "pulses", "heralded_rounds", "key_rounds", "test_rounds", "lost_tests", "key_length",
+            "asymptotic_key_length", "leaked_bits", "reconciliation_efficiency", "key_sha256",
+        )  # fmt: skip
+        compared = {"gain": self.gain, "chsh": self.chsh, "qber": self.qber}
+        design, bound = self.design, self.prediction.plob_bound
         return {
-            name: None if rate is None or pace is None else rate * pace
-            for name, rate in self.rates_per_pulse.items()
+            "status": self.outcome,
+            "reason": self.abort_reason,
+            **{name: getattr(self, name) for name in names},
+            **{name: value.estimate for name, value in compared.items()},
+            **{f"{name}_expected": value.expected for name, value in compared.items()},
+            **{f"rate_{name}": rate for name, rate in self.rates_per_pulse.items()},
+            "designed_key_length": design.key_length if design else None,
+            "predicted_abort_probability": design.predicted_abort_probability if design else None,
+            "plob_bound": bound if bound is not None and math.isfinite(bound) else None,
         }
 
-    def _epsilons(self) -> dict[str, float | None] | None:
-        """Return how the soundness is divided; no secrecy is claimed at finite size by some."""
-        if self.design is None:
-            return None
-        split = self.design.epsilons
-        claimed = self.design.method != "asymptotic"
-        return {
-            "secrecy": split.secrecy if claimed else None,
-            "correctness_twice": 2 * split.correctness,
-            "soundness": split.soundness if claimed else None,
-        }
+    def _comparison(self) -> Section:
+        """Return the emulation against theory."""
+        named = {"gain": self.gain, "CHSH value": self.chsh, "QBER": self.qber}
+        rows = []
+        for name, value in named.items():
+            emulated = f"{number(value.estimate)} ± {number(value.standard_error, 2)}"
+            deviation = "-" if value.deviation is None else f"{value.deviation:+.2f} σ"
+            rows.append((name, emulated, number(value.expected), deviation))
+        header = ("quantity", "emulated", "expected", "deviation")
+        return Section("emulation against theory", tuple(rows), header)
 
-    def to_dict(self) -> dict[str, object]:
-        """Return everything but the keys as JSON values; null where undefined."""
-        tally = self.distillation.tally
-        fingerprint = hashlib.sha256(self.alice_key).hexdigest() if self.alice_key else None
-        return {
-            "scheme": self.prediction.scheme,
-            "outcome": self.outcome,
-            "abort_reason": self.abort_reason,
-            "seed": self.seed,
-            "pulses": self.pulses,
-            "heralded_rounds": self.heralded_rounds,
-            "key_rounds": self.distillation.key_rounds,
-            "test_rounds": tally.rounds if tally else 0,
-            "lost_tests": tally.lost if tally else None,
-            "gain": self.gain.to_dict(),
-            "chsh": self.chsh.to_dict(),
-            "qber": self.qber.to_dict(),
-            "corrected_errors": self.distillation.errors,
-            "leaked_bits": self.leaked_bits,
-            "reconciliation_efficiency": self.reconciliation_efficiency,
-            "frames": self.distillation.frames,
-            "failed_frames": self.distillation.failed_frames,
-            "design": self.design.to_dict() if self.design else None,
-            "design_sha256": self.design.fingerprint() if self.design else None,
-            "security": self.design.label if self.design else None,
-            "assumptions": assumptions(self.design.setting_choice if self.design else None),
-            "epsilons": self._epsilons(),
-            "key_length": self.key_length,
-            "asymptotic_key_length": self.asymptotic_key_length,
-            "key_terms": self.key_terms,
-            "designed_terms": self.designed_terms,
-            "keys_match": self.keys_match,
-            "key_sha256": fingerprint,
-            "rates_per_pulse": self.rates_per_pulse,
-            "rates_per_second": self.rates_per_second,
-            "prediction": self.prediction.to_dict(),
-            "transcript": self.distillation.transcript.to_list(),
-            "timings_s": self.timings_s,
-            "versions": _versions(),
-        }
+    def _rates(self) -> Section:
+        """Return the rates per pulse, per heralded round and, with a repetition rate, in time."""
+        timed = self.prediction.repetition_rate_hz is not None
+        gain, rows = self.prediction.gain, []
+        for name, rate in self.rates_per_pulse.items():
+            per_round = rate / gain if gain and rate is not None else None
+            if name == "achieved" and self.heralded_rounds:
+                per_round = self.key_length / self.heralded_rounds
+            numbers = (rate, per_round, *((self.rates_per_second[name],) if timed else ()))
+            rows.append((name.replace("_", " "), *map(number, numbers)))
+        units = ("per pulse", "per heralded round", *(("per second",) if timed else ()))
+        return Section("rates", tuple(rows), ("secret bits", *units))
 
 
-def itemised(terms: dict[str, float], design: Design, test_rounds: int) -> dict[str, float]:
-    """Split the leakage into published tests, reconciliation and verification.
+def _gain(expected: float | None, heralded_rounds: int, pulses: int) -> Estimate:
+    if not pulses or expected is None:
+        return Estimate(None, None, expected)
+    error = math.sqrt(expected * (1 - expected) / pulses)
+    return Estimate(heralded_rounds / pulses, error, expected)
 
-    Parameters
-    ----------
-    terms : dict of str to float
-        Contributions to a key length in bits, costs negative.
-    design : Design
-        The design with a leakage plan.
-    test_rounds : int
-        Number of test rounds; a fixed length has the budgeted number charged.
 
-    Returns
-    -------
-    dict of str to float
-        The same sum in more terms.
-    """
-    plan = design.leakage
-    if plan is None or "leakage" not in terms:
-        return dict(terms)
-    tests = plan.test_rounds if design.method != "renyi" else test_rounds
-    published = tests * leaked_per_test(design.method)
-    verification = plan.tag_bits + VERDICT_BITS
-    parts = {
-        "published_tests": -float(published),
-        "reconciliation": terms["leakage"] + published + verification,
-        "verification": -float(verification),
+def _chsh(expected: float | None, tally: GameTally | None) -> Estimate:
+    if tally is None or expected is None or not tally.rounds:
+        return Estimate(None, None, expected)
+    won = 0.5 + expected / 8
+    return Estimate(tally.chsh, 8 * math.sqrt(won * (1 - won) / tally.rounds), expected)
+
+
+def _qber(expected: float | None, report: DistillationReport) -> Estimate:
+    errors, rounds, design = report.errors, report.key_rounds, report.design
+    if errors is None or expected is None or not rounds or design is None:
+        return Estimate(None, None, expected)
+    # The errors that noisy preprocessing added are taken off again, in the mean.
+    noise, noisy = design.noisy_preprocessing, design.key_error_rate
+    scale = 1 - 2 * noise
+    deviation = math.sqrt(noisy * (1 - noisy) / rounds) / scale
+    return Estimate((errors / rounds - noise) / scale, deviation, expected)
+
+
+def _rates(prediction: Prediction, design: Design | None, key_length: int, pulses: int) -> Rates:
+    finite_size = None
+    if prediction.gain and design is not None and design.length is not None:
+        finite_size = design.key_length / design.heralded_rounds * prediction.gain
+    return {
+        "asymptotic": prediction.key_rate_per_pulse,
+        "finite_size": finite_size,
+        "achieved": key_length / pulses if pulses else 0.0,
     }
-    if not published:
-        del parts["published_tests"]
-    split: dict[str, float] = {}
-    for name, bits in terms.items():
-        split |= parts if name == "leakage" else {name: bits}
-    return split
-
-
-def _versions() -> dict[str, str]:
-    """Return the versions that a result may depend on."""
-    packages = ("diqkd", "numpy", "numba", "scipy")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}

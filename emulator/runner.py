@@ -7,18 +7,19 @@ import time
 from collections.abc import Callable
 
 from emulator.report import RunReport
-from emulator.sampling.emulation import EmulatedRounds, check_stopping_rule, emulate
+from emulator.sampling.emulation import EmulatedRounds, emulate
 from emulator.sampling.sampler import Sampler
+from emulator.sampling.stopping import stopping_rule
 from emulator.sampling.streams import emulated_randomness
 from emulator.schemes.base import NoPositiveKeyRateError, ProtocolModel, check_settings_rule
 from emulator.schemes.drifting import distributions_of
 from emulator.theory.prediction import Prediction, predict
 from postprocessing.checks import thread_count
-from postprocessing.design.design import Design
-from postprocessing.design.request import RARE_SHARE, Security
-from postprocessing.protocol.distillation import TOO_FEW_ROUNDS, DistillationReport, distill
-from postprocessing.protocol.parties import NO_KEY_LENGTH
-from postprocessing.quantiles import lower_quantile
+from postprocessing.design.design import RARE_SHARE, Design
+from postprocessing.design.request import Security
+from postprocessing.protocol.abort_reasons import NO_KEY_LENGTH, TOO_FEW_ROUNDS
+from postprocessing.protocol.distillation import distill
+from postprocessing.protocol.report import DistillationReport
 
 ProgressCallback = Callable[[str, float | None], None]
 
@@ -61,22 +62,31 @@ def run(
     Raises
     ------
     InvalidArgumentError
-        If the stopping rule is impossible, see `check_stopping_rule`, or `threads` is out of range,
-        or if marks are to be announced in a scheme that does not wait
-        for them.
+        If the stopping rule is impossible, see `emulator.sampling.stopping`, or `threads` is out
+        of range, or if marks are to be announced in a scheme that does not wait for them.
+    NoWorkingPointError
+        If the model is to choose an intensity, but not for its key rate, and there is none.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> model = diqkd.EntangledCoherent(diqkd.Link(distance_km=100))
+    >>> asymptotic = diqkd.Security(method="asymptotic")
+    >>> run(model, heralded_rounds=200_000, security=asymptotic, seed=7).keys_match
+    True
     """
-    check_stopping_rule(heralded_rounds, pulses)
+    stopping_rule(heralded_rounds, pulses).check()
     threads = thread_count(threads)
     seed = secrets.randbits(63) if seed is None else seed
     security = security or Security()
     check_settings_rule(model, security.settings)
     progress = on_progress or (lambda stage, fraction: None)
     started = time.perf_counter()
-    prediction = predict(model)
     try:
-        joint = model.joint_distribution()
+        model = model.working_point()
     except NoPositiveKeyRateError as error:
-        return _stopped(prediction, seed, None, str(error), started)
+        return _stopped(predict(model), seed, None, str(error), started)
+    prediction, joint = predict(model), model.joint_distribution()
     rounds = designed_rounds(joint.gain, heralded_rounds, pulses, security)
     if rounds == 0:
         return _stopped(prediction, seed, None, TOO_FEW_ROUNDS, started)
@@ -95,8 +105,9 @@ def run(
     timings["emulation"] = time.perf_counter() - started_emulation
     distillation = distill_emulated(emulated, design, seed, progress, threads)
     timings |= distillation.timings_s | {"total": time.perf_counter() - started}
-    counts = (emulated.pulses, len(emulated))
-    return RunReport(prediction, seed, design, distillation, *counts, timings)
+    return RunReport.of_run(
+        prediction, distillation, pulses=emulated.pulses, seed=seed, timings_s=timings
+    )
 
 
 def designed_rounds(
@@ -124,13 +135,11 @@ def designed_rounds(
     Raises
     ------
     InvalidArgumentError
-        If the stopping rule is impossible, see `emulator.sampling.emulation.check_stopping_rule`.
+        If the stopping rule is impossible, see `emulator.sampling.stopping`.
     """
-    check_stopping_rule(heralded_rounds, pulses, gain)
-    if heralded_rounds is not None:
-        return heralded_rounds
-    assert pulses is not None
-    return lower_quantile(pulses, gain, security.completeness * RARE_SHARE)
+    rule = stopping_rule(heralded_rounds, pulses)
+    rule.check(gain)
+    return rule.rounds_to_count_on(gain, security.completeness * RARE_SHARE)
 
 
 def distill_emulated(
@@ -176,6 +185,6 @@ def _stopped(
     prediction: Prediction, seed: int, design: Design | None, reason: str, started: float
 ) -> RunReport:
     """Report a run that was given up before its quantum phase."""
-    distillation = DistillationReport(None, None, reason)
+    distillation = DistillationReport.of(design, reason)
     timings = {"total": time.perf_counter() - started}
-    return RunReport(prediction, seed, design, distillation, 0, 0, timings)
+    return RunReport.of_run(prediction, distillation, pulses=0, seed=seed, timings_s=timings)

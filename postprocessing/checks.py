@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.limits import MOST_THREADS
 
 
 def check_bits(argument: str, bits: Any) -> None:
@@ -52,6 +53,10 @@ def thread_count(threads: int | None) -> int:
     Raises
     ------
     InvalidArgumentError
-        If `threads` is not an integer in [1, 1000].
+        If `threads` is not an integer in [1, `MOST_THREADS`].
     """
-    return os.cpu_count() or 1 if threads is None else whole_number("threads", threads, 1, 1000)
+    return (
+        os.cpu_count() or 1
+        if threads is None
+        else whole_number("threads", threads, 1, MOST_THREADS)
+    )

@@ -21,7 +21,17 @@ from typing import Self
 
 
 class DiqkdError(Exception):
-    """Base class of everything diqkd raises on purpose."""
+    """Base class of everything diqkd raises on purpose.
+
+    Examples
+    --------
+    >>> from postprocessing import Security
+    >>> try:
+    ...     Security(soundness=2)
+    ... except DiqkdError as error:
+    ...     print(error)
+    soundness must be a probability in [1e-20, 1), got 2
+    """
 
 
 class InvalidArgumentError(DiqkdError, ValueError):
@@ -35,6 +45,12 @@ class InvalidArgumentError(DiqkdError, ValueError):
         The value given.
     allowed : str
         What is allowed, completing "must be ...".
+
+    Examples
+    --------
+    >>> raise InvalidArgumentError("soundness", 2, "below 1")
+    Traceback (most recent call last):
+    postprocessing.errors.InvalidArgumentError: soundness must be below 1, got 2
     """
 
     def __init__(self, argument: str, value: object, allowed: str) -> None:
@@ -49,11 +65,23 @@ class InvalidArgumentError(DiqkdError, ValueError):
 
 
 class InputFileError(DiqkdError):
-    """A file that cannot be read, or an output that must not be overwritten."""
+    """A file that cannot be read, or an output that must not be overwritten.
+
+    Examples
+    --------
+    >>> issubclass(InputFileError, DiqkdError)
+    True
+    """
 
 
 class ProtocolError(DiqkdError):
-    """A public message that is out of order or malformed."""
+    """A public message that is out of order or malformed.
+
+    Examples
+    --------
+    >>> issubclass(ProtocolError, DiqkdError)
+    True
+    """
 
 
 class SessionError(DiqkdError):

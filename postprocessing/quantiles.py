@@ -1,4 +1,8 @@
-"""Quantiles of binomial counts, exact for blocks of any size."""
+"""Quantiles of binomial counts, exact for blocks of any size.
+
+`scipy.stats.binom.isf` would not do. It goes by way of 1 − share, which is 1 for shares below 2⁻⁵³,
+and is then wrong: it returns the number of trials. Epsilons are far smaller.
+"""
 
 from __future__ import annotations
 

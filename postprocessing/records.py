@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from postprocessing.bits import Bits
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.scheme import MOST_HERALDS, MOST_SETTINGS, BellScheme, Bits, Party
+from postprocessing.scheme import MOST_HERALDS, MOST_SETTINGS, BellScheme, Party
 
 _Index = int | Bits
 
@@ -50,6 +51,12 @@ class PartyRecord:
     ------
     InvalidArgumentError
         If the array is not flat and of uint8.
+
+    Examples
+    --------
+    >>> columns = np.array([[0, 1, 2], [0, 1, 1], [0, 0, 0]], np.uint8)
+    >>> PartyRecord.of(settings=columns[0], outcomes=columns[1], heralds=columns[2])
+    PartyRecord(3 rounds)
     """
 
     codes: Bits
@@ -57,6 +64,10 @@ class PartyRecord:
     def __post_init__(self) -> None:
         """Check type and shape."""
         _check_column("codes", self.codes)
+
+    def __repr__(self) -> str:
+        """Return how many rounds there are; what they hold is nobody else's business."""
+        return f"PartyRecord({len(self.codes):,} rounds)"
 
     @classmethod
     def of(cls, settings: Bits, outcomes: Bits, heralds: Bits) -> PartyRecord:

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from postprocessing.errors import InvalidArgumentError
 
 Party = Literal["alice", "bob"]
-Bits = npt.NDArray[np.uint8]
 
 # What a byte of a record has room for, see `postprocessing.records`.
 MOST_SETTINGS, MOST_HERALDS = 4, 32
@@ -40,6 +39,19 @@ class BellScheme:
         If a setting has no name, the CHSH pairs are not the product of two settings a side with
         signs of product −1, if not exactly one party's key setting takes part in the CHSH game, or
         if a party has more than 4 settings or the scheme more than 32 heralds.
+
+    Examples
+    --------
+    >>> scheme = BellScheme(
+    ...     alice_labels=("A0", "A1", "A2"),
+    ...     bob_labels=("B1", "B2"),
+    ...     heralds=("D1",),
+    ...     key_pair=(0, 0),
+    ...     chsh_signs=((1, 0, 1), (1, 1, -1), (2, 0, 1), (2, 1, 1)),
+    ...     flip=((False, False),),
+    ... )
+    >>> scheme.reference
+    'bob'
     """
 
     alice_labels: tuple[str, ...]
@@ -164,6 +176,11 @@ class LocalSettings:
     ------
     InvalidArgumentError
         If a probability is outside its range.
+
+    Examples
+    --------
+    >>> LocalSettings(0.02, 0.5).round_probabilities
+    RoundProbabilities(key=0.49, test=0.02)
     """
 
     corrector_test_probability: float

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from postprocessing.scheme import Bits
+from postprocessing.bits import PackedBits
 
 
 @dataclass(frozen=True)
@@ -28,14 +26,14 @@ class GameTally:
         return 8 * (1 - self.lost / self.rounds) - 4 if self.rounds else None
 
 
-def tally_tests(own: Bits, peer: Bits, winning_parities: Bits) -> GameTally:
+def tally_tests(own: PackedBits, peer: PackedBits, winning_parities: PackedBits) -> GameTally:
     """Score the CHSH game: a round is won when the two outcomes have the parity of its inputs.
 
     Parameters
     ----------
-    own, peer : ndarray of uint8, shape (n,)
+    own, peer : PackedBits
         Outcome bits of the test rounds in the common frame (0 for +1, 1 for −1).
-    winning_parities : ndarray of uint8, shape (n,)
+    winning_parities : PackedBits
         1 where the pair of settings enters S with a minus sign.
 
     Returns
@@ -43,5 +41,4 @@ def tally_tests(own: Bits, peer: Bits, winning_parities: Bits) -> GameTally:
     GameTally
         Number of test rounds and of lost ones.
     """
-    lost = (own ^ peer) != winning_parities
-    return GameTally(rounds=len(own), lost=int(np.count_nonzero(lost)))
+    return GameTally(rounds=len(own), lost=(own ^ peer ^ winning_parities).ones)

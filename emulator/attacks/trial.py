@@ -14,16 +14,16 @@ from emulator.sampling.emulation import part_bounds
 from emulator.sampling.sampler import DEFAULT_BLOCK_SIZE, Sampler
 from emulator.sampling.streams import emulated_randomness
 from postprocessing.design.design import Design
-from postprocessing.protocol.distillation import distill
-from postprocessing.protocol.parties import (
+from postprocessing.protocol.abort_reasons import (
     LEAKAGE_BUDGET_EXCEEDED,
     NO_KEY_LENGTH,
     TOO_FEW_TESTS,
     TOO_MANY_LOST_TESTS,
 )
+from postprocessing.protocol.distillation import distill
 from postprocessing.records import PartyRecord
 from postprocessing.scheme import BellScheme
-from postprocessing.security.methods import published_per_test
+from postprocessing.security import METHODS
 from postprocessing.testing import GameTally
 
 PASSED = "test passed"
@@ -61,7 +61,7 @@ class Trial:
 
 
 def play(attack: Attack, target: Target, seed: int, threads: int = 1) -> Trial:
-    """Run the whole pipeline under an attack: rounds one by one, both endpoints, all messages.
+    """Run the whole pipeline under an attack: rounds one by one, both parties, all messages.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def decide(design: Design, key_rounds: int, tally: GameTally) -> tuple[str, int]
         return TOO_FEW_TESTS, 0
     if not design.accepts(tally.rounds, tally.lost):
         return TOO_MANY_LOST_TESTS, 0
-    sent = tally.rounds * published_per_test(design.method)
+    sent = tally.rounds * METHODS[design.method].published_per_test
     sent += design.leakage.least_bits(key_rounds) if design.leakage else 0
     if design.exceeds_budget(sent, tally.rounds):
         return LEAKAGE_BUDGET_EXCEEDED, 0

@@ -5,19 +5,21 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from emulator.cli.errors import run_or_explain
 from emulator.scenario.loading import load_scenario
 from emulator.scenario.parameters import parameters_by_scheme
-from emulator.scenario.scenario import Scenario
-from postprocessing.errors import DiqkdError, InputFileError, InvalidArgumentError
+from emulator.scenario.scenario import FORMER_NAMES, Scenario, SecurityParameters
+from emulator.schemes.flat import fields_of
+from emulator.schemes.parameters import allowed_by, choices, has_range, kinds
+from emulator.schemes.registry import SCHEMES
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
-
-EXIT_FAILURE, EXIT_USAGE, EXIT_ABORTED = 1, 2, 3
 
 
 def scenario_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -37,22 +39,11 @@ def scenario_flags(command: Callable[..., None]) -> Callable[..., None]:
             typer.Argument(metavar="SCENARIO", help="a preset, or a TOML file"),
         ],
     )
-    named = parameters_by_scheme()
-    flags = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[
-                str | None, typer.Option(f"--{name.replace('_', '-')}", help=_help(name, fields))
-            ],
-        )
-        for name, fields in named.items()
-    ]
+    flags = _flags()
 
     @functools.wraps(command)
     def with_flags(*, source: str | None, **values: Any) -> None:
-        given = {name: values.pop(name) for name in named}
+        given = {flag.name: values.pop(flag.name) for flag in flags}
         overrides = {name: value for name, value in given.items() if value is not None}
         run_or_explain(lambda: command(load_scenario(source, overrides), **values))
 
@@ -65,6 +56,20 @@ def scenario_flags(command: Callable[..., None]) -> Callable[..., None]:
     return with_flags
 
 
+@functools.cache
+def _flags() -> list[inspect.Parameter]:
+    """Return a flag for each parameter of any scheme."""
+    return [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[str | None, _flag(name, fields)],
+        )
+        for name, fields in parameters_by_scheme().items()
+    ]
+
+
 def _is_argument(parameter: inspect.Parameter) -> bool:
     """Tell whether a parameter stands for itself on the command line, without a flag."""
     return any(
@@ -72,28 +77,57 @@ def _is_argument(parameter: inspect.Parameter) -> bool:
     )
 
 
-def run_or_explain(action: Callable[[], None]) -> None:
-    """Run an action; turn the project's errors into one line and an exit code."""
-    try:
-        action()
-    except DiqkdError as error:
-        typer.echo(f"error: {error}", err=True)
-        misused = isinstance(error, InvalidArgumentError | InputFileError)
-        raise typer.Exit(EXIT_USAGE if misused else EXIT_FAILURE) from None
+def _flag(name: str, fields: dict[str, FieldInfo]) -> Any:
+    """Return the flag of a parameter: its names, its type, its place in the help and its text."""
+    names = [name, *(old for old, new in FORMER_NAMES.items() if new == name)]
+    return typer.Option(
+        *(f"--{each.replace('_', '-')}" for each in names),
+        metavar=_metavar(name, next(iter(fields.values()))),
+        help=_help(name, fields),
+        rich_help_panel=_panel(name, fields),
+    )
+
+
+def _metavar(name: str, field: FieldInfo) -> str:
+    """Return the type of a parameter, or the words it takes."""
+    if name == "scheme":
+        return "|".join(SCHEMES)
+    words, taken = choices(field), kinds(field)
+    for kind, shown in ((float, "FLOAT"), (Path, "FILE"), (int, "INTEGER"), (str, "TEXT")):
+        if kind in taken and not (words and kind in (int, str)):
+            return "|".join([shown, *map(str, words)])
+    return "|".join(map(str, words))
+
+
+def _panel(name: str, fields: dict[str, FieldInfo]) -> str:
+    """Return what the flag of a parameter stands under."""
+    if name in SecurityParameters.model_fields:
+        return "security"
+    if name in Scenario.model_fields:
+        return "run"
+    scheme, *others = fields
+    return "link" if others else f"{SCHEMES[scheme].title} ({scheme})"
 
 
 def _help(name: str, fields: dict[str, FieldInfo]) -> str:
-    """Return what a parameter is, with the schemes that have it and its default in each."""
-    common = name in Scenario.model_fields
-    field = Scenario.model_fields[name] if common else next(iter(fields.values()))
+    """Return what a parameter is, its range, and its default or those of the schemes."""
+    notes = [str(next(iter(fields.values())).description)]
     if name == "scheme":
-        return f"{field.description}: {', '.join(fields)}"
+        return notes[0]
+    ranges = {_range(name, scheme) for scheme in fields}
+    notes += [text for text in ranges if text is not None and len(ranges) == 1]
     defaults: dict[object, list[str]] = {}
-    for scheme, its_field in fields.items():
-        defaults.setdefault(its_field.default, []).append(scheme)
-    notes = []
-    for default, schemes in defaults.items():
-        of_schemes = "" if common else ", ".join(schemes)
-        shown = "" if default is None else f"default: {default}"
-        notes.append("; ".join(part for part in (of_schemes, shown) if part))
-    return str(field.description) + "".join(f" [{note}]" for note in notes if note)
+    for scheme, field in fields.items():
+        if field.default is not None:
+            defaults.setdefault(field.default, []).append(scheme)
+    shown = [
+        f"{default} for {', '.join(schemes)}" if len(defaults) > 1 else f"{default}"
+        for default, schemes in defaults.items()
+    ]
+    return "; ".join(notes) + (f" (default: {'; '.join(shown)})" if shown else "")
+
+
+def _range(name: str, scheme: str) -> str | None:
+    """Return the range of a scheme's number, None where it has none."""
+    field = fields_of(SCHEMES[scheme]).get(name)
+    return allowed_by(field) if field is not None and has_range(field) else None

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from emulator.cli.flags import scenario_flags
+from emulator.cli.options import AsCsv, AsJson, check_format
 from emulator.scenario.axes import parse_axis
 from emulator.scenario.scenario import Scenario
 from postprocessing.errors import InvalidArgumentError
 
 
 @scenario_flags
-def plan_command(
+def command(
     scenario: Scenario,
     key_bits: Annotated[float | None, typer.Option(help="wanted key length in bits")] = None,
     seconds: Annotated[
@@ -25,34 +24,30 @@ def plan_command(
     over: Annotated[
         str | None, typer.Option(help="a table: NAME=START:STOP:POINTS, or NAME=VALUE,VALUE,...")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="print comma-separated values")] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
-    """Choose intensity, test probability and block size for a key of finite size."""
-    import pandas as pd
-
-    from emulator.pages.terminal import print_frame
-    from emulator.theory.planning import plan, plan_table
-    from postprocessing.security import LABELS
-
-    if as_json and as_csv:
-        raise InvalidArgumentError("options", "--json --csv", "one of the two")
+    """Print a plan, or a table of plans."""
+    check_format(as_json, as_csv)
     if key_bits is not None and not math.isfinite(key_bits):
         raise InvalidArgumentError("key_bits", key_bits, "a finite number")
+    import pandas as pd
+
+    from emulator.pages.terminal import print_frame, print_json
+    from emulator.theory.planning import plan, plan_table
+    from postprocessing.security import METHODS
+
     wanted = None if key_bits is None else math.ceil(key_bits)
     if over is not None:
-        name, values = parse_axis("over", over)
-        frame = plan_table(scenario, name, values, key_bits=wanted, seconds=seconds)
+        axis = parse_axis("over", over)
+        frame = plan_table(scenario, *axis, key_bits=wanted, seconds=seconds)
         print_frame(frame, as_json=as_json, as_csv=as_csv)
         return
-    plain = asdict(plan(scenario, key_bits=wanted, seconds=seconds))
-    shown: dict[str, object] = {
-        name: None if isinstance(value, float) and math.isnan(value) else value
-        for name, value in plain.items()
-    }
-    shown["security"] = LABELS[scenario.security]
+    chosen = plan(scenario, key_bits=wanted, seconds=seconds)
+    label = METHODS[scenario.method].label
+    shown: dict[str, object] = {**chosen.to_dict(), "security": label}
     if as_json:
-        typer.echo(json.dumps(shown, indent=2, allow_nan=False))
+        print_json(shown)
     elif as_csv:
         print_frame(pd.DataFrame([shown]), as_json=False, as_csv=True)
     else:

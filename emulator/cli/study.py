@@ -10,21 +10,12 @@ import typer
 from emulator.cli.flags import scenario_flags
 from emulator.cli.progress import StageProgress
 from emulator.scenario.scenario import Scenario
-from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.errors import InvalidArgumentError
 from postprocessing.files.atomic import check_output_folder
 
-study_app = typer.Typer(help="Studies of many runs: a figure and the data behind it.")
-_FILES = ("runs.csv", "tallies.csv", "curves.csv", "finite-size-study.png")
 
-
-@study_app.callback()
-def study() -> None:
-    """Studies of many runs: a figure and the data behind it."""
-
-
-@study_app.command("finite-size")
 @scenario_flags
-def finite_size_command(
+def finite_size(
     scenario: Scenario,
     out: Annotated[Path, typer.Option("--out", help="folder for the figure and its data")],
     sizes: Annotated[
@@ -32,16 +23,12 @@ def finite_size_command(
     ] = "1e5,1e6,1e7,1e8",
     runs: Annotated[int, typer.Option(help="runs for each block size and method")] = 3,
 ) -> None:
-    """Hold keys, aborts and the spread of S against theory as the block grows (seed 0 by default).
-
-    tan22, renyi and renyi_fixed are run; the Rényi methods are not peer reviewed.
-    """
+    """Make the study and write it."""
     from emulator.pages.terminal import print_frame
-    from emulator.plotting.study import plot_study
-    from emulator.plotting.style import save_axes
+    from emulator.plotting.study import STUDY_FILES, write_study
     from emulator.sweeps.study import finite_size_study
 
-    check_output_folder(out, _FILES)
+    check_output_folder(out, STUDY_FILES)
     with StageProgress() as progress:
         found = finite_size_study(
             scenario,
@@ -50,14 +37,7 @@ def finite_size_command(
             seed=scenario.seed or 0,
             on_progress=progress.show,
         )
-    axes = plot_study(found)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, frame in zip(_FILES, (found.runs, found.tallies, found.curves), strict=False):
-            frame.to_csv(out / name, index=False)
-    except OSError as error:
-        raise InputFileError(f"cannot write into {str(out)!r} ({error.strerror})") from error
-    save_axes(axes, out / _FILES[-1])
+    write_study(found, out)
     print_frame(found.tallies, as_json=False, as_csv=False)
 
 

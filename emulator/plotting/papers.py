@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emulator.papers import figure_data
 from emulator.papers.figure import Axis, Curve, Figure
 from emulator.plotting.style import (
     COLOURS,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-__all__ = ["SUFFIXES", "draw", "save_figure"]
+__all__ = ["SUFFIXES", "draw", "plot_figure", "save_figure"]
 
 _MARKER_SPACING = 0.14
 _LEGEND_COLUMNS = 4
@@ -62,6 +63,34 @@ def draw(figure: Figure, ax: Axes | None = None) -> Axes:
     show_grid(axes)
     _legend(axes, lines)
     return axes
+
+
+def plot_figure(name: str, ax: Axes | None = None) -> Axes:
+    """Draw a figure of Xie et al. or Li et al., computed from the models.
+
+    Parameters
+    ----------
+    name : str
+        One of `emulator.papers.FIGURES`, such as ``"xie-fig2"``.
+    ax : matplotlib Axes, optional
+        Where to draw it; by default in a figure of its own.
+
+    Returns
+    -------
+    matplotlib Axes
+        As of `draw`.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such figure.
+
+    Examples
+    --------
+    >>> plot_figure("li-fig2b").get_xscale()
+    'log'
+    """
+    return draw(figure_data(name), ax)
 
 
 def save_figure(figure: Figure, path: Path | str) -> None:

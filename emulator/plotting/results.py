@@ -14,10 +14,10 @@ import pandas as pd
 from emulator.plotting.drawing import draw_line, draw_points, finish, show_decades
 from emulator.plotting.series import Interval, Series, Stores, is_wide, series_of
 from emulator.plotting.style import new_axes
-from emulator.plotting.theory import theory_line
 from emulator.scenario.scenario import Scenario
 from emulator.sweeps.results import column_types
 from emulator.sweeps.store import PARAMETERS
+from emulator.theory.curves import theory_line
 from postprocessing.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def plot_rate(
     Parameters
     ----------
     stores : mapping of str to DataFrame
-        Tables of `emulator.sweeps.results.load` by label.
+        Tables of `emulator.sweeps.results.load_results` by label.
     ax : matplotlib Axes, optional
         Where to draw; by default in a figure of its own, ``axes.figure``.
     over : str
@@ -62,6 +62,20 @@ def plot_rate(
     ------
     InvalidArgumentError
         If there is nothing to draw, or too much; see `emulator.plotting.series.series_of`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> import diqkd
+    >>> from emulator.sweeps.plan import SweepPlan
+    >>> scenario = {"preset": "ecs-100km", "rounds": 100_000, "security": "asymptotic"}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = f"{folder}/results.csv"
+    ...     _ = diqkd.sweep(SweepPlan(scenario=scenario), store, ThreadPoolExecutor(1))
+    ...     axes = plot_rate({"mine": diqkd.load_results(store)})
+    >>> axes.get_xlabel()
+    'distance (km)'
     """
     series = series_of(stores, over, "rate_achieved", interval)
     axes = new_axes() if ax is None else ax
@@ -96,7 +110,7 @@ def plot_quantity(
     Parameters
     ----------
     stores : mapping of str to DataFrame
-        Tables of `emulator.sweeps.results.load` by label.
+        Tables of `emulator.sweeps.results.load_results` by label.
     quantity : {"chsh", "qber"}
         What to draw. Runs that did not observe it are left out.
     over : str
@@ -115,6 +129,20 @@ def plot_quantity(
     ------
     InvalidArgumentError
         If the quantity is another or there is nothing to draw, or too much.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> import diqkd
+    >>> from emulator.sweeps.plan import SweepPlan
+    >>> scenario = {"preset": "ecs-100km", "rounds": 100_000, "security": "asymptotic"}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = f"{folder}/results.csv"
+    ...     _ = diqkd.sweep(SweepPlan(scenario=scenario), store, ThreadPoolExecutor(1))
+    ...     axes = plot_quantity({"mine": diqkd.load_results(store)}, "chsh", "distance_km")
+    >>> axes.get_xlabel()
+    'distance (km)'
     """
     if quantity not in QUANTITIES:
         raise InvalidArgumentError("quantity", quantity, f"one of {', '.join(QUANTITIES)}")
@@ -141,7 +169,7 @@ def plot_finite_size(
     Parameters
     ----------
     stores : mapping of str to DataFrame
-        Tables of `emulator.sweeps.results.load` by label.
+        Tables of `emulator.sweeps.results.load_results` by label.
     ax : matplotlib Axes, optional
         Where to draw; by default in a figure of its own, ``axes.figure``.
     interval : {"standard error", "quantiles"}
@@ -156,6 +184,20 @@ def plot_finite_size(
     ------
     InvalidArgumentError
         If there is nothing to draw, or too much; see `emulator.plotting.series.series_of`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> import diqkd
+    >>> from emulator.sweeps.plan import SweepPlan
+    >>> scenario = {"preset": "ecs-100km", "rounds": 100_000, "security": "asymptotic"}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = f"{folder}/results.csv"
+    ...     _ = diqkd.sweep(SweepPlan(scenario=scenario), store, ThreadPoolExecutor(1))
+    ...     axes = plot_finite_size({"mine": diqkd.load_results(store)})
+    >>> axes.get_xlabel()
+    'block size (heralded rounds)'
     """
     series = series_of(stores, "rounds", "key_fraction", interval)
     axes = new_axes() if ax is None else ax

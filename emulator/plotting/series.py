@@ -63,7 +63,7 @@ def series_of(
     Parameters
     ----------
     stores : mapping of str to DataFrame
-        Tables of `emulator.sweeps.results.load` by label. Failed tasks are left out.
+        Tables of `emulator.sweeps.results.load_results` by label. Failed tasks are left out.
     over : str
         The parameter of the horizontal axis; runs where it is no number are left out. With
         ``rounds`` the runs that stop after a number of pulses count with the heralded rounds that

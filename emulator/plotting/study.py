@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emulator.plotting.style import COLOURS, LINES, legend_below, new_axes, show_grid
-from emulator.sweeps.study import CURVE_METHODS, RUN_METHODS, FiniteSizeStudy
+from emulator.plotting.style import COLOURS, LINES, legend_below, new_axes, save_axes, show_grid
+from emulator.sweeps.results import export
+from emulator.sweeps.study import RUN_METHODS, FiniteSizeStudy
+from postprocessing.security import METHODS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = {"tan22": "blue", "geat": "sky", "renyi": "orange", "renyi_fixed": "vermillion"}
-_LINES = {"tan22": "solid", "geat": "dotted", "renyi": "dashed", "renyi_fixed": "dashdot"}
-_MARKERS = {"tan22": "o", "renyi": "^", "renyi_fixed": "s"}
+# One after another for the methods, and again from the first.
+_COLOURS = ("blue", "sky", "orange", "vermillion")
+_LINES = ("solid", "dotted", "dashed", "dashdot")
+_MARKERS = ("o", "^", "s")
+# What `write_study` writes: three tables and the figure.
+STUDY_FILES = ("runs.csv", "tallies.csv", "curves.csv", "finite-size-study.png")
 _NOT_REVIEWED = " (not peer reviewed)"
 
 
@@ -33,16 +40,27 @@ def plot_study(study: FiniteSizeStudy, ax: Axes | None = None) -> Axes:
     matplotlib Axes
         Lines: the design of each method, and the asymptotic fraction. Points: mean of the runs, an
         aborted one counting 0, with bars from the least to the greatest.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> curves = pd.DataFrame({"rounds": [10**6], "asymptotic": [0.4]})
+    >>> curves = curves.assign(**dict.fromkeys(CURVE_METHODS, 0.1))
+    >>> runs = pd.DataFrame({"rounds": [10**6], "method": ["tan22"], "key_fraction": [0.1]})
+    >>> plot_study(FiniteSizeStudy(runs, runs, curves)).get_xscale()
+    'log'
     """
     axes = new_axes() if ax is None else ax
     curves = study.curves
-    for method in CURVE_METHODS:
+    methods = [name for name in METHODS if METHODS[name].composable and name in curves]
+    colours = dict(zip(methods, cycle(_COLOURS), strict=False))
+    for method, line in zip(methods, cycle(_LINES), strict=False):
         axes.plot(
             curves["rounds"],
             curves[method],
-            color=COLOURS[_COLOURS[method]],
-            linestyle=LINES[_LINES[method]],
-            label=method + (_NOT_REVIEWED if method.startswith("renyi") else ""),
+            color=COLOURS[colours[method]],
+            linestyle=LINES[line],
+            label=method + ("" if METHODS[method].peer_reviewed else _NOT_REVIEWED),
         )
     axes.axhline(
         float(curves["asymptotic"].iloc[0]),
@@ -51,7 +69,7 @@ def plot_study(study: FiniteSizeStudy, ax: Axes | None = None) -> Axes:
         linestyle=LINES["long dashes"],
         label="asymptotic",
     )
-    for method in RUN_METHODS:
+    for method, marker in zip(RUN_METHODS, _MARKERS, strict=True):
         of_method = study.runs[study.runs["method"] == method]
         spread = of_method.groupby("rounds")["key_fraction"].agg(["mean", "min", "max"])
         # The mean of equal values may round past them.
@@ -61,10 +79,10 @@ def plot_study(study: FiniteSizeStudy, ax: Axes | None = None) -> Axes:
             mean,
             yerr=np.array([mean - spread["min"].to_numpy(), spread["max"].to_numpy() - mean]),
             linestyle="none",
-            marker=_MARKERS[method],
+            marker=marker,
             markersize=5,
             capsize=2.5,
-            color=COLOURS[_COLOURS[method]],
+            color=COLOURS[colours[method]],
             label=f"{method}: runs, mean and range",
         )
     axes.set(
@@ -76,3 +94,25 @@ def plot_study(study: FiniteSizeStudy, ax: Axes | None = None) -> Axes:
     show_grid(axes)
     legend_below(axes, columns=2)
     return axes
+
+
+def write_study(study: FiniteSizeStudy, folder: Path) -> None:
+    """Write the figure of a study and the data behind it: `STUDY_FILES`.
+
+    Parameters
+    ----------
+    study : FiniteSizeStudy
+        What was found.
+    folder : Path
+        Where; earlier files of these names are replaced.
+
+    Raises
+    ------
+    InputFileError
+        If a file cannot be written.
+    """
+    axes = plot_study(study)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in zip(STUDY_FILES, (study.runs, study.tallies, study.curves), strict=False):
+        export(frame, folder / name)
+    save_axes(axes, folder / STUDY_FILES[-1])

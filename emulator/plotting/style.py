@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.files.atomic import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,7 +100,5 @@ def save_axes(axes: Axes, path: Path | str) -> None:
         If the file cannot be written.
     """
     check_suffix(path)
-    try:
-        canvas_of(axes).savefig(path, dpi=_DOTS_PER_INCH, bbox_inches="tight")
-    except OSError as error:
-        raise InputFileError(f"cannot write {str(path)!r} ({error.strerror})") from error
+    with atomic_write(Path(path), replace=True, private=False) as draft:
+        canvas_of(axes).savefig(draft, dpi=_DOTS_PER_INCH, bbox_inches="tight")

@@ -9,32 +9,13 @@ import numpy as np
 
 from emulator.plotting.style import COLOURS, new_axes
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.security import TERM_LABELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Room for the values beside the bars, as a part of the widest.
 _ROOM = 0.32
-
-
-TERM_NAMES = {
-    "entropy": "entropy of the rounds",
-    "expected_entropy": "entropy at the expected CHSH value",
-    "infimum": "statistical fluctuation",
-    "remainder": "third-order fluctuation",
-    "tests": "test outcomes",
-    "first_smoothing": "smoothing",
-    "second_smoothing": "smoothing, test register",
-    "chain_rules": "chain rules",
-    "fluctuation": "statistical fluctuation",
-    "published_tests": "published test outcomes",
-    "reconciliation": "reconciliation",
-    "verification": "verification",
-    "leakage": "leakage budget",
-    "sent": "sent about the key rounds",
-    "amplification": "privacy amplification",
-    "rounding": "rounding",
-}
 
 
 def plot_waterfall(
@@ -66,13 +47,19 @@ def plot_waterfall(
     ------
     InvalidArgumentError
         If there are no terms.
+
+    Examples
+    --------
+    >>> axes = plot_waterfall({"entropy": 100.0, "reconciliation": -36.0}, key_length=64)
+    >>> [label.get_text() for label in axes.get_yticklabels()]
+    ['entropy of the rounds', 'reconciliation', 'key, whole bytes']
     """
     if not terms:
         raise InvalidArgumentError("terms", dict(terms), "those of a run with a key or a design")
     axes = new_axes() if ax is None else ax
     bits = np.array([*terms.values(), key_length], dtype=np.float64)
     starts = np.array([0.0, *np.cumsum(bits[:-2]), 0.0])
-    names = [*(TERM_NAMES.get(term, term.replace("_", " ")) for term in terms), "key, whole bytes"]
+    names = [*(TERM_LABELS.get(term, term.replace("_", " ")) for term in terms), "key, whole bytes"]
     costs = [COLOURS["blue"] if value > 0 else COLOURS["vermillion"] for value in bits[:-1]]
     places = np.arange(len(bits))
     axes.barh(places, bits, left=starts, color=[*costs, COLOURS["green"]], height=0.62)

@@ -10,14 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from emulator.sampling.sampler import DEFAULT_BLOCK_SIZE, Codes, Sampler
-from postprocessing.checks import whole_number
-from postprocessing.errors import InvalidArgumentError
+from emulator.sampling.stopping import HeraldedRounds, stopping_rule
 from postprocessing.records import PartyRecord
-
-# The parties keep a byte a round each until all heralds are public, and a few more to distill it.
-_MOST_ROUNDS = 10**9
-# Beyond, double precision no longer counts them one by one.
-_MOST_PULSES = 2**53
 
 ProgressCallback = Callable[[int], None]
 
@@ -32,11 +26,22 @@ class EmulatedRounds:
         The halves.
     pulses : int
         Number of pulses emitted.
+
+    Examples
+    --------
+    >>> from postprocessing.records import PartyRecord
+    >>> record = PartyRecord(np.zeros(3, np.uint8))
+    >>> EmulatedRounds(record, record, pulses=200)
+    EmulatedRounds(3 heralded rounds of 200 pulses)
     """
 
     alice: PartyRecord
     bob: PartyRecord
     pulses: int
+
+    def __repr__(self) -> str:
+        """Return how many rounds there are, which may be too many to show."""
+        return f"EmulatedRounds({len(self):,} heralded rounds of {self.pulses:,} pulses)"
 
     def __len__(self) -> int:
         """Return the number of heralded rounds."""
@@ -74,16 +79,24 @@ def emulate(
     Raises
     ------
     InvalidArgumentError
-        If the stopping rule is impossible, see `check_stopping_rule`.
+        If the stopping rule is impossible, see `emulator.sampling.stopping`.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> model = diqkd.EntangledCoherent(diqkd.Link(distance_km=100))
+    >>> design = diqkd.Security(method="asymptotic").design(model, 1000)
+    >>> sampler = diqkd.Sampler(model.joint_distribution(), design.setting_choice, seed=7)
+    >>> emulate(sampler, heralded_rounds=1000).pulses
+    69304
     """
     samplers = [schedule] if isinstance(schedule, Sampler) else list(schedule)
     heralds = [sampler.gain for sampler in samplers]
-    check_stopping_rule(heralded_rounds, pulses, float(np.mean(heralds)))
+    rule = stopping_rule(heralded_rounds, pulses)
+    rule.check(float(np.mean(heralds)))
     report = on_rounds or (lambda drawn: None)
-    if heralded_rounds is not None:
-        return _emulate_rounds(samplers, heralded_rounds, threads, report)
-    assert pulses is not None
-    return _emulate_pulses(samplers, pulses, threads, report)
+    play = _emulate_rounds if isinstance(rule, HeraldedRounds) else _emulate_pulses
+    return play(samplers, rule.number, threads, report)
 
 
 def _emulate_rounds(
@@ -171,39 +184,3 @@ def part_bounds(total: int, weights: Sequence[float]) -> list[int]:
     """
     shares = np.cumsum(weights) / np.sum(weights)
     return [0, *(round(total * float(share)) for share in shares[:-1]), total]
-
-
-def check_stopping_rule(
-    heralded_rounds: int | None,
-    pulses: int | None,
-    gain: float = _MOST_ROUNDS / _MOST_PULSES,
-) -> None:
-    """Check that one of the two is given, and that the run fits into memory and counters.
-
-    Parameters
-    ----------
-    heralded_rounds, pulses : int or None
-        The stopping rule.
-    gain : float
-        Probability that a pulse is heralded, in (0, 1]; by default so small that as many pulses
-        fit as can be counted.
-
-    Raises
-    ------
-    InvalidArgumentError
-        Unless exactly one is given and is a whole number of at least 1, if the run is expected to
-        have more than 10⁹ heralded rounds or 2⁵³ pulses, or if not even 2⁵³ pulses are expected to
-        herald a round.
-    """
-    rounds_in_pulses = math.floor(_MOST_PULSES * gain)
-    if rounds_in_pulses < 1:
-        allowed = f"enough for one heralded round in {_MOST_PULSES} pulses"
-        raise InvalidArgumentError("gain", gain, allowed)
-    if heralded_rounds is None and pulses is not None:
-        most = min(_MOST_PULSES, math.floor(_MOST_ROUNDS / gain))
-        whole_number("pulses", pulses, 1, most)
-    elif pulses is None and heralded_rounds is not None:
-        whole_number("heralded_rounds", heralded_rounds, 1, min(_MOST_ROUNDS, rounds_in_pulses))
-    else:
-        given = (heralded_rounds, pulses)
-        raise InvalidArgumentError("heralded_rounds", given, "given, or else pulses")

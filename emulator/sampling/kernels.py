@@ -11,7 +11,8 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from postprocessing.simd.compile import kernel
 
 _Words = npt.NDArray[np.uint64]
 _Bytes = npt.NDArray[np.uint8]
@@ -41,7 +42,7 @@ _SQRT_2 = math.sqrt(2.0)
 _LN_2_HIGH, _LN_2_LOW = 0.6931471805598903, 5.497923018708371e-14
 
 
-@njit(cache=True, nogil=True, boundscheck=False, inline="always")
+@kernel(inline="always")
 def _philox(counter: np.uint64, stream: np.uint64, key: np.uint64) -> tuple[np.uint64, np.uint64]:
     """Return the two words of Philox4x32-10 at a counter of 64 bits on a stream of 64 bits."""
     c0, c1 = counter & _LOW, counter >> _HALF
@@ -54,7 +55,7 @@ def _philox(counter: np.uint64, stream: np.uint64, key: np.uint64) -> tuple[np.u
     return c0 | (c1 << _HALF), c2 | (c3 << _HALF)
 
 
-@njit(cache=True, nogil=True, boundscheck=False)
+@kernel
 def write_stretch(number: int, stream: np.uint64, key: np.uint64, out: _Words) -> None:
     """Write a stretch of words of a stream."""
     first = np.uint64(number) * np.uint64(_COUNTERS)
@@ -64,14 +65,14 @@ def write_stretch(number: int, stream: np.uint64, key: np.uint64, out: _Words) -
         out[i + _COUNTERS] = high
 
 
-@njit(cache=True, nogil=True, boundscheck=False)
+@kernel
 def _look_up(table: _Codes, pieces: npt.NDArray[np.uint16], out: _Codes) -> None:
     """Write ``table[pieces]``."""
     for i in range(len(out)):
         out[i] = table[pieces[i]]
 
 
-@njit(cache=True, nogil=True, boundscheck=False)
+@kernel
 def _count(codes: _Codes, code: np.unsignedinteger) -> int:
     """Return how often a category occurs."""
     found = 0
@@ -80,7 +81,7 @@ def _count(codes: _Codes, code: np.unsignedinteger) -> int:
     return found
 
 
-@njit(cache=True, nogil=True, boundscheck=False)
+@kernel
 def draw_categories(
     first: int,
     streams: tuple[np.uint64, np.uint64],
@@ -116,7 +117,7 @@ def draw_categories(
         done += size
 
 
-@njit(cache=True, nogil=True, boundscheck=False, inline="always")
+@kernel(inline="always")
 def _log(x: float) -> float:
     """Return ln x of a normal number x in (0, 1], by sums and products that no library varies.
 
@@ -140,7 +141,7 @@ def _log(x: float) -> float:
     return exponent * _LN_2_HIGH + (f - (half - (s * (half + series) + exponent * _LN_2_LOW)))
 
 
-@njit(cache=True, nogil=True, boundscheck=False, error_model="numpy")
+@kernel
 def _to_gaps(words: _Words, log_unheralded: float, out: _Words) -> None:
     """Turn words into gaps."""
     for i in range(len(words)):
@@ -148,7 +149,7 @@ def _to_gaps(words: _Words, log_unheralded: float, out: _Words) -> None:
         out[i] = np.uint64(1) + np.uint64(_log(uniform) / log_unheralded)
 
 
-@njit(cache=True, nogil=True, boundscheck=False)
+@kernel
 def draw_gaps(
     first: int, stream: np.uint64, key: np.uint64, log_unheralded: float, out: _Words
 ) -> None:
@@ -167,7 +168,7 @@ def draw_gaps(
         done += size
 
 
-@njit(cache=True, nogil=True, boundscheck=False)
+@kernel
 def split(categories: _Codes, alice: _Bytes, bob: _Bytes, to_alice: _Bytes, to_bob: _Bytes) -> None:
     """Hand each party its half: ``to_alice`` is ``alice`` at each category, likewise Bob."""
     for i in range(len(categories)):
@@ -175,7 +176,7 @@ def split(categories: _Codes, alice: _Bytes, bob: _Bytes, to_alice: _Bytes, to_b
         to_bob[i] = bob[categories[i]]
 
 
-@njit(cache=True, nogil=True, boundscheck=False)
+@kernel
 def count_categories(categories: _Codes, counts: npt.NDArray[np.int64]) -> None:
     """Add how often each category occurs, in four interleaved tallies that do not wait in line.
 

@@ -6,6 +6,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from postprocessing.errors import InvalidArgumentError
 from postprocessing.protocol.randomness import ByteSource, PartyRandomness
 from postprocessing.scheme import Party
 
@@ -30,7 +31,15 @@ def byte_source(seed: int, stream: Stream) -> ByteSource:
 
 
 def emulated_randomness(party: Party, seed: int) -> PartyRandomness:
-    """Return a party's randomness out of the run's seed: for emulation, never for keys in use."""
+    """Return a party's randomness out of the run's seed: for emulation, never for keys in use.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the seed is negative.
+    """
+    if seed < 0:
+        raise InvalidArgumentError("seed", seed, "at least 0")
     choices, hash_seeds = {
         "alice": (Stream.ALICE_CHOICES, Stream.ALICE_HASH_SEEDS),
         "bob": (Stream.BOB_CHOICES, Stream.BOB_HASH_SEEDS),

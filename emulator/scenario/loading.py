@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
-from emulator.scenario.parameters import SCHEMES
-from emulator.scenario.scenario import Scenario
-from postprocessing.errors import InputFileError, InvalidArgumentError
-
-DEFAULT_SCHEME = "ecs"
+from emulator.scenario.parameters import scenario_class
+from emulator.scenario.scenario import (
+    STOPPING_RULES,
+    Scenario,
+    files_among,
+    overridden,
+    present_names,
+)
+from emulator.schemes.registry import DEFAULT_SCHEME, SCHEMES
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.files.toml import read_toml
 
 
 def preset_names() -> list[str]:
@@ -46,24 +51,25 @@ def load_scenario(
     InvalidArgumentError
         If the preset or the scheme is unknown, the scenario is of another scheme, or a parameter is
         unknown to the scheme or has an impossible value.
+
+    Examples
+    --------
+    >>> load_scenario("ecs-300km", {"rounds": "1e8"}).rounds
+    100000000
     """
-    changes = dict(overrides or {})
+    changes = present_names(overrides or {})
+    scheme = changes.get("scheme", DEFAULT_SCHEME)
     if source is None:
-        source = _scenario_class(changes.get("scheme", DEFAULT_SCHEME)).default_preset
-    parameters = dict(_read(source)) if source is not None else {}
+        source = SCHEMES.named("scheme", scheme).default_preset
+    parameters = present_names(_read(source)) if source is not None else {}
     own_scheme = parameters.get("scheme", DEFAULT_SCHEME)
     if parameters and changes.get("scheme", own_scheme) != own_scheme:
         allowed = f"that of the scenario {source!r}, {own_scheme!r}"
         raise InvalidArgumentError("scheme", changes["scheme"], allowed)
-    scenario_class = _scenario_class(changes.get("scheme", own_scheme))
-    return scenario_class.from_parameters(scenario_class.overridden(parameters, changes))
-
-
-def _scenario_class(scheme: object) -> type[Scenario]:
-    """Return the parameters' class of a scheme."""
-    if not isinstance(scheme, str) or scheme not in SCHEMES:
-        raise InvalidArgumentError("scheme", scheme, f"one of {', '.join(SCHEMES)}")
-    return SCHEMES[scheme]
+    scheme = changes.get("scheme", own_scheme)
+    alternatives = {**STOPPING_RULES, **SCHEMES.named("scheme", scheme).displaced}
+    given = overridden(parameters, changes, alternatives)
+    return scenario_class(scheme).from_parameters(given)
 
 
 def _read(source: str) -> dict[str, object]:
@@ -73,24 +79,16 @@ def _read(source: str) -> dict[str, object]:
     if source not in preset_names():
         allowed = f"a path ending in .toml or one of {', '.join(preset_names())}"
         raise InvalidArgumentError("scenario", source, allowed)
-    text = (resources.files("emulator.scenario") / "presets" / f"{source}.toml").read_text(
-        encoding="utf-8"
-    )
-    return tomllib.loads(text)
+    preset = resources.files("emulator.scenario") / "presets" / f"{source}.toml"
+    with resources.as_file(preset) as path:
+        return read_toml("scenario", path)
 
 
 def _read_file(path: Path) -> dict[str, object]:
     """Return the raw parameters of a TOML file."""
-    try:
-        parameters = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"scenario must be a readable TOML file, got {str(path)!r} ({error.strerror})"
-        raise InputFileError(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"scenario must be valid TOML, {str(path)!r} is not: {error}"
-        raise InputFileError(message) from error
-    scenario_class = _scenario_class(parameters.get("scheme", DEFAULT_SCHEME))
-    for name in scenario_class.file_parameters & parameters.keys():
+    parameters = read_toml("scenario", path)
+    fields = scenario_class(parameters.get("scheme", DEFAULT_SCHEME)).model_fields
+    for name in files_among(fields) & parameters.keys():
         if isinstance(parameters[name], str):
             parameters[name] = (path.parent / parameters[name]).resolve()
     return parameters

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationError,
+    ValidationInfo,
+    field_serializer,
     field_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
+from emulator.scenario.axes import parse_axis
+from emulator.schemes.flat import build, fields_of, may_drift
+from emulator.schemes.parameters import first_problem, is_whole, kinds
+from emulator.schemes.registry import SCHEMES
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.limits import MOST_PULSES, MOST_ROUNDS
 
 if TYPE_CHECKING:
     from emulator.schemes.base import ProtocolModel
     from postprocessing.design.request import Security
+
+# Parameters that, given on top of a scenario, take the place of others; schemes have more.
+STOPPING_RULES: Mapping[str, tuple[str, ...]] = {"rounds": ("pulses",), "pulses": ("rounds",)}
+# Names that parameters had before, which files, flags and stores may still have.
+FORMER_NAMES = {"security": "method"}
 
 
 def _whole_number(value: object) -> object:
@@ -33,57 +49,31 @@ def _whole_number(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _number_or_optimal(value: object) -> object:
-    """Take "0.09" for the number it is, and no word but "optimal"."""
-    if isinstance(value, str) and value != "optimal":
-        try:
-            return float(value)
-        except ValueError:
-            message = 'Input should be a number or "optimal"'
-            raise PydanticCustomError("number_or_optimal", message) from None
+WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
+
+
+def _known_method(value: str) -> str:
+    """Take the name of a key-length method, the project's own or another distribution's."""
+    from postprocessing.security import METHODS
+
+    if value not in METHODS:
+        *others, last = (repr(name) for name in METHODS)
+        allowed = f"{', '.join(others)} or {last}"
+        raise PydanticCustomError("method", "Input should be {allowed}", {"allowed": allowed})
     return value
 
 
-TakeWholeNumber = BeforeValidator(_whole_number)
-WholeNumber = Annotated[int, TakeWholeNumber]
-NumberOrOptimal = Annotated[float | Literal["optimal"], BeforeValidator(_number_or_optimal)]
+class SecurityParameters(BaseModel):
+    """What is asked of the keys; ranges are checked by `Security`."""
 
-
-class Scenario(BaseModel, ABC):
-    """The parameters of every run; each scheme adds its own.
-
-    Ranges are checked by the objects that are built from the parameters.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    # What a run of the scheme starts from when no scenario is named.
-    default_preset: ClassVar[str | None] = None
-    # Parameters that, given on top of a scenario, take the place of others.
-    displaced: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "rounds": ("pulses",),
-        "pulses": ("rounds",),
-    }
-    # The parameter that sets the brightness of the light, where there is a choice.
-    intensity_parameter: ClassVar[str | None] = None
-    # Parameters that name files; in a scenario file they are relative to its folder.
-    file_parameters: ClassVar[frozenset[str]] = frozenset()
-
-    scheme: Annotated[str, Field(description="how the entanglement is shared")]
-    rounds: Annotated[
-        WholeNumber | None,
-        Field(description="heralded rounds after which the run stops", ge=1, le=10**9),
-    ] = None
-    pulses: Annotated[
-        WholeNumber | None,
-        Field(description="pulses after which the run stops instead", ge=1, le=2**53),
-    ] = None
-    security: Annotated[
-        Literal["tan22", "geat", "renyi", "renyi_fixed", "asymptotic"],
+    method: Annotated[
+        str,
+        AfterValidator(_known_method),
         Field(description="how the key length is computed; renyi ones are not peer reviewed"),
     ] = "tan22"
     noisy_preprocessing: Annotated[
-        NumberOrOptimal, Field(description='probability of inverting a raw key bit, or "optimal"')
+        float | Literal["optimal"],
+        Field(description='probability of inverting a raw key bit, or "optimal"'),
     ] = 0.0
     reconciliation: Annotated[
         Literal["auto", "throughput", "efficiency"],
@@ -91,19 +81,60 @@ class Scenario(BaseModel, ABC):
     ] = "auto"
     soundness: Annotated[float, Field(description="epsilon of the keys")] = 1e-10
     completeness: Annotated[float, Field(description="abort probability of honest devices")] = 1e-2
+
+
+class Scenario(SecurityParameters):
+    """The parameters of every run; those of a scheme come on top, see `scenario_class`."""
+
+    # Help reads the fields alone.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
+
+    scheme: Annotated[str, Field(description="how the entanglement is shared")]
+    rounds: Annotated[
+        int | None,
+        Field(description="heralded rounds after which the run stops", ge=1, le=MOST_ROUNDS),
+    ] = None
+    pulses: Annotated[
+        int | None,
+        Field(description="pulses after which the run stops instead", ge=1, le=MOST_PULSES),
+    ] = None
     seed: Annotated[
-        WholeNumber | None, Field(description="of everything random; fresh by default", ge=0)
+        int | None, Field(description="of everything random; fresh by default", ge=0)
     ] = None
 
-    @abstractmethod
+    @property
+    def intensity_parameter(self) -> str | None:
+        """The parameter that sets the brightness of the light, where there is a choice."""
+        return SCHEMES[self.scheme].intensity_parameter
+
+    @property
+    def file_parameters(self) -> set[str]:
+        """The parameters that name files."""
+        return files_among(type(self).model_fields)
+
     def build_model(self) -> ProtocolModel:
-        """Return the model that the scenario describes.
+        """Return the model that the scenario describes, in parts if a parameter drifts.
 
         Raises
         ------
         InvalidArgumentError
-            If a parameter is outside the range of the model.
+            If a parameter is outside the range of the model, or the drift impossible.
+        InputFileError
+            If a file that the parameters name cannot be read.
         """
+        scheme = SCHEMES[self.scheme]
+        parameters = {name: getattr(self, name) for name in fields_of(scheme)}
+        drift = getattr(self, "drift", None)
+        if drift is None:
+            return build(scheme, parameters).model()
+        from emulator.schemes.drifting import Drifting
+
+        name, values = parse_axis("drift", drift)
+        if name not in may_drift(scheme):
+            allowed = f"of one of {', '.join(sorted(may_drift(scheme)))}"
+            raise InvalidArgumentError("drift", drift, allowed)
+        start = build(scheme, {**parameters, name: values[0]}).model()
+        return Drifting.along(start, name, values[1:])
 
     def build_security(self) -> Security:
         """Return what is asked of the keys.
@@ -118,50 +149,11 @@ class Scenario(BaseModel, ABC):
         return Security(
             self.soundness,
             self.completeness,
-            self.security,
+            self.method,
             noisy_preprocessing=self.noisy_preprocessing,
             reconciliation=self.reconciliation,
+            settings=getattr(self, "settings", "local"),
         )
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_booleans(cls, value: object) -> object:
-        """Refuse booleans, which would pass for 0 and 1."""
-        if isinstance(value, bool):
-            raise PydanticCustomError("boolean", "Input should be a number or a name")
-        return value
-
-    @classmethod
-    def from_parameters(cls, parameters: Mapping[str, object]) -> Self:
-        """Check named parameters and make a scenario of them.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If a parameter is unknown or has an impossible value.
-        """
-        try:
-            return cls.model_validate(dict(parameters))
-        except ValidationError as error:
-            raise cls._first_problem(error) from None
-
-    def replace(self, **changes: object) -> Self:
-        """Return the scenario with some parameters changed and checked.
-
-        Raises
-        ------
-        InvalidArgumentError
-            If a parameter is unknown or has an impossible value.
-        """
-        return self.from_parameters(self.overridden(self.model_dump(exclude_unset=True), changes))
-
-    @classmethod
-    def overridden(
-        cls, parameters: Mapping[str, object], changes: Mapping[str, object]
-    ) -> dict[str, object]:
-        """Return the parameters with changes, which displace what they are alternatives to."""
-        gone = {other for name in changes for other in cls.displaced.get(name, ())}
-        return {**{k: v for k, v in parameters.items() if k not in gone}, **changes}
 
     def stopping_rule(self) -> dict[str, int]:
         """Return the keyword that tells `run` when to stop: ``heralded_rounds`` or ``pulses``.
@@ -178,16 +170,96 @@ class Scenario(BaseModel, ABC):
             raise InvalidArgumentError("rounds", value, "given, or else pulses, and not both")
         return given
 
+    @field_validator("*", mode="before")
     @classmethod
-    def _first_problem(cls, error: ValidationError) -> InvalidArgumentError:
-        """Turn pydantic's report into one line that names argument, value and what is allowed."""
-        problem: Any = error.errors()[0]
-        name = str(problem["loc"][0])
-        if problem["type"] == "extra_forbidden":
-            scheme = cls.model_fields["scheme"].default
-            allowed = f"one of the scheme {scheme!r}: {', '.join(cls.model_fields)}"
-            return InvalidArgumentError("parameter", name, allowed)
-        if problem["type"] == "path_type":
-            return InvalidArgumentError(name, problem["input"], "the path of a file")
-        allowed = problem["msg"].removeprefix("Input should be ")
-        return InvalidArgumentError(name, problem["input"], allowed)
+    def _plain(cls, value: object, info: ValidationInfo) -> object:
+        """Take text for the numbers it is; refuse booleans, which would pass for 0 and 1."""
+        if isinstance(value, bool):
+            raise PydanticCustomError("boolean", "Input should be a number or a name")
+        whole = info.field_name is not None and is_whole(cls.model_fields[info.field_name])
+        return _whole_number(value) if whole else value
+
+    @field_serializer("*", mode="wrap", when_used="json")
+    def _finite(self, value: object, handler: SerializerFunctionWrapHandler) -> Any:
+        """Write infinity as null, which JSON lacks."""
+        return None if value == math.inf else handler(value)
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, object]) -> Self:
+        """Check named parameters and make a scenario of them.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a parameter is unknown or has an impossible value.
+        """
+        given = present_names(parameters)
+        for name in given:
+            if name not in cls.model_fields:
+                scheme = cls.model_fields["scheme"].default
+                allowed = f"one of the scheme {scheme!r}: {', '.join(cls.model_fields)}"
+                raise InvalidArgumentError("parameter", name, allowed)
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise first_problem(error, cls.model_fields, given) from None
+
+    def replace(self, **changes: object) -> Self:
+        """Return the scenario with some parameters changed and checked.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a parameter is unknown or has an impossible value.
+        """
+        alternatives = {**STOPPING_RULES, **SCHEMES[self.scheme].displaced}
+        own = self.model_dump(exclude_unset=True)
+        return self.from_parameters(overridden(own, present_names(changes), alternatives))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pass from process to process as what it was made of: its class is made when needed."""
+        return _restored, (self.scheme, self.model_dump(exclude_unset=True))
+
+
+def _restored(scheme: str, parameters: dict[str, object]) -> Scenario:
+    """Return a scenario that another process had."""
+    from emulator.scenario.parameters import scenario_class
+
+    return scenario_class(scheme).from_parameters(parameters)
+
+
+def overridden(
+    parameters: Mapping[str, object],
+    changes: Mapping[str, object],
+    alternatives: Mapping[str, tuple[str, ...]],
+) -> dict[str, object]:
+    """Return parameters with changes, which displace what they are alternatives to."""
+    gone = {other for name in changes for other in alternatives.get(name, ())}
+    return {**{k: v for k, v in parameters.items() if k not in gone}, **changes}
+
+
+def present_names(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Return parameters by the names that they have now.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If one is given by two names.
+    """
+    found: dict[str, object] = {}
+    for name, value in parameters.items():
+        present = FORMER_NAMES.get(name, name)
+        if present in found:
+            raise InvalidArgumentError(name, value, f"left out where {present} is given")
+        found[present] = value
+    return found
+
+
+def former_name(name: str) -> str:
+    """Return the name that a parameter had in the first version."""
+    return next((old for old, new in FORMER_NAMES.items() if new == name), name)
+
+
+def files_among(fields: Mapping[str, FieldInfo]) -> set[str]:
+    """Return the parameters that name files; in a scenario file they are relative to its folder."""
+    return {name for name, field in fields.items() if Path in kinds(field)}

@@ -1,15 +1,23 @@
-"""What every protocol model offers: its settings and the joint distribution of one pulse."""
+"""What every scheme offers: its settings and the joint distribution of one pulse."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 
-from emulator.schemes.distribution import JointDistribution
+import numpy as np
+import numpy.typing as npt
+
+from emulator.schemes.optics import Link
 from postprocessing.errors import DiqkdError, InvalidArgumentError
 from postprocessing.scheme import BellScheme
-from postprocessing.security import asymptotic_key_fraction
-from postprocessing.security.entropy import Real
+
+if TYPE_CHECKING:
+    from emulator.schemes.distribution import JointDistribution
+
+Real = TypeVar("Real", float, npt.NDArray[np.float64])
 
 
 class NoWorkingPointError(DiqkdError):
@@ -44,61 +52,98 @@ class Theory(Generic[Real]):
     @property
     def key_rate_per_pulse(self) -> Real:
         """Asymptotic secret bits per pulse, at least 0 (Xie et al., Eq. (1))."""
+        # Help and bad input do not wait for scipy.
+        from postprocessing.security import asymptotic_key_fraction
+
         return self.gain * asymptotic_key_fraction(self.chsh, self.qber)
 
 
-class ProtocolModel(Protocol):
-    """A scheme with all its parameters fixed."""
+class Scheme(ABC):
+    """What is registered as a scheme: its parameters, fields of a class made by `parameters`.
+
+    Most schemes are models themselves; some make one of their parameters.
+    """
+
+    # The name that it is registered under, and what its flags stand under.
+    name: ClassVar[str]
+    title: ClassVar[str]
+    # What a run starts from when no scenario is named.
+    default_preset: ClassVar[str | None] = None
+    # The parameter that sets the brightness of the light, where there is a choice.
+    intensity_parameter: ClassVar[str | None] = None
+    # Parameters that, given on top of a scenario, take the place of others.
+    displaced: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    # Whether both sides can measure after the herald, so that settings may be announced.
+    may_await_herald: ClassVar[bool] = False
+
+    @abstractmethod
+    def model(self) -> ProtocolModel:
+        """Return the model that the parameters describe.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the parameters contradict one another.
+        """
+
+
+class ProtocolModel(Scheme):
+    """A scheme with its parameters: physics in, the joint distribution of one pulse out."""
+
+    def model(self) -> ProtocolModel:
+        """Return the model itself."""
+        return self
 
     @property
-    def name(self) -> str:
-        """Name of the scheme, for tables."""
-        ...
-
-    @property
-    def plob_bound(self) -> float | None:
-        """Repeaterless bound of its losses in bits per pulse; None where there is no link."""
-        ...
-
-    @property
-    def repetition_rate_hz(self) -> float | None:
-        """Pulses per second; None where not specified."""
-        ...
-
-    @property
+    @abstractmethod
     def bell_scheme(self) -> BellScheme:
         """Settings, heralds, CHSH game and flip table."""
-        ...
 
-    @property
-    def intensity(self) -> float | None:
-        """Mean photon number of the light of one pulse and sender; None where not chosen."""
-        ...
-
-    @property
-    def coherent_amplitude(self) -> float | None:
-        """α of the coherent states that the light is made of; None where there are none."""
-        ...
-
+    @abstractmethod
     def joint_distribution(self) -> JointDistribution:
-        """Return the probabilities of one emitted pulse.
+        """Return the probabilities of one emitted pulse, at the working point.
+
+        Raises
+        ------
+        NoWorkingPointError
+            As for `working_point`.
+        """
+
+    def working_point(self) -> Self:
+        """Return the model with everything chosen that was left to choose, as a run needs it.
 
         Raises
         ------
         NoWorkingPointError
             If the model is to choose its own intensity and there is none to choose.
         """
-        ...
+        return self
 
+    @property
+    def plob_bound(self) -> float | None:
+        """Repeaterless bound of the link in bits per pulse; None where there is no link."""
+        link = getattr(self, "link", None)
+        return link.plob_bound if isinstance(link, Link) else None
 
-@runtime_checkable
-class AwaitsHerald(Protocol):
-    """A scheme whose settings may follow marks, as both sides measure after the herald is known."""
+    @property
+    def repetition_rate_hz(self) -> float | None:
+        """Pulses per second; None where not specified."""
+        return None
+
+    @property
+    def intensity(self) -> float | None:
+        """Mean photon number of the light of one pulse and sender; None where not chosen."""
+        return None
+
+    @property
+    def coherent_amplitude(self) -> float | None:
+        """α of the coherent states that the light is made of; None where there are none."""
+        return None
 
     @property
     def awaits_herald(self) -> bool:
         """Whether both sides still hold their systems when the herald has reached them."""
-        ...
+        return False
 
 
 def check_settings_rule(model: ProtocolModel, rule: str) -> None:
@@ -109,6 +154,6 @@ def check_settings_rule(model: ProtocolModel, rule: str) -> None:
     InvalidArgumentError
         If the rule is "announced" and the model does not wait for the herald.
     """
-    if rule == "announced" and not (isinstance(model, AwaitsHerald) and model.awaits_herald):
+    if rule == "announced" and not model.awaits_herald:
         allowed = "local, unless both sides wait for the herald before they measure"
         raise InvalidArgumentError("settings", rule, allowed)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+from pydantic import Field, PlainValidator
 
-from emulator.schemes.base import Theory
+from emulator.schemes.base import ProtocolModel, Scheme, Theory
 from emulator.schemes.distribution import JointDistribution
-from emulator.schemes.optics import check_number, check_repetition_rate
+from emulator.schemes.optics import check_number
+from emulator.schemes.parameters import Efficiency, RepetitionRate, parameters
 from emulator.schemes.spin import ALICE_ANGLES, BOB_ANGLES, xie_scheme
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.scheme import BellScheme
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -44,8 +48,18 @@ _ROUNDING = 1e-9
 _ARITHMETIC = 1e-15
 
 
-@dataclass(frozen=True, eq=False)
-class Behaviour:
+def _read_only(given: Any) -> FloatArray:
+    """Return a sound table that nobody can change."""
+    table = _sound_table(np.array(given, dtype=np.float64))
+    table.setflags(write=False)
+    return table
+
+
+HeraldProbability = Annotated[Efficiency, Field(description="of a pulse")]
+
+
+@parameters
+class Behaviour(ProtocolModel):
     """Devices known by the probabilities p(a, b | x, y) of their heralded outcomes alone.
 
     Parameters
@@ -81,23 +95,16 @@ class Behaviour:
     '0.5834'
     """
 
-    probabilities: FloatArray
-    herald_probability: float = 1.0
-    repetition_rate_hz: float | None = None
+    probabilities: Annotated[FloatArray, PlainValidator(_read_only)]
+    herald_probability: HeraldProbability = 1.0
+    repetition_rate_hz: RepetitionRate = None
 
     name: ClassVar[str] = "behaviour"
-    intensity: ClassVar[float | None] = None
-    coherent_amplitude: ClassVar[float | None] = None
-    plob_bound: ClassVar[float | None] = None
+    title: ClassVar[str] = "behaviours"
 
-    def __post_init__(self) -> None:
-        """Check everything and keep a sound table that nobody can change."""
-        table = _sound_table(np.array(self.probabilities, dtype=np.float64))
-        table.setflags(write=False)
-        object.__setattr__(self, "probabilities", table)
-        within = (math.ulp(0.0), 1.0)
-        check_number("herald_probability", self.herald_probability, "in (0, 1]", within=within)
-        check_repetition_rate(self.repetition_rate_hz)
+    # Arrays do not compare as a whole.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     @classmethod
     def from_frame(
@@ -221,8 +228,64 @@ class Behaviour:
         return Theory(gain=joint.gain, chsh=joint.chsh, qber=joint.qber)
 
 
+@parameters
+class BehaviourSource(Scheme):
+    """Where a behaviour comes from: a table in a file, or the state of given CHSH value and QBER.
+
+    Parameters
+    ----------
+    table : Path, optional
+        CSV file with the columns of `Behaviour.from_frame`.
+    chsh, qber : float, optional
+        Of a state in place of the table, see `Behaviour.from_state`.
+    herald_probability, repetition_rate_hz
+        As for `Behaviour`.
+    """
+
+    table: Annotated[
+        Path | None, Field(description="CSV file with the columns x, y, a, b, probability")
+    ] = None
+    chsh: Annotated[float | None, Field(description="CHSH value of a Bell-diagonal state")] = None
+    qber: Annotated[
+        float | None, Field(description="its QBER; that of a Werner state by default")
+    ] = None
+    herald_probability: HeraldProbability = 1.0
+    repetition_rate_hz: RepetitionRate = None
+
+    name: ClassVar[str] = Behaviour.name
+    title: ClassVar[str] = Behaviour.title
+    default_preset: ClassVar[str | None] = "trapped-ions-2022"
+    displaced: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "table": ("chsh", "qber"),
+        "chsh": ("table", "qber"),
+    }
+
+    def model(self) -> Behaviour:
+        """Return the behaviour.
+
+        Raises
+        ------
+        InvalidArgumentError
+            Unless exactly one of `table` and `chsh` is given, or if no state is like that.
+        InputFileError
+            If the table cannot be read or is impossible.
+        """
+        pace = (self.herald_probability, self.repetition_rate_hz)
+        if self.chsh is not None and self.table is None:
+            return Behaviour.from_state(self.chsh, self.qber, *pace)
+        if self.qber is not None:
+            raise InvalidArgumentError("qber", self.qber, "given with chsh only")
+        if self.table is None or self.chsh is not None:
+            given = (self.table and str(self.table), self.chsh)
+            raise InvalidArgumentError("table", given, "given, or else chsh, and not both")
+        return Behaviour.from_csv(self.table, *pace)
+
+
 def _read(path: Path) -> pd.DataFrame:
     """Return the content of a CSV file."""
+    # Help and bad input do not wait for pandas.
+    import pandas as pd
+
     try:
         text = path.read_text(encoding="utf-8")
         return pd.read_csv(io.StringIO(text), dtype={"x": str, "y": str})
@@ -235,6 +298,8 @@ def _read(path: Path) -> pd.DataFrame:
 
 def _table_of(frame: pd.DataFrame) -> FloatArray:
     """Return the table of a frame in long form, its cells complete."""
+    import pandas as pd
+
     if sorted(map(str, frame.columns)) != sorted(_COLUMNS):
         raise InvalidArgumentError("columns", list(frame.columns), ", ".join(_COLUMNS))
     settings = _settings_named(frame)

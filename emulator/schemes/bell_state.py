@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, ClassVar, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from emulator.schemes.base import Theory
+from emulator.schemes.base import ProtocolModel, Theory
 from emulator.schemes.distribution import JointDistribution
-from emulator.schemes.optics import Link, check_repetition_rate
+from emulator.schemes.optics import Link
+from emulator.schemes.parameters import RepetitionRate, parameters
 from emulator.schemes.spin import xie_probabilities, xie_scheme
 from postprocessing.scheme import BellScheme
 
@@ -37,8 +37,8 @@ _ALICE_PHOTON = np.array([[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0]]) / math.sq
 _BOB_PHOTON = np.array([[1.0, 0.0, -1.0, 0.0], [0.0, 1.0, 0.0, -1.0]]) / math.sqrt(2)
 
 
-@dataclass(frozen=True)
-class BellState:
+@parameters
+class BellState(ProtocolModel):
     """Alice and Bob each entangle a qubit with one photon, (|+z⟩|H⟩ + |−z⟩|V⟩)/√2.
 
     Charlie interferes the two photons and separates their polarisations. Clicks in two detectors
@@ -64,21 +64,12 @@ class BellState:
     """
 
     link: Link
-    repetition_rate_hz: float | None = None
+    repetition_rate_hz: RepetitionRate = None
 
     name: ClassVar[str] = "bell_state"
+    title: ClassVar[str] = "Bell states"
+    default_preset: ClassVar[str | None] = "bell-state-50km"
     bell_scheme: ClassVar[BellScheme] = SCHEME
-    intensity: ClassVar[float | None] = None
-    coherent_amplitude: ClassVar[float | None] = None
-
-    def __post_init__(self) -> None:
-        """Check the range."""
-        check_repetition_rate(self.repetition_rate_hz)
-
-    @property
-    def plob_bound(self) -> float:
-        """Repeaterless bound of the link in bits per pulse."""
-        return self.link.plob_bound
 
     def joint_distribution(self) -> JointDistribution:
         """Return the exact probabilities of one pulse.

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TypeAlias
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from emulator.schemes.cat_code import (
     CatCode,
@@ -17,7 +16,6 @@ from emulator.schemes.cat_code import (
     cat_performance,
     success_probability,
 )
-from postprocessing.security import asymptotic_key_fraction
 
 Success: TypeAlias = Callable[[RealLike, RealLike], Reals]
 
@@ -27,9 +25,6 @@ _DETECTED_RANGE = (1e-10, 150.0)
 _DETECTED_GRID = 1500
 # Logarithmic width of the bracket below the faintest grid point.
 _FAINTER = 60.0
-_BISECTIONS = 60
-# Each keeps two thirds.
-_NARROWINGS = 60
 
 _AMPLITUDE_RANGE = (0.01, 10.0)
 _AMPLITUDE_GRID = 1000
@@ -100,14 +95,19 @@ def smallest_amplitude(success: Success, transmittance: RealLike, wanted: RealLi
     high = np.take_along_axis(grid, first, axis=0)[0]
     below = np.take_along_axis(grid, np.maximum(first - 1, 0), axis=0)[0]
     low = np.where(first[0] == 0, high - _FAINTER, below)
-    floor = low + _FAINTER * 1e-9
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        enough = success(tau, np.exp(middle)) >= wanted
-        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    # Below the bracket the wanted light would be fainter than anything looked at.
-    in_reach = reached.any(axis=0) & (high > floor)
-    amplitude: Reals = np.where(in_reach, np.exp(high / 2), np.nan)
+
+    # Help and bad input do not wait for scipy.
+    from scipy.optimize.elementwise import find_root
+
+    def excess(log_mean: Reals, tau: Reals, wanted: Reals) -> Reals:
+        return success(tau, np.exp(log_mean)) - wanted
+
+    found = find_root(
+        excess, (low, high), args=(tau, wanted), tolerances={"xatol": 1e-15, "xrtol": 4e-16}
+    )
+    # No root is in a bracket below which the wanted light would be fainter than anything looked at,
+    # nor where the wanted probability is not reached.
+    amplitude: Reals = np.where(found.success, np.exp(found.x / 2), np.nan)
     return amplitude
 
 
@@ -118,17 +118,17 @@ def _with_peaks(success: Success, tau: Reals, grid: Reals, successes: Reals) -> 
     """
     inner, peaks = grid[1:-1].copy(), successes[1:-1].copy()
     tops = (peaks >= successes[:-2]) & (peaks >= successes[2:]) & (successes[:-2] < peaks)
-    low, high = grid[:-2][tops], grid[2:][tops]
-    its_tau = np.broadcast_to(tau, inner.shape)[tops]
-    for _ in range(_NARROWINGS):
-        left, right = low + (high - low) / 3, high - (high - low) / 3
-        rising = success(its_tau, np.exp(left)) < success(its_tau, np.exp(right))
-        low, high = np.where(rising, left, low), np.where(rising, high, right)
-    top = (low + high) / 2
-    at_top = success(its_tau, np.exp(top))
-    better = at_top > peaks[tops]
-    inner[tops] = np.where(better, top, inner[tops])
-    peaks[tops] = np.where(better, at_top, peaks[tops])
+    brackets = (grid[:-2][tops], inner[tops], grid[2:][tops])
+
+    from scipy.optimize.elementwise import find_minimum
+
+    def failure(log_mean: Reals, tau: Reals) -> Reals:
+        return -success(tau, np.exp(log_mean))
+
+    found = find_minimum(failure, brackets, args=(np.broadcast_to(tau, inner.shape)[tops],))
+    better = -found.f_x > peaks[tops]
+    inner[tops] = np.where(better, found.x, inner[tops])
+    peaks[tops] = np.where(better, -found.f_x, peaks[tops])
     return inner, peaks
 
 
@@ -152,6 +152,10 @@ def optimal_amplitude(
         α in [0.01, 10]; None where no rate is positive, that is where S does not exceed 2 by
         more than rounding.
     """
+    # Help and bad input do not wait for scipy.
+    from scipy.optimize import minimize_scalar
+
+    from postprocessing.security import asymptotic_key_fraction
 
     def key_rate(amplitude: RealLike) -> Reals:
         found = cat_performance(code, segments, np.square(amplitude))

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
+from pydantic import Field, InstanceOf
 
-from emulator.schemes.base import NoPositiveKeyRateError, NoWorkingPointError, Theory
+from emulator.schemes.base import (
+    NoPositiveKeyRateError,
+    NoWorkingPointError,
+    ProtocolModel,
+    Theory,
+)
 from emulator.schemes.cat_amplitude import amplitude_for_rate, optimal_amplitude
 from emulator.schemes.cat_code import (
     CatCode,
@@ -24,21 +30,21 @@ from emulator.schemes.cat_code import (
 from emulator.schemes.cavity_link import CavityLink, Placement
 from emulator.schemes.distribution import JointDistribution, Probabilities
 from emulator.schemes.optics import check_number
+from emulator.schemes.parameters import Positive, parameters
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import BellScheme
 
 __all__ = ["CavityCat", "CavityLink", "UnreachableRateError", "joint_table"]
 
 _ALICE_ANGLES = (0.0, math.pi / 2)
-_AMPLITUDES = (1e-9, 1e3)
 
 
 class UnreachableRateError(NoWorkingPointError, InvalidArgumentError):
     """No amplitude heralds at the wanted entanglement rate."""
 
 
-@dataclass(frozen=True)
-class CavityCat:
+@parameters
+class CavityCat(ProtocolModel):
     """Light reflected from Alice's and then Bob's cavity entangles their atoms.
 
     Alice prepares a cat code and entangles it with her atom, Bob measures the syndrome of photon
@@ -105,33 +111,45 @@ class CavityCat:
     """
 
     link: CavityLink
-    loss_order: LossOrder = 0
-    amplitude: float | Literal["optimal"] = "optimal"
-    entanglement_rate_hz: float | None = None
-    placement: Placement = "alice"
-    segments: LossSegments | None = None
-    discrimination: Discrimination = "bound"
-    travel_times: Literal[1, 2] = 1
-    photon_class: int = 0
+    loss_order: Annotated[LossOrder, Field(description="photon losses the code corrects")] = 0
+    amplitude: Annotated[
+        Annotated[float, Field(ge=1e-9, le=1e3)] | Literal["optimal"],
+        Field(description="α of the light"),
+    ] = "optimal"
+    entanglement_rate_hz: Annotated[
+        Positive | None,
+        Field(description="take the faintest light that heralds at this rate instead"),
+    ] = None
+    placement: Annotated[Placement, Field(description="where the losses are counted")] = "alice"
+    segments: InstanceOf[LossSegments] | None = None
+    discrimination: Annotated[
+        Discrimination, Field(description="of the light's states, unambiguous")
+    ] = "bound"
+    travel_times: Annotated[
+        Literal[1, 2],
+        Field(description="for which Alice's memory waits; 2 includes the herald's way back"),
+    ] = 1
+    photon_class: Annotated[
+        int, Field(description="of Alice's light, modulo the code's components")
+    ] = 0
     phase_gate: bool = True
 
     name: ClassVar[str] = "cavity_cat"
+    title: ClassVar[str] = "cavity QED with cat codes"
+    default_preset: ClassVar[str | None] = "cavity-1-loss-10km"
+    intensity_parameter: ClassVar[str | None] = "amplitude"
+    may_await_herald: ClassVar[bool] = True
+    displaced: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "amplitude": ("entanglement_rate_hz",),
+        "entanglement_rate_hz": ("amplitude",),
+    }
 
     def __post_init__(self) -> None:
-        """Check the arguments; code, placement and segments check theirs."""
-        positive = (math.ulp(0.0), math.inf)
-        if self.amplitude != "optimal":
-            least, most = _AMPLITUDES
-            allowed = f'in [{least:g}, {most:g}], or "optimal"'
-            check_number("amplitude", self.amplitude, allowed, within=_AMPLITUDES)
+        """Check what depends on more than one parameter; code and link check theirs."""
         rate = self.entanglement_rate_hz
-        if rate is not None:
-            check_number("entanglement_rate_hz", rate, "finite and above 0", within=positive)
-            if self.amplitude != "optimal":
-                allowed = "left out where an amplitude is given"
-                raise InvalidArgumentError("entanglement_rate_hz", rate, allowed)
-        if isinstance(self.travel_times, bool) or self.travel_times not in (1, 2):
-            raise InvalidArgumentError("travel_times", self.travel_times, "1 or 2")
+        if rate is not None and self.amplitude != "optimal":
+            allowed = "left out where an amplitude is given"
+            raise InvalidArgumentError("entanglement_rate_hz", rate, allowed)
         if self.segments is not None:
             for name, value in vars(self.segments).items():
                 check_number(f"segments.{name}", value, "a number in [0, 1]", within=(0.0, 1.0))
@@ -182,6 +200,29 @@ class CavityCat:
             chsh_signs=((0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, -1)),
             flip=((False,) * 3,) * len(self.heralds),
         )
+
+    def working_point(self) -> Self:
+        """Return the model with its amplitude chosen.
+
+        Raises
+        ------
+        NoPositiveKeyRateError
+            If the amplitude is to be optimal and none gives a positive key rate.
+        UnreachableRateError
+            If no amplitude heralds at the entanglement rate.
+        """
+        if self.amplitude != "optimal":
+            return self
+        alpha, wanted = self.coherent_amplitude, self.entanglement_rate_hz
+        if alpha is None and wanted is None:
+            raise NoPositiveKeyRateError
+        if alpha is None:
+            allowed = f"in reach of the link, at most {self.repetition_rate_hz:.9g} Hz"
+            raise UnreachableRateError("entanglement_rate_hz", wanted, allowed)
+        # A rate may take light that is fainter or brighter than one may ask for.
+        point = copy(self)
+        vars(point).update(amplitude=alpha, entanglement_rate_hz=None)
+        return point
 
     @cached_property
     def coherent_amplitude(self) -> float | None:
@@ -256,12 +297,8 @@ class CavityCat:
     @cached_property
     def _performance(self) -> CatPerformance:
         """Success and dephasing at the amplitude in force."""
-        alpha = self.coherent_amplitude
-        if alpha is None and self.entanglement_rate_hz is not None:
-            allowed = f"in reach of the link, at most {self.repetition_rate_hz:.9g} Hz"
-            raise UnreachableRateError("entanglement_rate_hz", self.entanglement_rate_hz, allowed)
-        if alpha is None:
-            raise NoPositiveKeyRateError
+        alpha = self.working_point().amplitude
+        assert alpha != "optimal"
         performance = cat_performance(self.code, self.segments_in_force, alpha**2)
         if not performance.success_probability > 0:
             allowed = "bright enough for a success probability above 0"

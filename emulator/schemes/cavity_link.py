@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
+
+from pydantic import BeforeValidator, Field
 
 from emulator.schemes.cat_code import LossOrder, LossSegments
-from emulator.schemes.optics import check_number
+from emulator.schemes.parameters import Efficiency, NonNegative, parameters
 from postprocessing.errors import InvalidArgumentError
 
 Placement = Literal["alice", "lumped", "strict"]
@@ -18,7 +19,12 @@ _MAXIMAL_LOSS_DB = 700.0
 _SHORTEST_PERIOD_S = 1e-15
 
 
-@dataclass(frozen=True)
+def _unlimited(value: object) -> object:
+    """Take "unlimited" and None for infinity."""
+    return math.inf if value in ("unlimited", None) else value
+
+
+@parameters
 class CavityLink:
     """Alice's and Bob's cavities, the fibre between them, Alice's memory and Bob's detectors.
 
@@ -51,31 +57,25 @@ class CavityLink:
     (0.631, 20000)
     """
 
-    distance_km: float
-    attenuation_db_per_km: float = 0.2
-    interaction_efficiency: float = 1.0
-    down_conversion_efficiency: float = 1.0
-    up_conversion_efficiency: float = 1.0
-    detector_efficiency: float = 1.0
-    coherence_time_s: float = math.inf
-    gate_time_s: float = 0.0
+    distance_km: Annotated[float, Field(ge=0, le=1e6, description="fibre between the users")] = 10.0
+    attenuation_db_per_km: Annotated[NonNegative, Field(description="fibre loss")] = 0.2
+    interaction_efficiency: Annotated[Efficiency, Field(description="of one cavity reflection")] = (
+        1.0
+    )
+    down_conversion_efficiency: Annotated[Efficiency, Field(description="to telecom light")] = 1.0
+    up_conversion_efficiency: Annotated[
+        Efficiency, Field(description="back from telecom light")
+    ] = 1.0
+    detector_efficiency: Annotated[Efficiency, Field(description="of the light's detectors")] = 1.0
+    coherence_time_s: Annotated[
+        float,
+        Field(gt=0, allow_inf_nan=True, description='of Alice\'s memory, or "unlimited"'),
+        BeforeValidator(_unlimited),
+    ] = math.inf
+    gate_time_s: Annotated[float, Field(ge=0, le=1e6, description="of the slowest operation")] = 0.0
 
     def __post_init__(self) -> None:
-        """Check the ranges."""
-        above_0 = math.nextafter(0.0, 1.0)
-        ranges = {
-            "distance_km": ("in [0, 1e6]", (0.0, 1e6)),
-            "attenuation_db_per_km": ("finite and at least 0", (0.0, math.inf)),
-            "gate_time_s": ("in [0, 1e6]", (0.0, 1e6)),
-        }
-        for argument, (allowed, within) in ranges.items():
-            check_number(argument, getattr(self, argument), allowed, within=within)
-        for argument in ("interaction", "down_conversion", "up_conversion", "detector"):
-            name = f"{argument}_efficiency"
-            check_number(name, getattr(self, name), "in (0, 1]", within=(above_0, 1.0))
-        if self.coherence_time_s != math.inf:
-            allowed, within = "above 0, infinity included", (above_0, math.inf)
-            check_number("coherence_time_s", self.coherence_time_s, allowed, within=within)
+        """Check the loss and the pace."""
         if self.distance_km * self.attenuation_db_per_km > _MAXIMAL_LOSS_DB:
             allowed = f"short enough for a loss of at most {_MAXIMAL_LOSS_DB:g} dB"
             raise InvalidArgumentError("distance_km", self.distance_km, allowed)

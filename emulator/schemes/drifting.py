@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
-from emulator.schemes.base import ProtocolModel
+from emulator.schemes.base import NoWorkingPointError, ProtocolModel
 from emulator.schemes.distribution import JointDistribution
+from emulator.schemes.flat import changed
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import BellScheme
 
@@ -17,7 +21,7 @@ MOST_PARTS = 1000
 
 
 @dataclass(frozen=True)
-class Drifting:
+class Drifting(ProtocolModel):
     """A scheme whose parameters change from one part of a run to the next.
 
     Every part lasts equally many pulses. Averages over the run, and with them prediction and
@@ -40,16 +44,47 @@ class Drifting:
     parts: tuple[ProtocolModel, ...]
 
     def __post_init__(self) -> None:
-        """Check that there is a run."""
+        """Check that there is a run, and take its name from the parts."""
         if not self.parts:
             raise InvalidArgumentError("parts", self.parts, "at least one model")
         if len(self.parts) > MOST_PARTS:
             raise InvalidArgumentError("parts", len(self.parts), f"at most {MOST_PARTS} models")
+        object.__setattr__(self, "name", self.parts[0].name)
 
-    @property
-    def name(self) -> str:
-        """Name of the scheme."""
-        return self.parts[0].name
+    @classmethod
+    def along(cls, start: ProtocolModel, name: str, values: Iterable[float]) -> Self:
+        """Return a model of which one parameter drifts on from its start through some values.
+
+        What is chosen for the start, such as an intensity, is kept: nobody adjusts it on the way.
+
+        Parameters
+        ----------
+        start : ProtocolModel
+            The first part.
+        name : str
+            Flat name of the parameter.
+        values : iterable of float
+            Its values in the other parts.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a value is impossible.
+        """
+        # Where there is none, the run is to say so.
+        with suppress(NoWorkingPointError):
+            start = start.working_point()
+        return cls((start, *(changed(start, name, value) for value in values)))
+
+    def working_point(self) -> Self:
+        """Return the parts with their intensities chosen.
+
+        Raises
+        ------
+        NoWorkingPointError
+            If a part is to choose its own intensity and there is none to choose.
+        """
+        return type(self)(tuple(part.working_point() for part in self.parts))
 
     @property
     def bell_scheme(self) -> BellScheme:
@@ -113,3 +148,8 @@ class Drifting:
 def distributions_of(model: ProtocolModel) -> tuple[JointDistribution, ...]:
     """Return the joint distributions of a model's parts, one for a model that does not drift."""
     return model.distributions if isinstance(model, Drifting) else (model.joint_distribution(),)
+
+
+def start_of(model: ProtocolModel) -> ProtocolModel:
+    """Return the model of the first part, or the one that does not drift."""
+    return model.parts[0] if isinstance(model, Drifting) else model

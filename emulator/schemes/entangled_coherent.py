@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal, TypeAlias, overload
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
-from emulator.schemes.base import NoPositiveKeyRateError, Theory
+from emulator.schemes.base import NoPositiveKeyRateError, ProtocolModel, Theory
 from emulator.schemes.distribution import JointDistribution
 from emulator.schemes.optics import (
     Amplitudes,
     Link,
     check_number,
-    check_repetition_rate,
     click,
     coherent_overlap,
     silence,
 )
+from emulator.schemes.parameters import (
+    MayDrift,
+    Positive,
+    Probability,
+    RepetitionRate,
+    parameters,
+)
 from emulator.schemes.spin import xie_probabilities, xie_scheme
 from postprocessing.scheme import BellScheme
-from postprocessing.security import unclipped_key_fraction
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 FloatOrArray: TypeAlias = float | FloatArray
@@ -42,8 +48,8 @@ _ZOOM_GRID = 17
 _VERTEX_STEP = 1e-5
 
 
-@dataclass(frozen=True)
-class EntangledCoherent:
+@parameters
+class EntangledCoherent(ProtocolModel):
     """Alice and Bob each entangle a qubit with a coherent state, (|+z⟩|α⟩ + |−z⟩|−α⟩)/√2.
 
     Charlie interferes the two light fields; exactly one click of his two detectors heralds.
@@ -73,26 +79,35 @@ class EntangledCoherent:
     """
 
     link: Link
-    mean_photon_number: float | Literal["optimal"] = "optimal"
-    misalignment_error: float = 0.0
-    repetition_rate_hz: float | None = None
+    mean_photon_number: Annotated[
+        Positive | Literal["optimal"],
+        Field(description="of each sender's pulse"),
+        MayDrift(),
+    ] = "optimal"
+    misalignment_error: Annotated[
+        Probability, Field(description="e_d of the phase drift"), MayDrift()
+    ] = 0.0
+    repetition_rate_hz: RepetitionRate = None
 
     name: ClassVar[str] = "ecs"
+    title: ClassVar[str] = "entangled coherent states"
+    default_preset: ClassVar[str | None] = "ecs-100km"
+    intensity_parameter: ClassVar[str | None] = "mean_photon_number"
     bell_scheme: ClassVar[BellScheme] = SCHEME
 
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        if self.mean_photon_number != "optimal":
-            allowed, within = 'finite and above 0, or "optimal"', (math.ulp(0.0), math.inf)
-            check_number("mean_photon_number", self.mean_photon_number, allowed, within=within)
-        error = self.misalignment_error
-        check_number("misalignment_error", error, "in [0, 1]", within=(0.0, 1.0))
-        check_repetition_rate(self.repetition_rate_hz)
+    def working_point(self) -> Self:
+        """Return the model with its mean photon number chosen.
 
-    @property
-    def plob_bound(self) -> float:
-        """Repeaterless bound of the link in bits per pulse."""
-        return self.link.plob_bound
+        Raises
+        ------
+        NoPositiveKeyRateError
+            If the intensity is to be optimal and none gives a positive key rate.
+        """
+        if self.mean_photon_number != "optimal":
+            return self
+        if self.intensity is None:
+            raise NoPositiveKeyRateError
+        return replace(self, mean_photon_number=self.intensity)
 
     @cached_property
     def intensity(self) -> float | None:
@@ -120,7 +135,7 @@ class EntangledCoherent:
             If the intensity is to be optimal and none gives a positive key rate.
         """
         operators = _announcement_operators(
-            self.link, self._working_intensity, self.misalignment_error
+            self.link, self._mean_photon_number, self.misalignment_error
         )
         return JointDistribution(SCHEME, ANNOUNCEMENTS, xie_probabilities(operators.real))
 
@@ -140,16 +155,16 @@ class EntangledCoherent:
         return entangled_coherent_theory(
             self.link.arm_transmittance,
             self.link.dark_count_probability,
-            self._working_intensity,
+            self._mean_photon_number,
             self.misalignment_error,
         )
 
     @property
-    def _working_intensity(self) -> float:
-        """The mean photon number in force, or the error that there is none."""
-        if self.intensity is None:
-            raise NoPositiveKeyRateError
-        return self.intensity
+    def _mean_photon_number(self) -> float:
+        """The mean photon number at the working point."""
+        number = self.working_point().mean_photon_number
+        assert number != "optimal"
+        return number
 
 
 @overload
@@ -320,6 +335,9 @@ def _merit(theory: Theory[FloatArray]) -> FloatArray:
     Below 0 it is the key fraction, from −1 on, and without a CHSH violation S − 4, up to −2, so
     that a search climbs to the positive rates however few intensities give one.
     """
+    # Help and bad input do not wait for scipy.
+    from postprocessing.security import unclipped_key_fraction
+
     fraction = unclipped_key_fraction(theory.chsh, theory.qber)
     rate = np.where(fraction > 0, theory.gain * fraction, fraction)
     merit: FloatArray = np.where(theory.chsh > 2, rate, theory.chsh - 4)

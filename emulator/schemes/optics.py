@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
+from emulator.schemes.parameters import Efficiency, MayDrift, NonNegative, parameters
 from postprocessing.errors import InvalidArgumentError
 
 Amplitudes: TypeAlias = npt.NDArray[np.complex128]
@@ -44,20 +45,7 @@ def check_number(
         raise InvalidArgumentError(argument, value, allowed)
 
 
-def check_repetition_rate(repetition_rate_hz: float | None) -> None:
-    """Refuse a repetition rate that is given and not a finite number above 0.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it is out of range.
-    """
-    if repetition_rate_hz is not None:
-        within = (math.ulp(0.0), math.inf)
-        check_number("repetition_rate_hz", repetition_rate_hz, "finite and above 0", within=within)
-
-
-@dataclass(frozen=True)
+@parameters
 class Link:
     """The fibre between Alice and Bob with the untrusted Charlie midway, and Charlie's detectors.
 
@@ -83,22 +71,19 @@ class Link:
     0.08
     """
 
-    distance_km: float
-    detector_efficiency: float = 0.8
-    dark_count_probability: float = 1e-7
-    attenuation_db_per_km: float = 0.2
+    distance_km: Annotated[
+        NonNegative, Field(description="fibre between the users"), MayDrift()
+    ] = 100.0
+    detector_efficiency: Annotated[
+        Efficiency, Field(description="of the light's detectors"), MayDrift()
+    ] = 0.8
+    dark_count_probability: Annotated[
+        float, Field(ge=0, lt=1, description="per detector and pulse"), MayDrift()
+    ] = 1e-7
+    attenuation_db_per_km: Annotated[NonNegative, Field(description="fibre loss"), MayDrift()] = 0.2
 
     def __post_init__(self) -> None:
-        """Check the ranges."""
-        above_0, below_1 = math.nextafter(0.0, 1.0), math.nextafter(1.0, 0.0)
-        ranges = {
-            "distance_km": ("finite and at least 0", (0.0, math.inf)),
-            "detector_efficiency": ("in (0, 1]", (above_0, 1.0)),
-            "dark_count_probability": ("in [0, 1)", (0.0, below_1)),
-            "attenuation_db_per_km": ("finite and at least 0", (0.0, math.inf)),
-        }
-        for argument, (allowed, within) in ranges.items():
-            check_number(argument, getattr(self, argument), allowed, within=within)
+        """Check the loss."""
         if self.distance_km * self.attenuation_db_per_km > _MAXIMAL_LOSS_DB:
             # Beyond, products of a few click probabilities would leave the range of a double.
             allowed = f"short enough for a loss of at most {_MAXIMAL_LOSS_DB:g} dB"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -21,10 +20,18 @@ from pydantic import (
 )
 
 from emulator.scenario.loading import load_scenario
-from emulator.scenario.parameters import SCHEMES, parameters_by_scheme
-from emulator.scenario.scenario import Scenario, WholeNumber
+from emulator.scenario.parameters import parameters_by_scheme, scenario_class
+from emulator.scenario.scenario import (
+    FORMER_NAMES,
+    Scenario,
+    WholeNumber,
+    files_among,
+)
+from emulator.schemes.parameters import is_whole
+from emulator.schemes.registry import SCHEMES
 from emulator.sweeps.task import SweepTask, repeat_seed
-from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.files.toml import read_toml
 
 _MOST_TASKS = 1_000_000
 # Digits to which the values of a range are rounded, so that they are those one would write.
@@ -107,6 +114,12 @@ class SweepPlan(BaseModel):
     seeds : int or list of int
         Repeats of each point, whose seeds are all different, see
         `emulator.sweeps.task.repeat_seed`; or the seeds that every point runs with.
+
+    Examples
+    --------
+    >>> scenario = {"preset": "ecs-100km", "security": "asymptotic"}
+    >>> len(SweepPlan(scenario=scenario, axes={"distance_km": [50, 100]}, seeds=3).tasks())
+    6
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -207,7 +220,8 @@ class SweepPlan(BaseModel):
 
     def _located(self, parameters: Parameters) -> Parameters:
         """Return parameters with the files among them in the folder of the plan."""
-        files = frozenset[str]().union(*(scheme.file_parameters for scheme in SCHEMES.values()))
+        classes = (scenario_class(scheme) for scheme in SCHEMES)
+        files = set[str]().union(*(files_among(each.model_fields) for each in classes))
         return {
             # Workers may be elsewhere, with another working directory.
             name: (self._folder / value).resolve()
@@ -235,7 +249,7 @@ class SweepPlan(BaseModel):
 
 
 def load_plan(path: str | Path) -> SweepPlan:
-    """Read a sweep file.
+    r"""Read a sweep file.
 
     Parameters
     ----------
@@ -253,30 +267,29 @@ def load_plan(path: str | Path) -> SweepPlan:
         If the file cannot be read or is not TOML.
     InvalidArgumentError
         If the plan is malformed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "sweep.toml")
+    ...     _ = file.write_text("seeds = 5\n[axes]\ndistance_km = [50, 100]\n")
+    ...     len(load_plan(file).tasks())
+    10
     """
     path = Path(path)
-    try:
-        parameters = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"sweep must be a readable TOML file, got {str(path)!r} ({error.strerror})"
-        raise InputFileError(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputFileError(f"sweep must be valid TOML, {str(path)!r} is not: {error}") from error
-    return SweepPlan.from_parameters(parameters, path.parent)
+    return SweepPlan.from_parameters(read_toml("sweep", path), path.parent)
 
 
 def _axis_values(name: str, axis: list[Any] | Range) -> list[Any]:
     """Return the values of an axis, whole numbers where its parameter is one."""
-    known = parameters_by_scheme()
+    known, name = parameters_by_scheme(), FORMER_NAMES.get(name, name)
     if name == "seed" or name not in known:
         allowed = f"one of {', '.join(other for other in known if other != 'seed')}"
         raise InvalidArgumentError("axis", name, allowed)
     if isinstance(axis, list):
         return axis
-    scheme = next(iter(known[name]))
-    schema = SCHEMES[scheme].model_json_schema()["properties"][name]
-    whole = any(part.get("type") == "integer" for part in schema.get("anyOf", [schema]))
-    return axis.values(name, whole=whole)
+    return axis.values(name, whole=is_whole(next(iter(known[name].values()))))
 
 
 def _first_problem(error: ValidationError) -> InvalidArgumentError:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import io
-import tempfile
-import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from emulator.scenario.parameters import SCHEMES, parameters_by_scheme
+from emulator.scenario.parameters import parameters_by_scheme, scenario_class
 from emulator.scenario.scenario import Scenario
-from emulator.sweeps.store import COLUMNS, PARAMETERS, STORE_VERSION
+from emulator.schemes.parameters import kinds
+from emulator.sweeps.store import COLUMNS, PARAMETERS, STORE_VERSION, columns_of
 from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.files.atomic import atomic_write
 
 DEFAULT_VALUES = ("chsh", "qber", "rate_achieved")
 DEFAULT_QUANTILES = (0.05, 0.5, 0.95)
@@ -31,7 +31,7 @@ _TEXTS = (
 )  # fmt: skip
 
 
-def load(*paths: Path | str) -> pd.DataFrame:
+def load_results(*paths: Path | str) -> pd.DataFrame:
     """Read stores into one table.
 
     Parameters
@@ -52,6 +52,12 @@ def load(*paths: Path | str) -> pd.DataFrame:
         If a file cannot be read, is no store, or is a store of another version.
     InvalidArgumentError
         If there is no path.
+
+    Examples
+    --------
+    >>> load_results("missing.csv")
+    Traceback (most recent call last):
+    postprocessing.errors.InputFileError: store must be a readable file, got 'missing.csv' ...
     """
     if not paths:
         raise InvalidArgumentError("paths", paths, "at least one store")
@@ -66,7 +72,7 @@ def combine(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     Parameters
     ----------
     frames : iterable of DataFrame
-        Tables of `load`.
+        Tables of `load_results`.
 
     Returns
     -------
@@ -103,7 +109,7 @@ def select(frame: pd.DataFrame, conditions: Mapping[str, object]) -> pd.DataFram
     Parameters
     ----------
     frame : DataFrame
-        Table of `load`.
+        Table of `load_results`.
     conditions : mapping of str to object
         Values by parameter (or other column); text is compared as a number where it is one.
 
@@ -139,7 +145,7 @@ def aggregate(
     Parameters
     ----------
     frame : DataFrame
-        Table of `load`.
+        Table of `load_results`.
     by : sequence of str, optional
         Parameters that define a group; by default all that vary, the seed aside.
     values : sequence of str
@@ -218,14 +224,8 @@ def export(frame: pd.DataFrame, path: Path | str) -> None:
     suffix = Path(path).suffix.lower()
     if suffix not in writers:
         raise InvalidArgumentError("path", str(path), "a file ending in .parquet or .csv")
-    try:
-        with tempfile.TemporaryDirectory(dir=Path(path).parent, prefix=".unfinished-") as folder:
-            draft = Path(folder) / "table"
-            draft.touch(mode=0o600)
-            writers[suffix](draft)
-            draft.replace(path)
-    except OSError as error:
-        raise InputFileError(f"cannot write {str(path)!r} ({error.strerror or error})") from error
+    with atomic_write(Path(path), replace=True) as draft:
+        writers[suffix](draft)
 
 
 def column_of(name: str) -> str:
@@ -262,7 +262,7 @@ def scenario_of(row: Mapping[str, Any]) -> Scenario:
     Parameters
     ----------
     row : mapping of str to object
-        Values of a row of `load` by column.
+        Values of a row of `load_results` by column.
 
     Returns
     -------
@@ -274,12 +274,9 @@ def scenario_of(row: Mapping[str, Any]) -> Scenario:
     InvalidArgumentError
         If the scheme is unknown or a parameter impossible.
     """
-    scheme = str(row["scheme"])
-    if scheme not in SCHEMES:
-        raise InvalidArgumentError("scheme", scheme, f"one of {', '.join(SCHEMES)}")
-    own = SCHEMES[scheme].model_fields
-    cells = {name: row[PARAMETERS[name]] for name in own}
-    return SCHEMES[scheme].from_parameters({k: v for k, v in cells.items() if not pd.isna(v)})
+    own = scenario_class(row["scheme"])
+    cells = {name: row[PARAMETERS[name]] for name in own.model_fields}
+    return own.from_parameters({k: v for k, v in cells.items() if not pd.isna(v)})
 
 
 def _parse(data: bytes) -> pd.DataFrame:
@@ -317,7 +314,7 @@ def _load_store(path: Path) -> pd.DataFrame:
     if found != str(STORE_VERSION):
         message = f"store must be of version {STORE_VERSION}, {str(path)!r} is of version {found}"
         raise InputFileError(message)
-    if header.decode(errors="replace") != ",".join(COLUMNS):
+    if columns_of(header) is None:
         message = (
             f"store must have the columns of version {STORE_VERSION}, {str(path)!r} has others"
         )
@@ -340,19 +337,7 @@ def column_types() -> dict[str, str]:
     found = dict.fromkeys(COLUMNS, "float64")
     found |= dict.fromkeys(_COUNTS, "Int64") | dict.fromkeys(_TEXTS, "str")
     for name, fields in parameters_by_scheme().items():
-        kinds = {kind for field in fields.values() for kind in _kinds(field.annotation)}
-        whole, numeric = kinds <= {int}, kinds <= {int, float}
+        taken = frozenset[type]().union(*map(kinds, fields.values()))
+        whole, numeric = taken <= {int}, taken <= {int, float}
         found[PARAMETERS[name]] = "Int64" if whole else "float64" if numeric else "str"
     return found
-
-
-def _kinds(annotation: Any) -> set[type]:
-    """Return the types of value that a parameter takes, None aside."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Literal:
-        return {type(value) for value in arguments}
-    if origin is Annotated:
-        return _kinds(arguments[0])
-    if origin in (Union, types.UnionType):
-        return {kind for argument in arguments for kind in _kinds(argument)}
-    return set() if annotation is type(None) else {annotation}

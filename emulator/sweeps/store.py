@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from emulator.scenario.parameters import parameters_by_scheme
+from emulator.scenario.scenario import former_name
 from postprocessing.errors import InputFileError
 
 STORE_VERSION = 1
@@ -29,7 +30,8 @@ RESULTS = (
 TIMINGS = ("seconds", "finished_at")
 # A parameter that shares its name with a result is told apart by a prefix.
 PARAMETERS = {
-    name: f"scenario_{name}" if name in RESULTS else name for name in parameters_by_scheme()
+    name: f"scenario_{name}" if name in RESULTS else former_name(name)
+    for name in parameters_by_scheme()
 }
 COLUMNS = (
     *IDENTITY, *PARAMETERS.values(), "files_sha256", *RESULTS, "diqkd_version", *TIMINGS,
@@ -63,6 +65,7 @@ class Store:
         # The lock is held for well under a millisecond.
         self._lock = FileLock(f"{path}.lock", timeout=_LOCK_TIMEOUT_S, poll_interval=0.001)
         self._end = 0
+        self._columns: tuple[str, ...] = COLUMNS
         self._statuses: dict[str, str] = {}
 
     def statuses(self) -> Mapping[str, str]:
@@ -114,7 +117,7 @@ class Store:
                 present = self._statuses.get(str(row["task"]))
                 if present is not None and not (replace_failed and present == "failed"):
                     return False
-                self._write(_line(row))
+                self._write(self._line(row))
         except OSError as error:
             raise self._unusable(error) from error
         return True
@@ -148,9 +151,11 @@ class Store:
         whole = data[: data.rfind(b"\n") + 1]
         rows = whole
         if self._end == 0:
-            if not data.startswith(_HEADER[: len(data)]):
+            header, _, rows = whole.partition(b"\n")
+            columns = columns_of(header) if whole else COLUMNS
+            if columns is None or not (whole or _HEADER.startswith(data)):
                 raise self._foreign()
-            rows = whole[len(_HEADER) :]
+            self._columns = columns
         self._take(rows)
         self._end += len(whole)
 
@@ -171,12 +176,27 @@ class Store:
         message = f"store must be a file to read and append to, got {str(self.path)!r} ({problem})"
         return InputFileError(message)
 
+    def _line(self, row: Row) -> bytes:
+        """Return a row as one line of the file; floats round-trip exactly."""
+        cells = [row.get(column) for column in self._columns]
+        for column in row.keys() - set(self._columns):
+            if row[column] is not None:
+                message = f"store must have a column {column!r}, {str(self.path)!r} has none"
+                raise InputFileError(message)
+        text = io.StringIO()
+        # Readers, and the repair of a broken line, rely on one line a row.
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([re.sub(r"[\r\n]+", " ", c) if isinstance(c, str) else c for c in cells])
+        return text.getvalue().encode(errors="backslashreplace")
 
-def _line(row: Row) -> bytes:
-    """Return a row as one line of the file; floats round-trip exactly."""
-    cells = [row[column] for column in COLUMNS]
-    text = io.StringIO()
-    # Readers, and the repair of a broken line, rely on one line a row.
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([re.sub(r"[\r\n]+", " ", c) if isinstance(c, str) else c for c in cells])
-    return text.getvalue().encode(errors="backslashreplace")
+
+def columns_of(header: bytes) -> tuple[str, ...] | None:
+    """Return the columns of a store from its first line, None for any other file.
+
+    Their order, and the parameters among them, are those of the schemes that were installed when
+    the store was begun.
+    """
+    columns = tuple(header.decode(errors="replace").split(","))
+    needed = set(COLUMNS) - set(PARAMETERS.values())
+    is_store = columns[: len(IDENTITY)] == IDENTITY and needed <= set(columns)
+    return columns if is_store else None

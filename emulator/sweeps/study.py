@@ -18,14 +18,13 @@ from postprocessing.checks import whole_number
 from postprocessing.design.design import Design
 from postprocessing.design.request import Security
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.security import Method, asymptotic_key_fraction, win_probability
+from postprocessing.limits import MOST_ROUNDS
+from postprocessing.security import METHODS, asymptotic_key_fraction, win_probability
 
 DEFAULT_SIZES = (10**5, 10**6, 10**7, 10**8)
-RUN_METHODS: tuple[Method, ...] = ("tan22", "renyi", "renyi_fixed")
-CURVE_METHODS: tuple[Method, ...] = ("tan22", "geat", "renyi", "renyi_fixed")
+RUN_METHODS = ("tan22", "renyi", "renyi_fixed")
 DRAWS = 100_000
 CONFIDENCE = 0.999
-_LARGEST = 10**9
 _POINTS_A_DECADE = 4
 
 
@@ -85,10 +84,18 @@ def finite_size_study(
     ------
     InvalidArgumentError
         If an argument is outside its range, or the scheme has no working point.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> scenario = diqkd.load_scenario("ecs-100km")
+    >>> finite_size_study(scenario, sizes=[10])
+    Traceback (most recent call last):
+    postprocessing.errors.InvalidArgumentError: sizes must be a whole number in [1000, ... got 10
     """
     if not sizes:
         raise InvalidArgumentError("sizes", tuple(sizes), "at least one block size")
-    sizes = sorted({whole_number("sizes", size, 1000, _LARGEST) for size in sizes})
+    sizes = sorted({whole_number("sizes", size, 1000, MOST_ROUNDS) for size in sizes})
     runs = whole_number("runs", runs, 1, 1000)
     draws = whole_number("draws", draws, 2, 10**7)
     progress = on_progress or (lambda stage, fraction: None)
@@ -189,7 +196,8 @@ def finite_size_curves(
     for size in np.unique(np.geomspace(smallest, largest, points).round().astype(int)).tolist():
         lengths: dict[str, float] = {
             method: replace(security, method=method).design(joint, size).key_length / size
-            for method in CURVE_METHODS
+            for method in METHODS
+            if METHODS[method].composable
         }
         rows.append({"rounds": size, **lengths, "asymptotic": asymptotic})
     return pd.DataFrame(rows)

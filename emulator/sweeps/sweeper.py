@@ -7,7 +7,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+)
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -15,7 +21,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
 
-from emulator.sweeps.executors import local_processes, process_count
+from emulator.sweeps.executors import dask_executor, local_processes, process_count
 from emulator.sweeps.plan import SweepPlan
 from emulator.sweeps.store import Row, Store
 from emulator.sweeps.task import SweepTask, failed_row, run_task
@@ -53,6 +59,16 @@ class SweepSummary:
     remaining: int
     seconds: float
     interrupted: bool
+
+    def __str__(self) -> str:
+        """Return what there is and what this call did, in words."""
+        done = self.key + self.aborted + self.failed
+        lines = [
+            f"{done} of {self.tasks} tasks, {self.finished} of them new",
+            f"{self.key} with a key, {self.aborted} aborted, {self.failed} failed",
+            *([f"{self.seconds:.1f} s"] if self.finished else []),
+        ]
+        return "\n".join(lines)
 
 
 RowCallback = Callable[[Row, SweepSummary], None]
@@ -98,6 +114,17 @@ def sweep(
         If the plan cannot be carried out or the store is none, before anything has run.
     DiqkdError
         If the workers are gone before the sweep has ended; what is finished is in the store.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from emulator.sweeps.plan import SweepPlan
+    >>> short = SweepPlan(scenario={"preset": "ecs-100km", "rounds": 1000}, seeds=2)
+    >>> with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as here:
+    ...     print(sweep(short, f"{folder}/results.csv", here))
+    2 of 2 tasks, 2 of them new
+    0 with a key, 2 aborted, 0 failed
+    ... s
     """
     sweep_run = SweepRun(plan, Path(store), retry_failed=retry_failed)
     if executor is not None:
@@ -136,6 +163,24 @@ class SweepRun:
         if self._run_on(executor, self.to_run, _WINDOW, on_row, on_interrupt):
             raise self._workers_gone()
         return self.summary()
+
+    def run_where(
+        self,
+        workers: int | None = None,
+        *,
+        in_process: bool = False,
+        dask: str | None = None,
+        on_row: RowCallback | None = None,
+        on_interrupt: Callable[[], None] | None = None,
+    ) -> SweepSummary:
+        """Run the tasks on local processes, in this one, or on a Dask scheduler by its address."""
+        if dask is not None:
+            with dask_executor(dask) as executor:
+                return self.run(executor, on_row, on_interrupt)
+        if in_process:
+            with ThreadPoolExecutor(1) as executor:
+                return self.run(executor, on_row, on_interrupt)
+        return self.run_on_processes(workers, on_row, on_interrupt)
 
     def run_on_processes(
         self,

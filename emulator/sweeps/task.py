@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,14 +13,10 @@ from functools import cache
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from emulator.scenario.scenario import Scenario
+from emulator.scenario.scenario import Scenario, former_name
 from emulator.sweeps.store import COLUMNS, PARAMETERS, STORE_VERSION, Cell, Row
 from postprocessing.errors import DiqkdError, InputFileError
-
-if TYPE_CHECKING:
-    from emulator.report import RunReport
 
 # What the packages are made of.
 _SOURCES = frozenset({".py", ".npz", ".json", ".toml"})
@@ -105,7 +100,7 @@ def run_task(task: SweepTask) -> Row:
             seed=scenario.seed,
             threads=1,
         )
-        outcome = _results(report)
+        outcome = report.row()
     except Exception as error:
         outcome = _failure(error)
     return _row(task, outcome, time.perf_counter() - started)
@@ -135,47 +130,14 @@ def _failure(error: BaseException) -> dict[str, Cell]:
     return {"status": "failed", "reason": " ".join(f"{name}{error}".split())}
 
 
-def _results(report: RunReport) -> dict[str, Cell]:
-    """Return the outcome of a run."""
-    if report.keys_match is False:
-        return {"status": "failed", "reason": "the keys differ although they were verified"}
-    tally, design, rates = report.distillation.tally, report.design, report.rates_per_pulse
-    bound = report.prediction.plob_bound
-    return {
-        "status": report.outcome,
-        "reason": report.abort_reason,
-        "pulses": report.pulses,
-        "heralded_rounds": report.heralded_rounds,
-        "key_rounds": report.distillation.key_rounds,
-        "test_rounds": tally.rounds if tally else 0,
-        "lost_tests": tally.lost if tally else None,
-        "gain": report.gain.estimate,
-        "gain_expected": report.gain.expected,
-        "chsh": report.chsh.estimate,
-        "chsh_expected": report.chsh.expected,
-        "qber": report.qber.estimate,
-        "qber_expected": report.qber.expected,
-        "key_length": report.key_length,
-        "asymptotic_key_length": report.asymptotic_key_length,
-        "designed_key_length": design.key_length if design else None,
-        "leaked_bits": report.leaked_bits,
-        "reconciliation_efficiency": report.reconciliation_efficiency,
-        "predicted_abort_probability": design.predicted_abort_probability if design else None,
-        "rate_asymptotic": rates["asymptotic"],
-        "rate_finite_size": rates["finite_size"],
-        "rate_achieved": rates["achieved"],
-        "plob_bound": bound if bound is not None and math.isfinite(bound) else None,
-        "key_sha256": hashlib.sha256(report.alice_key).hexdigest() if report.alice_key else None,
-    }
-
-
 def _substance(scenario: Scenario) -> dict[str, object]:
     """Return the parameters as JSON values, with digests of files in place of their paths."""
     values: dict[str, object] = scenario.model_dump(mode="json")
     for name in scenario.file_parameters:
         if values[name] is not None:
             values[name] = {"sha256": _file_digest(name, Path(str(values[name])))}
-    return values
+    # Under the names of the first version: the seeds of repeats follow from them.
+    return {former_name(name): value for name, value in values.items()}
 
 
 def _file_digest(name: str, path: Path) -> str:

@@ -9,18 +9,17 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 from scipy.optimize import brentq, minimize_scalar
 
+from emulator.sampling.stopping import Pulses
 from emulator.scenario.scenario import Scenario
 from emulator.schemes.base import NoPositiveKeyRateError, check_settings_rule
-from postprocessing.design.design import Design
-from postprocessing.design.request import RARE_SHARE
+from emulator.schemes.drifting import start_of
+from postprocessing.design.design import RARE_SHARE, Design
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.quantiles import lower_quantile
+from postprocessing.limits import MOST_PLANNED_ROUNDS, MOST_PULSES
+from postprocessing.security import METHODS
 
 # Far below and a little above the asymptotic optimum: a short block wants a greater violation.
 _INTENSITY_FACTORS = (0.4, 1.25)
-_MOST_PULSES = 2**53
-# Beyond, a design could not be drawn up.
-_MOST_ROUNDS = 10**15
 
 
 @dataclass(frozen=True)
@@ -38,13 +37,20 @@ class LinkPlan:
     test_probability : float
         p_test of a heralded round.
     key_length : int
-        Length of the key in bits, an expected one for "renyi".
+        Length of the key in bits, an expected one where it varies with the counts.
     key_fraction : float
         Key bits per heralded round.
     abort_probability : float
         Bound on the abort probability of honest devices.
     seconds : float or None
         Duration of the quantum phase; None without a repetition rate.
+
+    Examples
+    --------
+    >>> from emulator.scenario.loading import load_scenario
+    >>> fixed = {"mean_photon_number": 0.03, "repetition_rate_hz": 1e9}
+    >>> plan(load_scenario("ecs-100km", fixed), seconds=1).to_dict()["pulses"]
+    1000000000
     """
 
     pulses: int
@@ -55,6 +61,20 @@ class LinkPlan:
     key_fraction: float
     abort_probability: float
     seconds: float | None
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Return the fields as JSON values: None wherever a number is missing."""
+        values: dict[str, float | None] = asdict(self)
+        missing = {k: None for k, v in values.items() if v is not None and math.isnan(v)}
+        return values | missing
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the values as a table of one row."""
+        return pd.DataFrame([self.to_dict()])
+
+    def _repr_html_(self) -> str:
+        """Return the values as a table for notebooks."""
+        return self.to_frame().T.to_html(header=False)
 
 
 def plan(
@@ -82,13 +102,20 @@ def plan(
     Raises
     ------
     InvalidArgumentError
-        Unless exactly one of the two is given, in its range, or if the scenario asks for
-        "asymptotic" keys, which have no finite size.
+        Unless exactly one of the two is given, in its range, or if the scenario's
+        security method has no finite size.
+
+    Examples
+    --------
+    >>> from emulator.scenario.loading import load_scenario
+    >>> fixed = {"mean_photon_number": 0.03, "repetition_rate_hz": 1e9}
+    >>> plan(load_scenario("ecs-100km", fixed), seconds=1).heralded_rounds > 10**6
+    True
     """
     if (key_bits is None) == (seconds is None):
         raise InvalidArgumentError("key_bits", (key_bits, seconds), "given, or else seconds")
-    if scenario.security == "asymptotic":
-        raise InvalidArgumentError("security", scenario.security, "a finite-size method")
+    if not METHODS[scenario.method].composable:
+        raise InvalidArgumentError("method", scenario.method, "a finite-size method")
     search = _Search(scenario)
     if key_bits is not None:
         if key_bits < 8:
@@ -98,8 +125,8 @@ def plan(
     pace = search.pace
     if pace is None:
         raise InvalidArgumentError("seconds", seconds, "given with a repetition rate only")
-    if not 1 <= seconds * pace <= _MOST_PULSES:
-        raise InvalidArgumentError("seconds", seconds, f"1 to {_MOST_PULSES} pulses long")
+    if not 1 <= seconds * pace <= MOST_PULSES:
+        raise InvalidArgumentError("seconds", seconds, f"1 to {MOST_PULSES} pulses long")
     return search.longest(math.floor(seconds * pace))
 
 
@@ -137,24 +164,21 @@ class _Search:
         parameter = scenario.intensity_parameter
         if parameter is not None and getattr(scenario, parameter) == "optimal":
             try:
-                model.joint_distribution()
+                self._start = getattr(start_of(model.working_point()), parameter)
             except NoPositiveKeyRateError:
                 self._possible = False
-            else:
-                is_amplitude = parameter == "amplitude"
-                self._start = model.coherent_amplitude if is_amplitude else model.intensity
 
     def soonest(self, key_bits: int) -> LinkPlan:
         """Return the plan of the fewest pulses that give the wanted bits."""
         if not self._possible:
             return self._plan(None, 0)
         intensity = self._start
-        pulses = self._pulses_needed(intensity, key_bits) or _MOST_PULSES
+        pulses = self._pulses_needed(intensity, key_bits) or MOST_PULSES
         # The intensity of the fewest pulses has the longest key of all from these pulses, and the
         # length there is flat in the intensity: two rounds settle both.
         for _ in range(2 if intensity is not None else 0):
             intensity = self._best_intensity(pulses)
-            pulses = self._pulses_needed(intensity, key_bits, near=pulses) or _MOST_PULSES
+            pulses = self._pulses_needed(intensity, key_bits, near=pulses) or MOST_PULSES
         design = self._design(intensity, pulses)
         reached = design is not None and design.key_length >= key_bits
         return self._plan(intensity, pulses if reached else 0)
@@ -184,7 +208,8 @@ class _Search:
         if intensity is not None and parameter is not None:
             scenario = scenario.replace(**{parameter: intensity})
         joint = scenario.build_model().joint_distribution()
-        rounds = min(lower_quantile(pulses, joint.gain, self._rare_share), _MOST_ROUNDS)
+        counted = Pulses(pulses).rounds_to_count_on(joint.gain, self._rare_share)
+        rounds = min(counted, MOST_PLANNED_ROUNDS)
         return self._security.design(joint, rounds) if rounds else None
 
     def _unclipped(self, intensity: float | None, pulses: int) -> float:
@@ -199,7 +224,7 @@ class _Search:
         def surplus(log_pulses: float) -> float:
             return self._unclipped(intensity, math.floor(math.exp(log_pulses))) - key_bits
 
-        most = math.log(_MOST_PULSES)
+        most = math.log(MOST_PULSES)
         low = high = min(math.log(near or max(1e6, 100.0 * key_bits)), most)
         step = math.log(1.1 if near else 8)
         while surplus(high) < 0:
@@ -214,7 +239,7 @@ class _Search:
             design.key_length < key_bits
         ):
             pulses *= 1.003
-            if pulses > _MOST_PULSES:
+            if pulses > MOST_PULSES:
                 return None
         return math.floor(pulses)
 

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from emulator.scenario.scenario import Scenario
-from emulator.schemes.base import (
-    NoPositiveKeyRateError,
-    NoWorkingPointError,
-    ProtocolModel,
-)
-from postprocessing.errors import InvalidArgumentError
+from emulator.schemes.base import NoPositiveKeyRateError, NoWorkingPointError, ProtocolModel
 from postprocessing.security import asymptotic_key_fraction
 
 
@@ -48,6 +41,14 @@ class Prediction:
     Where the intensity is to be optimal and none gives a positive rate, the rate is 0 and
     ``gain``, ``chsh``, ``qber``, ``mean_photon_number`` and ``amplitude`` are None. Points of a
     curve without any intensity to choose have no rate either.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> link = diqkd.Link(distance_km=100)
+    >>> model = diqkd.EntangledCoherent(link, repetition_rate_hz=1e9)
+    >>> f"{diqkd.predict(model).key_rate_per_second:.3e}"
+    '5.175e+06'
     """
 
     scheme: str
@@ -87,40 +88,9 @@ class Prediction:
         """Return the values as a table of one row."""
         return pd.DataFrame([self.to_dict()])
 
-
-def prediction_curve(scenario: Scenario, parameter: str, values: Iterable[float]) -> pd.DataFrame:
-    """Return predictions over the values of one parameter.
-
-    Parameters
-    ----------
-    scenario : Scenario
-        The other parameters.
-    parameter : str
-        Name of the parameter.
-    values : iterable of float
-        Its values.
-
-    Returns
-    -------
-    DataFrame
-        One row a value: the parameter, then the columns of `Prediction.to_dict`.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If the parameter is unknown or one of every run, or a value impossible.
-    """
-    if parameter in Scenario.model_fields:
-        raise InvalidArgumentError("parameter", parameter, "one of the scheme, not of the run")
-    rows = []
-    for value in values:
-        model = scenario.replace(**{parameter: value}).build_model()
-        try:
-            prediction = predict(model)
-        except NoWorkingPointError:
-            prediction = _without_intensity(model, None)
-        rows.append({parameter: value, **prediction.to_dict()})
-    return pd.DataFrame(rows)
+    def _repr_html_(self) -> str:
+        """Return the values as a table for notebooks."""
+        return self.to_frame().T.to_html(header=False)
 
 
 def predict(model: ProtocolModel) -> Prediction:
@@ -149,15 +119,35 @@ def predict(model: ProtocolModel) -> Prediction:
     '5.1748e-03'
     """
     try:
-        joint = model.joint_distribution()
+        point = model.working_point()
     except NoPositiveKeyRateError:
         return _without_intensity(model, 0.0)
+    joint = point.joint_distribution()
     gain, chsh, qber = joint.gain, joint.chsh, joint.qber
     rate = float(gain * asymptotic_key_fraction(chsh, qber))
-    light = (model.intensity, model.coherent_amplitude)
+    light = (point.intensity, point.coherent_amplitude)
     return Prediction(
         model.name, gain, chsh, qber, rate, model.plob_bound, *light, model.repetition_rate_hz
     )
+
+
+def prediction_of_point(model: ProtocolModel) -> Prediction:
+    """Return the prediction of one of many points: unknown where there is nothing to work at.
+
+    Parameters
+    ----------
+    model : ProtocolModel
+        The scheme with its parameters.
+
+    Returns
+    -------
+    Prediction
+        As `predict`; of None where it would raise NoWorkingPointError.
+    """
+    try:
+        return predict(model)
+    except NoWorkingPointError:
+        return _without_intensity(model, None)
 
 
 def _without_intensity(model: ProtocolModel, key_rate_per_pulse: float | None) -> Prediction:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from postprocessing.amplification.constants import field_tables, pass_plan
 from postprocessing.amplification.kernels import product as kernels
 from postprocessing.amplification.kernels.carryless import Multiplier, available_multipliers
-from postprocessing.amplification.packing import Words, clear_tail, word_count
+from postprocessing.bits import Words, clear_tail, word_count
 
 Rows: TypeAlias = npt.NDArray[np.uint64]
 # Calls a kernel on ranges that make up range(count), whose limits are multiples of a step.
@@ -34,7 +34,7 @@ def toeplitz_product(
 
     Bits of `x` and `t` past their ends are ignored; those of the result are 0.
     """
-    if input_length == 0 or output_length == 0:
+    if output_length == 0:
         return np.zeros(word_count(output_length), dtype=np.uint64)
     # Kernels are compiled for plain arrays only, not once more for read-only or unaligned ones.
     x, t = (np.require(words, requirements=["C", "A", "W"]) for words in (x, t))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Words = npt.NDArray[np.uint64]
+from postprocessing.bits import Words
 
 MODULUS = 1 << 64 | 1 << 4 | 1 << 3 | 1 << 1 | 1
 _DEGREE = 64

@@ -1,4 +1,8 @@
-"""Key files: written whole or not at all, readable by their owner only, never over another file."""
+"""Files written whole or not at all: keys, records, designs, reports, tables, pictures.
+
+A file is drafted in a folder beside its place, down to the disk, and put there by one operation.
+Unless its writer says otherwise it is readable by its owner only and never takes another's place.
+"""
 
 from __future__ import annotations
 
@@ -61,12 +65,11 @@ def write_output(folder: Path, files: Mapping[str, bytes]) -> None:
     """
     linked: list[Path] = []
     try:
-        with tempfile.TemporaryDirectory(dir=folder, prefix=UNFINISHED) as unfinished:
+        with _drafts(folder) as drafts:
             for name, content in files.items():
-                _write_private(Path(unfinished) / name, content)
+                _write_new(drafts / name, content)
             for name in files:
-                # A link, unlike a rename, fails where the name is taken.
-                (folder / name).hardlink_to(Path(unfinished) / name)
+                _link(drafts / name, folder / name)
                 linked.append(folder / name)
                 sync_folder(folder)
     except OSError as error:
@@ -78,75 +81,96 @@ def write_output(folder: Path, files: Mapping[str, bytes]) -> None:
         raise
 
 
+@contextmanager
+def atomic_write(path: Path, *, replace: bool = False, private: bool = True) -> Iterator[Path]:
+    """Let a file be written elsewhere, and put it in place, down to the disk, if it is.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file is to be.
+    replace : bool
+        Whether it may take the place of an earlier one, which is there until then.
+    private : bool
+        Whether only its owner can read it (0600).
+
+    Yields
+    ------
+    Path
+        An empty file of the same name to write to.
+
+    Raises
+    ------
+    InputFileError
+        If something is there that must stay, or the file cannot be written, whole: then nothing of
+        it is there.
+    """
+    try:
+        with _drafts(path.parent) as drafts:
+            # The name tells some libraries what to write.
+            draft = drafts / path.name
+            _write_new(draft, b"", 0o600 if private else 0o666)
+            yield draft
+            _sync(draft, os.O_RDONLY)
+            if replace:
+                draft.replace(path)
+            else:
+                _link(draft, path)
+            sync_folder(path.parent)
+    except FileExistsError as error:
+        message = f"out must be a new file, got {str(path)!r} ({error.strerror})"
+        raise InputFileError(message) from error
+    except OSError as error:
+        raise InputFileError(f"cannot write {str(path)!r} ({error.strerror or error})") from error
+
+
 def replace_output(path: Path, content: bytes) -> None:
     """Write a file (0600) in place of an earlier one: the one or the other is there, and whole.
 
     Raises
     ------
     InputFileError
-        If the folder cannot be written to.
+        If the file cannot be written.
     """
-    try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=UNFINISHED) as unfinished:
-            _write_private(Path(unfinished) / path.name, content)
-            (Path(unfinished) / path.name).replace(path)
-            sync_folder(path.parent)
-    except OSError as error:
-        message = f"out must be a file one can write to, got {str(path)!r} ({error.strerror})"
-        raise InputFileError(message) from error
-
-
-@contextmanager
-def new_private_file(path: Path) -> Iterator[Path]:
-    """Let a file be written elsewhere, readable by its owner only, and put it in place if it is.
-
-    Parameters
-    ----------
-    path : Path
-        Where the file is to be; nothing may be there.
-
-    Yields
-    ------
-    Path
-        An empty file to write to.
-
-    Raises
-    ------
-    InputFileError
-        If something is there, or the folder cannot be written to.
-    """
-    try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=UNFINISHED) as unfinished:
-            # The name tells some libraries what to write.
-            draft = Path(unfinished) / path.name
-            _write_private(draft, b"")
-            yield draft
-            path.hardlink_to(draft)
-            sync_folder(path.parent)
-    except OSError as error:
-        message = f"out must be a new file, got {str(path)!r} ({error.strerror})"
-        raise InputFileError(message) from error
+    with atomic_write(path, replace=True) as draft:
+        draft.write_bytes(content)
 
 
 def sync_folder(folder: Path) -> None:
     """Write the names in a folder down to the disk: a new or renamed file survives a crash."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
+@contextmanager
+def _drafts(folder: Path) -> Iterator[Path]:
+    """Yield a folder in a folder for files that are not finished."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=UNFINISHED) as drafts:
+        yield Path(drafts)
+
+
+def _link(draft: Path, path: Path) -> None:
+    """Put a draft in its place; a link, unlike a rename, fails where the name is taken."""
+    path.hardlink_to(draft)
+
+
 def _try_links(folder: Path) -> None:
     """Make and remove a file and a link to it, as `write_output` will."""
-    with tempfile.TemporaryDirectory(dir=folder, prefix=UNFINISHED) as trial:
-        _write_private(Path(trial) / "draft", b"")
-        (Path(trial) / "final").hardlink_to(Path(trial) / "draft")
+    with _drafts(folder) as trial:
+        _write_new(trial / "draft", b"")
+        _link(trial / "draft", trial / "final")
 
 
-def _write_private(path: Path, content: bytes) -> None:
-    """Write a new file that only its owner can read, down to the disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _write_new(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a new file down to the disk, by default for its owner alone."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(content)
         stream.flush()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from postprocessing.design.design import Design
+from postprocessing.design.stored import design_of, values_of
 from postprocessing.errors import InputFileError
 from postprocessing.files.atomic import write_output
 
-_ADAPTER = TypeAdapter(Design)
 # Beside the fields of the design, and no part of it.
 _EMULATED = "emulated"
 
@@ -32,11 +33,22 @@ def write_design(path: Path, design: Design, *, emulated: bool = False) -> None:
     ------
     InputFileError
         If something is there, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import diqkd
+    >>> model = diqkd.BellState(diqkd.Link(distance_km=10))
+    >>> design = diqkd.Security(method="asymptotic").design(model, 10**6)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_design(Path(folder, "design.json"), design)
+    ...     read_design(Path(folder, "design.json")) == design
+    True
     """
     if not path.parent.is_dir():
         raise InputFileError(f"out must be in an existing folder, got {str(path)!r}")
     values = {_EMULATED: True} if emulated else {}
-    values |= json.loads(_ADAPTER.dump_json(design))
+    values |= values_of(design)
     write_output(path.parent, {path.name: f"{json.dumps(values, indent=2)}\n".encode()})
 
 
@@ -63,21 +75,29 @@ def read_design(path: Path) -> Design:
     ------
     InputFileError
         If the file cannot be read, or holds no sound design.
+
+    Examples
+    --------
+    >>> read_design(Path("missing.json"))
+    Traceback (most recent call last):
+    postprocessing.errors.InputFileError: design must be a readable file, got 'missing.json' ...
     """
     try:
-        return _ADAPTER.validate_json(path.read_bytes(), strict=True)
+        return design_of(TypeAdapter(dict[str, Any]).validate_json(path.read_bytes()))
     except OSError as error:
         message = f"design must be a readable file, got {str(path)!r} ({error.strerror})"
         raise InputFileError(message) from error
-    except (ValidationError, ArithmeticError) as error:
+    except (ValueError, ArithmeticError) as error:
         message = f"design must be one that diqkd design writes, {str(path)!r} is not"
         raise InputFileError(f"{message}: {_reason(error)}") from error
 
 
-def _reason(error: ValidationError | ArithmeticError) -> str:
+def _reason(error: ValueError | ArithmeticError) -> str:
     """Return what is wrong with a design, and where."""
     if isinstance(error, ArithmeticError):
         return f"a number is out of range ({error})"
+    if not isinstance(error, ValidationError):
+        return str(error)
     problem = error.errors()[0]
     place = ".".join(map(str, problem["loc"]))
     return f"{place}: {problem['msg']}" if place else problem["msg"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from postprocessing.errors import InputFileError
-from postprocessing.files.atomic import new_private_file
+from postprocessing.files.atomic import atomic_write
 
 Batch = dict[str, pa.Array]
 Column = npt.NDArray[np.int8]
@@ -113,7 +114,7 @@ def write_columns(path: Path, names: Sequence[str], rows: int, blocks: Blocks) -
         If something is there, or the file cannot be written.
     """
     suffix = _suffix(path)
-    with new_private_file(path) as draft:
+    with atomic_write(path) as draft:
         match suffix:
             case ".parquet":
                 checked = partial(pa.parquet.ParquetWriter, write_page_checksum=True)
@@ -275,23 +276,57 @@ def _write_npz(path: Path, names: Sequence[str], rows: int, blocks: Blocks) -> N
 
 
 def _write_hdf5(path: Path, names: Sequence[str], rows: int, blocks: Blocks) -> None:
-    with h5py.File(path, "w") as file:
-        chunk = min(ROWS, max(1, rows))
-        sets = {
-            name: file.create_dataset(
-                name,
-                (rows,),
-                np.int8,
-                chunks=(chunk,),
-                compression="gzip",
-                compression_opts=1,
-                fletcher32=True,
-            )
-            for name in names
-        }
-        start = 0
-        for block in blocks(names):
-            size = len(block[names[0]])
-            for name, found in sets.items():
-                found[start : start + size] = block[name]
-            start += size
+    with _Disk(path, "r+") as disk:
+        with h5py.File(disk, "w") as file:
+            chunk = min(ROWS, max(1, rows))
+            sets = {
+                name: file.create_dataset(
+                    name,
+                    (rows,),
+                    np.int8,
+                    chunks=(chunk,),
+                    compression="gzip",
+                    compression_opts=1,
+                    fletcher32=True,
+                )
+                for name in names
+            }
+            start = 0
+            for block in blocks(names):
+                size = len(block[names[0]])
+                for name, found in sets.items():
+                    found[start : start + size] = block[name]
+                start += size
+                if disk.failure is not None:
+                    break
+        if disk.failure is not None:
+            raise disk.failure
+
+
+class _Disk(io.FileIO):
+    """A file that remembers why it could not be written to, and takes in the rest nevertheless.
+
+    The HDF5 library crashes, at the latest when the process ends, if a write has failed.
+    """
+
+    failure: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write all bytes, or none any more after a failure."""
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        while rest and self.failure is None:
+            try:
+                rest = rest[super().write(rest) :]
+            except OSError as error:
+                self.failure = error
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        """Make the file longer or shorter, unless it has failed."""
+        if self.failure is None:
+            try:
+                return super().truncate(size)
+            except OSError as error:
+                self.failure = error
+        return self.tell() if size is None else size

@@ -23,7 +23,6 @@ A layout is a TOML file, see ``docs/lab-data.md``::
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -31,6 +30,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
 from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.files.toml import read_toml
+from postprocessing.limits import MOST_COUNTED
 from postprocessing.scheme import BellScheme, Party
 
 
@@ -44,7 +45,7 @@ def _value(given: object) -> bool | int | float | str:
     """
     if isinstance(given, str):
         return given
-    if isinstance(given, bool | int | float) and abs(given) <= _GREATEST:
+    if isinstance(given, bool | int | float) and abs(given) <= MOST_COUNTED:
         return given
     raise ValueError(f"a value must be a word, a number up to 2**53, true or false, got {given!r}")
 
@@ -52,8 +53,6 @@ def _value(given: object) -> bool | int | float | str:
 Value = Annotated[bool | int | float | str, PlainValidator(_value)]
 Key = float | str | None
 
-# Beyond, different whole numbers are one.
-_GREATEST = 2**53
 # Codes that no record has: rows that are no rounds, and values that mean nothing.
 UNHERALDED, UNKNOWN = 254, 255
 
@@ -162,7 +161,15 @@ class BellLayout(_Part):
 
 
 class Layout(_Part):
-    """The layout of files of rounds."""
+    """The layout of files of rounds.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> scheme = diqkd.BellState(diqkd.Link(distance_km=10)).joint_distribution().scheme
+    >>> Layout.of(scheme).bell_scheme() == scheme
+    True
+    """
 
     alice: PartyLayout
     bob: PartyLayout
@@ -209,18 +216,16 @@ class Layout(_Part):
         InputFileError
             If the file cannot be read, is not TOML or describes no layout.
         """
+        parameters = read_toml("layout", path)
         try:
-            layout = cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+            layout = cls.model_validate(parameters)
             layout.check()
-        except OSError as error:
-            message = f"layout must be a readable file, got {str(path)!r} ({error.strerror})"
-            raise InputFileError(message) from error
         except ValidationError as error:
             problem = error.errors()[0]
             place = ".".join(map(str, problem["loc"]))
             text = f"layout {str(path)!r}: {place}: {problem['msg']}"
             raise InputFileError(text) from error
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise InputFileError(f"layout {str(path)!r}: {error}") from error
         return layout
 
@@ -285,6 +290,33 @@ class Layout(_Part):
                 for herald in range(len(heralds))
             ),
         )
+
+
+def layout_of(scheme: BellScheme | None, layout: Layout | Path | str | None) -> Layout:
+    """Return the layout of rounds, which must be of the design's settings where there is a design.
+
+    Parameters
+    ----------
+    scheme : BellScheme or None
+        Settings of the design.
+    layout : Layout, path of a TOML file, or None
+        What describes the files; by default they are as `write_records` makes them.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the two differ, or neither is given.
+    InputFileError
+        If the file cannot be read.
+    """
+    if layout is None:
+        if scheme is None:
+            raise InvalidArgumentError("layout", None, "given, or else design")
+        return Layout.of(scheme)
+    described = layout if isinstance(layout, Layout) else Layout.read(Path(layout))
+    if scheme is not None and described.bell_scheme() != scheme:
+        raise InvalidArgumentError("layout", described.bell_scheme(), f"of the design's {scheme}")
+    return described
 
 
 def _index(argument: str, names: Sequence[str], name: str) -> int:

@@ -10,21 +10,21 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
+from postprocessing.bits import Bits
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.formats import ROWS, Column, explained, read_batches, write_columns
 from postprocessing.files.layout import UNHERALDED, UNKNOWN, Key, Layout, canonical, describe
+from postprocessing.limits import MOST_ROUNDS
 from postprocessing.records import PartyRecord, record_codes
-from postprocessing.scheme import BellScheme, Bits, Party
+from postprocessing.scheme import BellScheme, Party
 
 # A column of settings, outcomes or heralds has few different values.
 _MOST_VALUES = 1000
-# As many as can be distilled.
-_MOST_ROUNDS = 10**9
 _PARTIES: tuple[Party, Party] = ("alice", "bob")
 
 
 def read_records(*paths: Path | str, layout: Layout) -> tuple[PartyRecord, PartyRecord]:
-    """Read both parties' records, from one joint file or from one file a party.
+    r"""Read both parties' records, from one joint file or from one file a party.
 
     Parameters
     ----------
@@ -44,6 +44,18 @@ def read_records(*paths: Path | str, layout: Layout) -> tuple[PartyRecord, Party
         If a file cannot be read, or holds a value that the layout does not know.
     InvalidArgumentError
         If there are not one or two files, or one file whose columns have one name for both parties.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import diqkd
+    >>> scheme = diqkd.BellState(diqkd.Link(distance_km=10)).joint_distribution().scheme
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "rounds.csv")
+    ...     columns = "herald,alice_setting,alice_outcome,bob_setting,bob_outcome"
+    ...     _ = file.write_text(f"{columns}\n0,0,1,0,-1\n")
+    ...     read_records(file, layout=Layout.of(scheme))
+    (PartyRecord(1 rounds), PartyRecord(1 rounds))
     """
     files = [Path(path) for path in paths]
     if len(files) == 1:
@@ -82,6 +94,17 @@ def write_records(path: Path, scheme: BellScheme, records: Mapping[Party, PartyR
     ------
     InputFileError
         If something is there, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import diqkd
+    >>> scheme = diqkd.BellState(diqkd.Link(distance_km=10)).joint_distribution().scheme
+    >>> record = PartyRecord(np.zeros(1000, np.uint8))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_records(Path(folder, "rounds.npz"), scheme, {"alice": record, "bob": record})
+    ...     read_records(Path(folder, "rounds.npz"), layout=Layout.of(scheme))
+    (PartyRecord(1,000 rounds), PartyRecord(1,000 rounds))
     """
     layout = Layout.of(scheme)
     sources: dict[str, tuple[PartyRecord, str]] = {}
@@ -131,8 +154,8 @@ def _read(path: Path, layout: Layout, parties: Sequence[Party]) -> list[PartyRec
 
 def _check_size(path: Path, rounds: int) -> None:
     """Refuse to fill the memory: a small file may claim to hold any number of rounds."""
-    if rounds > _MOST_ROUNDS:
-        text = f"{str(path)!r} must hold at most {_MOST_ROUNDS} heralded rounds, there are more"
+    if rounds > MOST_ROUNDS:
+        text = f"{str(path)!r} must hold at most {MOST_ROUNDS} heralded rounds, there are more"
         raise InputFileError(text)
 
 

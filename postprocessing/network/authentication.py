@@ -65,6 +65,14 @@ def create_pool(path: Path, keys: int) -> None:
         If the path is taken or cannot be written.
     InvalidArgumentError
         If the number is out of range.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     create_pool(Path(folder, "alice.pool"), keys=100)
+    ...     Path(folder, "alice.pool").stat().st_size >= 2 * 100 * KEY_BYTES
+    True
     """
     count = whole_number("keys", keys, 1, _MOST_KEYS)
     _check_new(path)
@@ -269,7 +277,11 @@ class KeyPool:
         self._positions = positions
 
     def _lock(self) -> None:
-        """Keep others from the file itself, by whatever name they open it."""
+        """Keep others from the file itself, by whatever name they open it.
+
+        A lock file, as of `filelock`, would go by the name, and a link to the pool has another. On
+        the pool itself that library would empty it: it opens what it locks to be written anew.
+        """
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -36,7 +36,7 @@ from postprocessing.network.wire import Buffer, decode, encode
 from postprocessing.protocol.messages import Message
 from postprocessing.scheme import Party
 
-VERSION = 3
+VERSION = 4
 # Of a packet: what waits for its tag is never more.
 MOST_BODY_BYTES = 1 << 20
 # Wrong tags of strangers that the listening end survives.

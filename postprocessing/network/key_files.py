@@ -30,29 +30,13 @@ from postprocessing.files.atomic import (
     sync_folder,
     write_output,
 )
+from postprocessing.protocol.terms import no_secret
 from postprocessing.scheme import Party
 
 UNCONFIRMED = ".unconfirmed"
 SPENT = ".spent"
 FAILED = "failed"
-REPRODUCIBLE = "reproducible from a seed: not a secret key"
-EMULATED = "from emulated rounds: not a secret key"
 _WITH_A_KEY = ("key", "unconfirmed key")
-
-
-def no_secret(seed: object, emulated: object) -> str | None:
-    """Return why a key is no secret, None where it may be one.
-
-    Parameters
-    ----------
-    seed : int or None
-        The seed of coins and hash seeds.
-    emulated : bool
-        Whether the rounds were emulated.
-    """
-    if seed is not None:
-        return REPRODUCIBLE
-    return EMULATED if emulated else None
 
 
 class KeyFiles:

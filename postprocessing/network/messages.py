@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from postprocessing.protocol.messages import Message
@@ -11,8 +10,7 @@ from postprocessing.scheme import Party
 Purpose = Literal["distill", "confirm"]
 
 
-@dataclass(frozen=True, eq=False)
-class Hello(Message):
+class Hello(Message, frozen=True):
     """Who speaks, what for, and what both must have in common to distill.
 
     Heralds are public, and independent of the outcomes. An emulated key is worthless on both sides;
@@ -28,10 +26,12 @@ class Hello(Message):
     keys_left: int = 0
 
 
-@dataclass(frozen=True, eq=False)
-class KeyHeld(Message):
+class KeyHeld(Message, frozen=True):
     """Whether the sender has the key of a session on its disk; it tells nothing of the key."""
 
     stage: ClassVar[str] = "confirmation"
     session: bytes
     held: bool
+
+
+SessionMessage = Hello | KeyHeld

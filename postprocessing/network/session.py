@@ -1,21 +1,22 @@
-"""A party's session: its endpoint speaks over an authenticated channel, and the key is kept."""
+"""A party's session: its conversation goes over an authenticated channel, and the key is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from postprocessing.design.design import Design
 from postprocessing.errors import DiqkdError, InputFileError, ProtocolError, SessionError
-from postprocessing.network.channel import MOST_BODY_BYTES, AuthenticatedChannel, Traffic
-from postprocessing.network.key_files import FAILED, KeyFiles, no_secret
+from postprocessing.network.channel import MOST_BODY_BYTES, AuthenticatedChannel
+from postprocessing.network.key_files import KeyFiles
 from postprocessing.network.messages import Hello, KeyHeld
+from postprocessing.network.report import SessionReport
 from postprocessing.network.spent_records import SpentRecords
-from postprocessing.protocol.endpoint import Endpoint, PartyResult
-from postprocessing.protocol.parties import Corrector, Reference
+from postprocessing.protocol.conversation import Conversation
 from postprocessing.protocol.randomness import PartyRandomness
+from postprocessing.protocol.report import Outcome
+from postprocessing.protocol.script import PartyResult
+from postprocessing.protocol.terms import no_secret
 from postprocessing.records import PartyRecord
-from postprocessing.scheme import Party
 
 # Beside a byte a round, which no message of the protocol exceeds.
 _MESSAGE_OVERHEAD_BYTES = 1 << 20
@@ -27,95 +28,6 @@ _MESSAGES = 8
 _MOST_BITS_A_ROUND = 2
 
 StageCallback = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class SessionReport:
-    """What a session did, as one party knows it.
-
-    Parameters
-    ----------
-    party : {"alice", "bob"}
-        Who.
-    session : bytes
-        The session's identifier.
-    traffic : Traffic
-        Bytes and one-time keys of both directions.
-    record_spent : bool
-        Whether the record may not be used again.
-    abort_reason : str or None
-        Why there is no key.
-    failed : bool
-        Whether the conversation failed, for that reason.
-    confirmed : bool
-        Whether the other party is known to hold the key too.
-    key_length : int
-        Length of the key in bits, 0 after an abort.
-    leaked_bits : int or None
-        Outcome-dependent bits on the transcript; None where the conversation failed.
-    seed : int or None
-        The seed of an emulation, by which the key is no secret.
-    emulated : bool
-        Whether the rounds were emulated, by which the key is no secret either.
-    """
-
-    party: Party
-    session: bytes
-    traffic: Traffic
-    record_spent: bool
-    abort_reason: str | None = None
-    failed: bool = False
-    confirmed: bool = False
-    key_length: int = 0
-    leaked_bits: int | None = None
-    seed: int | None = None
-    emulated: bool = False
-
-    @property
-    def outcome(self) -> str:
-        """Either "key", "unconfirmed key", "aborted" or "failed"."""
-        if self.failed:
-            return FAILED
-        if self.abort_reason is not None:
-            return "aborted"
-        return "key" if self.confirmed else "unconfirmed key"
-
-    @property
-    def net_key_bits(self) -> int:
-        """Length of the key less the authentication keys used up; negative if it costs more."""
-        return self.key_length - self.traffic.key_bits
-
-    @property
-    def warning(self) -> str | None:
-        """Why the key is no secret, None where it may be one."""
-        return no_secret(self.seed, self.emulated)
-
-    def to_dict(self, design: Design) -> dict[str, object]:
-        """Return JSON values, with what the key is worth under a design; null where undefined."""
-        forgery = self.traffic.forgery_probability
-        proved = design.method != "asymptotic"
-        return {
-            "party": self.party,
-            "outcome": self.outcome,
-            "abort_reason": self.abort_reason,
-            "session": self.session.hex(),
-            "design_sha256": design.fingerprint(),
-            "security": design.label,
-            "seed": self.seed,
-            "emulated": self.emulated,
-            "warning": self.warning,
-            "record_spent": self.record_spent,
-            "key_length": self.key_length,
-            "authentication_key_bits": self.traffic.key_bits,
-            "net_key_bits": self.net_key_bits,
-            "leaked_bits": self.leaked_bits,
-            "sent_bytes": self.traffic.sent_bytes,
-            "received_bytes": self.traffic.received_bytes,
-            "authentication_failure_probability": forgery,
-            "soundness_with_authentication": (
-                design.epsilons.soundness + forgery if proved else None
-            ),
-        }
 
 
 def most_message_bytes(design: Design) -> int:
@@ -189,9 +101,8 @@ def distill(
     """
     source = randomness or PartyRandomness()
     try:
-        kind = Reference if channel.party == design.scheme.reference else Corrector
         first = record.first(design.heralded_rounds)
-        endpoint = kind(first, design, source, threads)
+        conversation = Conversation(channel.party, first, design, source, threads)
         spent.check_fresh(record)
         own = Hello(
             channel.party,
@@ -203,7 +114,7 @@ def distill(
         )
         _greet(channel, own, keys=most_packets(design))
         spent.spend(record)
-        result = _converse(endpoint, channel, on_stage or (lambda stage: None))
+        result = _converse(conversation, channel, on_stage or (lambda stage: None))
         confirmed = result.key is not None and _keep(
             result.key, channel, files, design, source.seed, emulated=emulated
         )
@@ -211,31 +122,40 @@ def distill(
         channel.abandon()
         raise
     channel.close()
-    return SessionReport(
-        party=channel.party,
+    outcome: Outcome = "key" if confirmed else "unconfirmed key"
+    # Where one party alone publishes its tests, how many were lost is no public number.
+    tally = result.tally if design.both_publish_tests else None
+    return SessionReport.of_session(
+        design,
+        channel.party,
+        outcome if result.key is not None else "aborted",
+        result.abort_reason,
         session=channel.session,
         traffic=channel.traffic,
         record_spent=True,
-        abort_reason=result.abort_reason,
-        confirmed=confirmed,
-        key_length=8 * len(result.key) if result.key is not None else 0,
-        leaked_bits=endpoint.leaked_bits,
         seed=source.seed,
         emulated=emulated,
+        key_length=8 * len(result.key or b""),
+        heralded_rounds=len(record),
+        key_rounds=result.key_rounds,
+        test_rounds=result.test_rounds,
+        lost_tests=tally.lost if tally is not None else None,
+        leaked_bits=result.leaked_bits,
     )
 
 
 def failed(
-    channel: AuthenticatedChannel, error: DiqkdError, *, record_spent: bool
+    channel: AuthenticatedChannel, design: Design, error: DiqkdError, *, record_spent: bool
 ) -> SessionReport:
     """Return the report of a session that ended with an error."""
-    return SessionReport(
-        party=channel.party,
+    return SessionReport.of_session(
+        design,
+        channel.party,
+        "failed",
+        str(error),
         session=channel.session,
         traffic=channel.traffic,
         record_spent=record_spent,
-        abort_reason=str(error),
-        failed=True,
     )
 
 
@@ -295,18 +215,18 @@ def _greet(channel: AuthenticatedChannel, own: Hello, keys: int = 0) -> None:
 
 
 def _converse(
-    endpoint: Endpoint, channel: AuthenticatedChannel, on_stage: StageCallback
+    conversation: Conversation, channel: AuthenticatedChannel, on_stage: StageCallback
 ) -> PartyResult:
     """Pass messages until this party has its result and everything is sent."""
-    for message in endpoint.start():
+    for message in conversation.start():
         channel.send(message)
-    while endpoint.result is None:
+    while conversation.result is None:
         message = channel.receive()
         on_stage(message.stage)
-        for answer in endpoint.receive(message):
+        for answer in conversation.receive(message):
             channel.send(answer)
     channel.flush()
-    return endpoint.result
+    return conversation.result
 
 
 def _keep(

@@ -6,17 +6,16 @@ and seeds cost nothing: they are independent of the outcomes when they are sent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
-from postprocessing.scheme import Bits
+from postprocessing.bits import PackedBits
 
 
-@dataclass(frozen=True, eq=False)
-class Message:
+class Message(Struct, frozen=True, eq=False, tag=True, array_like=True, forbid_unknown_fields=True):
     """A public message.
 
     Attributes
@@ -35,8 +34,7 @@ class Message:
         return 0
 
 
-@dataclass(frozen=True, eq=False)
-class SettingsAnnouncement(Message):
+class SettingsAnnouncement(Message, frozen=True):
     """All settings of one party, four to a byte, after the quantum phase, and the design's hash.
 
     Both parties must work under one design, or their keys would differ in length.
@@ -47,31 +45,28 @@ class SettingsAnnouncement(Message):
     design_sha256: str
 
 
-@dataclass(frozen=True, eq=False)
-class RoundMarks(Message):
-    """The corrector's mark of each round, packed: 1 for a test. Announced after each herald.
+class RoundMarks(Message, frozen=True):
+    """The corrector's mark of each round: 1 for a test. Announced after each herald.
 
     It is independent of all outcomes, as it is drawn before either side measures.
     """
 
     stage: ClassVar[str] = "sifting"
-    marks: npt.NDArray[np.uint8]
+    marks: PackedBits
 
 
-@dataclass(frozen=True, eq=False)
-class ThinningCoins(Message):
+class ThinningCoins(Message, frozen=True):
     """The corrector's coin for each surplus round, in round order: 1 keeps it as a test."""
 
     stage: ClassVar[str] = "sifting"
-    coins: Bits
+    coins: PackedBits
 
 
-@dataclass(frozen=True, eq=False)
-class DisclosedTests(Message):
+class DisclosedTests(Message, frozen=True):
     """A party's outcome bits of all test rounds, after Bob's flip, in round order."""
 
     stage: ClassVar[str] = "testing"
-    outcomes: Bits
+    outcomes: PackedBits
 
     @property
     def leaked_bits(self) -> int:
@@ -79,8 +74,7 @@ class DisclosedTests(Message):
         return len(self.outcomes)
 
 
-@dataclass(frozen=True, eq=False)
-class Acceptance(Message):
+class Acceptance(Message, frozen=True):
     """Whether the corrector accepts the test."""
 
     stage: ClassVar[str] = "reconciliation"
@@ -92,8 +86,7 @@ class Acceptance(Message):
         return 1
 
 
-@dataclass(frozen=True, eq=False)
-class Syndromes(Message):
+class Syndromes(Message, frozen=True):
     """Packed syndromes, shape (frames, syndrome_bits/8), the first bit lowest.
 
     At first those of all frames; after a frame status, what is added to those of the failed frames.
@@ -109,12 +102,11 @@ class Syndromes(Message):
         return len(self.syndromes) * self.syndrome_bits
 
 
-@dataclass(frozen=True, eq=False)
-class FrameStatus(Message):
+class FrameStatus(Message, frozen=True):
     """One flag a frame of the last syndromes: 1 where the corrector could not decode."""
 
     stage: ClassVar[str] = "verification"
-    failed: Bits
+    failed: PackedBits
 
     @property
     def leaked_bits(self) -> int:
@@ -122,12 +114,11 @@ class FrameStatus(Message):
         return len(self.failed)
 
 
-@dataclass(frozen=True, eq=False)
-class DisclosedFrames(Message):
+class DisclosedFrames(Message, frozen=True):
     """The reference's key bits of the frames that failed to the last, frame after frame."""
 
     stage: ClassVar[str] = "reconciliation"
-    bits: Bits
+    bits: PackedBits
 
     @property
     def leaked_bits(self) -> int:
@@ -135,8 +126,7 @@ class DisclosedFrames(Message):
         return len(self.bits)
 
 
-@dataclass(frozen=True, eq=False)
-class Verification(Message):
+class Verification(Message, frozen=True):
     """A fresh seed and the reference's tag of the whole corrected string under it."""
 
     stage: ClassVar[str] = "verification"
@@ -150,8 +140,7 @@ class Verification(Message):
         return self.tag_bits
 
 
-@dataclass(frozen=True, eq=False)
-class VerificationVerdict(Message):
+class VerificationVerdict(Message, frozen=True):
     """Whether the corrector's tag equals the reference's."""
 
     stage: ClassVar[str] = "amplification"
@@ -163,17 +152,31 @@ class VerificationVerdict(Message):
         return 1
 
 
-@dataclass(frozen=True, eq=False)
-class AmplificationSeed(Message):
+class AmplificationSeed(Message, frozen=True):
     """A fresh seed of the Toeplitz hash, its first bit the lowest of the first byte."""
 
     stage: ClassVar[str] = "amplification"
     seed: bytes
 
 
-@dataclass(frozen=True, eq=False)
-class Abort(Message):
+class Abort(Message, frozen=True):
     """The sender gives up for a reason that follows from what is already public."""
 
     stage: ClassVar[str] = "abort"
     reason: str
+
+
+ProtocolMessage = (
+    SettingsAnnouncement
+    | RoundMarks
+    | ThinningCoins
+    | DisclosedTests
+    | Acceptance
+    | Syndromes
+    | FrameStatus
+    | DisclosedFrames
+    | Verification
+    | VerificationVerdict
+    | AmplificationSeed
+    | Abort
+)

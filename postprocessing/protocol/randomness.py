@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from postprocessing.scheme import Bits
+from postprocessing.bits import WORD_BITS, PackedBits, word_count
 
 ByteSource = Callable[[int], bytes]
 
+# Whole words.
 _CHUNK = 1 << 20
 
 
@@ -32,6 +33,11 @@ class PartyRandomness:
     Notes
     -----
     Both default to the operating system's generator. Emulation replaces them by seeded streams.
+
+    Examples
+    --------
+    >>> len(PartyRandomness().hash_seeds(16))
+    16
     """
 
     choices: ByteSource = secrets.token_bytes
@@ -39,13 +45,14 @@ class PartyRandomness:
     seed: int | None = None
 
 
-def draw_coins(source: ByteSource, count: int, probability: float) -> Bits:
+def draw_coins(source: ByteSource, count: int, probability: float) -> PackedBits:
     """Draw `count` independent bits that are 1 with `probability`, to 2⁻⁶⁴."""
     if probability >= 1:
-        return np.ones(count, np.uint8)
+        return PackedBits.from_bits(np.ones(count, np.uint8))
     threshold = np.uint64(math.floor(math.ldexp(probability, 64)))
-    coins = np.empty(count, np.uint8)
+    words = np.empty(word_count(count), np.uint64)
     for start in range(0, count, _CHUNK):
         size = min(_CHUNK, count - start)
-        coins[start : start + size] = np.frombuffer(source(8 * size), "<u8") < threshold
-    return coins
+        chunk = PackedBits.from_bits(np.frombuffer(source(8 * size), "<u8") < threshold)
+        words[start // WORD_BITS :][: len(chunk.words)] = chunk.words
+    return PackedBits(words, count)

@@ -1,9 +1,10 @@
-"""The public channel between the endpoints; its log is the transcript."""
+"""The public channel between the parties; its log is the transcript."""
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 
 from postprocessing.protocol.messages import Message
 from postprocessing.scheme import Party
@@ -18,40 +19,59 @@ class TranscriptEntry:
 
 
 @dataclass(frozen=True)
+class TranscriptRow:
+    """One public message without its content: who sent it, its kind, and the bits it leaks."""
+
+    sender: Party
+    message: str
+    leaked_bits: int
+
+
+@dataclass(frozen=True)
 class Transcript:
     """Everything that crossed the channel, in order.
 
     Parameters
     ----------
+    rows : tuple of TranscriptRow
+        The log without contents.
     entries : tuple of TranscriptEntry
-        The log.
+        The log; empty where the contents are not known.
     """
 
-    entries: tuple[TranscriptEntry, ...]
+    rows: tuple[TranscriptRow, ...] = ()
+    entries: tuple[TranscriptEntry, ...] = field(default=(), repr=False, compare=False)
+
+    @classmethod
+    def of(cls, entries: Iterable[TranscriptEntry]) -> Transcript:
+        """Return the transcript of messages."""
+        log = tuple(entries)
+        rows = (
+            TranscriptRow(entry.sender, type(entry.message).__name__, entry.message.leaked_bits)
+            for entry in log
+        )
+        return cls(tuple(rows), log)
 
     @property
     def leaked_bits(self) -> int:
         """Bits on the transcript that depend on measurement outcomes."""
-        return sum(entry.message.leaked_bits for entry in self.entries)
+        return sum(row.leaked_bits for row in self.rows)
 
     def leaked_by(self, *kinds: type[Message]) -> int:
         """Return the leaked bits of the messages of the given kinds."""
-        return sum(e.message.leaked_bits for e in self.entries if isinstance(e.message, kinds))
+        names = {kind.__name__ for kind in kinds}
+        return sum(row.leaked_bits for row in self.rows if row.message in names)
 
     def to_list(self) -> list[dict[str, object]]:
-        """Return one row a message, without payloads: sender, kind and leaked bits."""
-        return [
-            {
-                "sender": entry.sender,
-                "message": type(entry.message).__name__,
-                "leaked_bits": entry.message.leaked_bits,
-            }
-            for entry in self.entries
-        ]
+        """Return one row a message, without contents: sender, kind and leaked bits."""
+        return [asdict(row) for row in self.rows]
+
+
+NOTHING_SAID = Transcript()
 
 
 class InProcessChannel:
-    """An authenticated channel between two endpoints of one process."""
+    """An authenticated channel between two conversations of one process."""
 
     def __init__(self) -> None:
         self._log: list[TranscriptEntry] = []
@@ -70,4 +90,4 @@ class InProcessChannel:
     @property
     def transcript(self) -> Transcript:
         """All messages so far."""
-        return Transcript(tuple(self._log))
+        return Transcript.of(self._log)

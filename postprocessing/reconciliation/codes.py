@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from postprocessing.bits import WORD_BITS
 from postprocessing.errors import InvalidArgumentError
 
 SHIFTS_FILE = Path(__file__).parent / "matrices" / "shifts.npz"
-WORD_BITS = 64
 _GOLDEN_RATIO = 0.6180339887498949
 
 Integers = npt.NDArray[np.int64]

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from postprocessing.bits import WORD_BITS, whole_words
 from postprocessing.checks import thread_count
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.reconciliation.codes import WORD_BITS, RateAdaptation, decoded_graph
-from postprocessing.reconciliation.frames import Frames, whole_words
+from postprocessing.reconciliation.codes import RateAdaptation, decoded_graph
+from postprocessing.reconciliation.frames import Frames
 from postprocessing.reconciliation.kernels import layered as _layered_kernels
 from postprocessing.reconciliation.kernels import sum_product as _sum_product_kernels
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from postprocessing.reconciliation.codes import WORD_BITS, RateAdaptation, sent_graph
-from postprocessing.reconciliation.frames import Frames, octets
+from postprocessing.bits import WORD_BITS, octets
+from postprocessing.reconciliation.codes import RateAdaptation, sent_graph
+from postprocessing.reconciliation.frames import Frames
 from postprocessing.reconciliation.kernels import encoding as _encoding_kernels
 
 

@@ -8,11 +8,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from postprocessing.errors import InvalidArgumentError
-from postprocessing.reconciliation.codes import WORD_BITS, RateAdaptation
-from postprocessing.scheme import Bits
-
-Words = npt.NDArray[np.uint64]
+from postprocessing.bits import WORD_BITS, PackedBits, Words, octets, word_count
+from postprocessing.reconciliation.codes import RateAdaptation
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,19 +31,20 @@ class Frames:
         """Return the number of frames."""
         return len(self.words)
 
-    def bits(self) -> Bits:
-        """Return the key bits, one an element, frame after frame."""
+    def bits(self) -> PackedBits:
+        """Return the key bits, frame after frame."""
         parts = [
             np.unpackbits(octets(words), count=length, bitorder="little")
             for words, length in zip(self.words, self.lengths, strict=True)
         ]
-        return np.concatenate([np.empty(0, np.uint8), *parts])
+        return PackedBits.from_bits(np.concatenate([np.empty(0, np.uint8), *parts]))
 
-    def filled(self, bits: Bits) -> Self:
+    def filled(self, bits: PackedBits) -> Self:
         """Return frames of the same lengths that hold other bits, frame after frame."""
         words = np.zeros_like(self.words)
-        for row, part in zip(words, np.split(bits, np.cumsum(self.lengths)[:-1]), strict=True):
-            packed = whole_words(np.packbits(part, bitorder="little"))
+        parts = np.split(bits.to_bits(), np.cumsum(self.lengths)[:-1])
+        for row, part in zip(words, parts, strict=True):
+            packed = PackedBits.from_bits(part).words
             row[: len(packed)] = packed
         return type(self)(words, self.lengths)
 
@@ -54,37 +52,27 @@ class Frames:
         """Return a copy of some of the frames, by flags or by indices."""
         return type(self)(self.words[which], self.lengths[which])
 
-
-def octets(words: Words) -> npt.NDArray[np.uint8]:
-    """Return words, along the last axis, as bytes whose lowest bit is the first."""
-    return np.ascontiguousarray(words).astype("<u8", copy=False).view(np.uint8)
-
-
-def whole_words(octets: npt.NDArray[np.uint8]) -> Words:
-    """Return bytes, along the last axis, as words, filled up with zeros."""
-    missing = -octets.shape[-1] % 8
-    if missing:
-        octets = np.pad(octets, [(0, 0)] * (octets.ndim - 1) + [(0, missing)])
-    return np.ascontiguousarray(octets).view("<u8").astype(np.uint64, copy=False)
+    def replaced(self, which: npt.NDArray[np.intp], others: Self) -> Self:
+        """Return a copy with others, of the same lengths, in place of those of some indices."""
+        words = self.words.copy()
+        words[which] = others.words
+        return type(self)(words, self.lengths)
 
 
 def frame_count(length: int, adaptation: RateAdaptation) -> int:
     """Return the number of frames that a key of `length` bits makes."""
-    words = -(-length // WORD_BITS)
-    return -(-words // (adaptation.frame_bits // WORD_BITS))
+    return -(-word_count(length) // (adaptation.frame_bits // WORD_BITS))
 
 
-def deal(words: Words, length: int, adaptation: RateAdaptation) -> Frames:
+def deal(key: PackedBits, adaptation: RateAdaptation) -> Frames:
     """Deal a key out to frames of nearly equal length, as few as hold it.
 
     Word i goes to frame i mod F, so that devices that drift give every frame the same error rate.
 
     Parameters
     ----------
-    words : ndarray of uint64, shape (⌈length/64⌉,)
-        The key, packed; bits past the last one are 0.
-    length : int
-        Its number of bits, at least 0.
+    key : PackedBits
+        The key.
     adaptation : RateAdaptation
         The code and the size of frames.
 
@@ -92,34 +80,26 @@ def deal(words: Words, length: int, adaptation: RateAdaptation) -> Frames:
     -------
     Frames
         The frames.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If `words` are not as many words as the key fills.
     """
-    size = -(-length // WORD_BITS)
-    if words.shape != (size,) or words.dtype != np.uint64:
-        given = f"{words.dtype} of shape {words.shape}"
-        raise InvalidArgumentError("words", given, f"{size} words of uint64 for {length} bits")
-    frames = frame_count(length, adaptation)
+    size = len(key.words)
+    frames = frame_count(len(key), adaptation)
     dealt = np.zeros(
         (frames, adaptation.columns * adaptation.mother.lifting // WORD_BITS), np.uint64
     )
     lengths = np.zeros(frames, np.int64)
     for k in range(frames):
-        hand = words[k::frames]
+        hand = key.words[k::frames]
         dealt[k, : len(hand)] = hand
         lengths[k] = len(hand) * WORD_BITS
     if frames:
-        lengths[(size - 1) % frames] -= size * WORD_BITS - length
+        lengths[(size - 1) % frames] -= size * WORD_BITS - len(key)
     return Frames(dealt, lengths)
 
 
-def collect(frames: Frames) -> Words:
-    """Return the words of the key that `deal` dealt out."""
+def collect(frames: Frames) -> PackedBits:
+    """Return the key that `deal` dealt out."""
     counts = -(-frames.lengths // WORD_BITS)
     words = np.empty(int(counts.sum()), np.uint64)
     for k in range(len(frames)):
         words[k :: len(frames)] = frames.words[k, : counts[k]]
-    return words
+    return PackedBits(words, int(frames.lengths.sum()))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal
 
+from postprocessing.bits import WORD_BITS
 from postprocessing.reconciliation.codes import (
-    WORD_BITS,
     QCLDPCCode,
     RateAdaptation,
     code_family,

@@ -15,12 +15,11 @@ import math
 
 import numpy as np
 
+from postprocessing.bits import PackedBits
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.reconciliation.codes import WORD_BITS
-from postprocessing.reconciliation.frames import Words
 from postprocessing.reconciliation.kernels import hashing as _hash_kernels
 
-_BLOCK_BITS = 128
+_BLOCK_BITS, _BLOCK_WORDS = 128, 2
 SEED_BYTES, MOST_TAG_BITS = _BLOCK_BITS // 8, _BLOCK_BITS
 
 
@@ -56,15 +55,14 @@ def tag_length(bits_count: int, correctness: float) -> int:
     return length
 
 
-def verification_tag(words: Words, seed: bytes, tag_bits: int) -> bytes:
+def verification_tag(bits: PackedBits, seed: bytes, tag_bits: int) -> bytes:
     """Return the tag of a string of bits.
 
     Parameters
     ----------
-    words : ndarray of uint64, shape (⌈length/64⌉,)
-        The string: bit i is bit i mod 64 of word ⌊i/64⌋, and bit j of block i is bit 128 i + j, the
-        coefficient of x^j. Bits past the last one are zeros, so strings to compare must have one
-        length.
+    bits : PackedBits
+        The string; bit j of block i is bit 128 i + j, the coefficient of x^j. The last block is
+        filled up with zeros, so strings to compare must have one length.
     seed : bytes
         The 16 bytes of r, drawn uniformly after both strings are fixed; little-endian, so that the
         lowest bit of the first byte is the coefficient of x^0.
@@ -79,20 +77,21 @@ def verification_tag(words: Words, seed: bytes, tag_bits: int) -> bytes:
     Raises
     ------
     InvalidArgumentError
-        If `words` is not a vector of uint64, the seed is not 16 bytes or `tag_bits` is
-        outside its range.
+        If the seed is not 16 bytes or `tag_bits` is outside its range.
+
+    Examples
+    --------
+    >>> verification_tag(PackedBits.from_bytes(b"key"), seed=bytes([1] + 15 * [0]), tag_bits=24)
+    b'key'
     """
-    if words.dtype != np.uint64 or words.ndim != 1:
-        given = f"{words.dtype} of shape {words.shape}"
-        raise InvalidArgumentError("words", given, "a flat array of uint64")
     if len(seed) != SEED_BYTES:
         raise InvalidArgumentError("seed", f"{len(seed)} bytes", f"{SEED_BYTES} bytes")
     if not 1 <= tag_bits <= _BLOCK_BITS:
         raise InvalidArgumentError("tag_bits", tag_bits, "between 1 and 128")
-    whole = len(words) % (_BLOCK_BITS // WORD_BITS) == 0
-    blocks = words if whole else np.append(words, np.uint64(0))
+    whole = len(bits.words) % _BLOCK_WORDS == 0
+    blocks = bits.words if whole else np.append(bits.words, np.uint64(0))
     multiplier = np.frombuffer(seed, dtype="<u8").astype(np.uint64)
     tables = _hash_kernels.multiplication_tables(multiplier)
-    value = _hash_kernels.polynomial(np.ascontiguousarray(blocks).reshape(-1, 2), tables)
+    value = _hash_kernels.polynomial(blocks.reshape(-1, _BLOCK_WORDS), tables)
     number = int(value[0]) | int(value[1]) << 64
     return (number & ((1 << tag_bits) - 1)).to_bytes(-(-tag_bits // 8), "little")

@@ -1,6 +1,8 @@
 """How many secret bits a block holds: entropy bounds and composable key lengths."""
 
+from postprocessing.security.accumulation import AccumulationParameters
 from postprocessing.security.asymptotic import asymptotic_key_fraction, unclipped_key_fraction
+from postprocessing.security.block import Block, Counts
 from postprocessing.security.entropy import (
     binary_entropy,
     chsh_entropy,
@@ -9,35 +11,26 @@ from postprocessing.security.entropy import (
     noisy_error_rate,
     win_probability,
 )
-from postprocessing.security.finite_size import (
-    EpsilonSplit,
-    KeyLength,
-    renyi_key_length,
-    tan22_key_length,
-    threshold_win_probability,
-    tolerated_test_losses,
-)
-from postprocessing.security.honest_block import HonestBlock
+from postprocessing.security.epsilons import EpsilonSplit
 from postprocessing.security.key_length import ExpectedKey, key_length
-from postprocessing.security.methods import LABELS, CurveMethod, Method
-from postprocessing.security.renyi import RenyiParameters, RenyiTerms, renyi_entropy
-from postprocessing.security.settings import SettingsRule, optimal_noise, optimise_settings
-from postprocessing.security.tan22 import Extractor, Tan22Parameters, Tan22Terms
+from postprocessing.security.methods import METHODS, KeyLength, Method, SettingsRule
+from postprocessing.security.renyi import RenyiParameters, renyi_entropy
+from postprocessing.security.settings import optimise_choices, optimise_settings
+from postprocessing.security.terms import TERM_LABELS, Terms
 
 __all__ = [
-    "LABELS",
-    "CurveMethod",
+    "METHODS",
+    "TERM_LABELS",
+    "AccumulationParameters",
+    "Block",
+    "Counts",
     "EpsilonSplit",
     "ExpectedKey",
-    "Extractor",
-    "HonestBlock",
     "KeyLength",
     "Method",
     "RenyiParameters",
-    "RenyiTerms",
     "SettingsRule",
-    "Tan22Parameters",
-    "Tan22Terms",
+    "Terms",
     "asymptotic_key_fraction",
     "binary_entropy",
     "chsh_entropy",
@@ -45,13 +38,9 @@ __all__ = [
     "chsh_value",
     "key_length",
     "noisy_error_rate",
-    "optimal_noise",
+    "optimise_choices",
     "optimise_settings",
     "renyi_entropy",
-    "renyi_key_length",
-    "tan22_key_length",
-    "threshold_win_probability",
-    "tolerated_test_losses",
     "unclipped_key_fraction",
     "win_probability",
 ]

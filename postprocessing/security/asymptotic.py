@@ -70,3 +70,23 @@ def unclipped_key_fraction(chsh: Real, qber: Real, *, efficiency: float = 1.0) -
         raise InvalidArgumentError("efficiency", efficiency, "a finite number of at least 1")
     entropy = chsh_entropy(win_probability(chsh))
     return entropy - efficiency * binary_entropy(qber)
+
+
+def asymptotic_bits(
+    key_rounds: int, win_probability: float, noisy_preprocessing: float, *, leaked_bits: int
+) -> int:
+    """Return what the asymptotic formula leaves of finitely many key rounds; may be negative.
+
+    Parameters
+    ----------
+    key_rounds : int
+        Number of key rounds.
+    win_probability : float
+        w that is *expected*, in the quantum range.
+    noisy_preprocessing : float
+        q in [0, 1/2), the probability with which the reference inverts a key bit.
+    leaked_bits : int
+        Public bits about the key rounds.
+    """
+    entropy = float(chsh_entropy(win_probability, noisy_preprocessing))
+    return math.floor(key_rounds * entropy) - leaked_bits

@@ -68,6 +68,11 @@ def win_probability(chsh: Real) -> Real:
     ------
     InvalidArgumentError
         If a value is outside the quantum range.
+
+    Examples
+    --------
+    >>> float(win_probability(2.0))
+    0.75
     """
     if not np.all(np.abs(chsh) <= TSIRELSON_BOUND * (1 + _ROUNDING)):
         raise InvalidArgumentError("chsh", chsh, "in [−2√2, 2√2]")
@@ -97,7 +102,7 @@ def chsh_value(win_probability: Real) -> Real:
     )
 
 
-def chsh_entropy(win_probability: Real, noise: float = 0.0) -> Real:
+def chsh_entropy(win_probability: Real, noisy_preprocessing: float = 0.0) -> Real:
     """Return η_q(w), the least von Neumann entropy of the reference outcome given everything else.
 
     η_q(w) = 1 − h((1 + C)/2) + h((1 + e)/2) with C = √(S²/4 − 1), e = √(1 − q(1 − q)(8 − S²)) and
@@ -108,7 +113,7 @@ def chsh_entropy(win_probability: Real, noise: float = 0.0) -> Real:
     ----------
     win_probability : float or ndarray
         w in [(2 − √2)/4, (2 + √2)/4]; excess within 1e-12 is taken for rounding and removed.
-    noise : float, optional
+    noisy_preprocessing : float, optional
         q in [0, 1/2): probability with which the reference inverts the outcome beforehand.
 
     Returns
@@ -121,16 +126,16 @@ def chsh_entropy(win_probability: Real, noise: float = 0.0) -> Real:
     InvalidArgumentError
         If a value is outside its range.
     """
-    check_noise(noise)
-    return entropy_of_coherence(coherence(_in_range(win_probability)), noise)
+    check_noisy_preprocessing(noisy_preprocessing)
+    return entropy_of_coherence(coherence(_in_range(win_probability)), noisy_preprocessing)
 
 
-def chsh_entropy_slope(win_probability: Real, noise: float = 0.0) -> Real:
+def chsh_entropy_slope(win_probability: Real, noisy_preprocessing: float = 0.0) -> Real:
     """Return dη_q/dw of `chsh_entropy`; 0 for w ≤ 3/4, infinite at the Tsirelson bound.
 
     Parameters
     ----------
-    win_probability, noise
+    win_probability, noisy_preprocessing
         As for `chsh_entropy`.
 
     Returns
@@ -144,19 +149,20 @@ def chsh_entropy_slope(win_probability: Real, noise: float = 0.0) -> Real:
     InvalidArgumentError
         If a value is outside its range.
     """
-    check_noise(noise)
+    check_noisy_preprocessing(noisy_preprocessing)
     c = coherence(_in_range(win_probability))
     with np.errstate(divide="ignore"):
-        slope: Real = slope_of_coherence(np.maximum(c, 1e-150), noise) * (c > 0)
+        slope: Real = slope_of_coherence(np.maximum(c, 1e-150), noisy_preprocessing) * (c > 0)
     return slope
 
 
-def noisy_error_rate(qber: float, noise: float) -> float:
-    """Return Q_q = Q(1 − q) + q(1 − Q), the error rate of key bits that noise was added to."""
-    return qber * (1 - noise) + noise * (1 - qber)
+def noisy_error_rate(qber: float, noisy_preprocessing: float) -> float:
+    """Return Q_q = Q(1 − q) + q(1 − Q), the error rate of key bits after noisy preprocessing."""
+    q = noisy_preprocessing
+    return qber * (1 - q) + q * (1 - qber)
 
 
-def check_noise(noise: float) -> None:
+def check_noisy_preprocessing(noisy_preprocessing: float) -> None:
     """Refuse a flip probability outside [0, 1/2).
 
     Raises
@@ -164,8 +170,10 @@ def check_noise(noise: float) -> None:
     InvalidArgumentError
         If it is outside.
     """
-    if not 0 <= noise < 0.5:
-        raise InvalidArgumentError("noisy_preprocessing", noise, "a probability in [0, 1/2)")
+    if not 0 <= noisy_preprocessing < 0.5:
+        raise InvalidArgumentError(
+            "noisy_preprocessing", noisy_preprocessing, "a probability in [0, 1/2)"
+        )
 
 
 def coherence(win_probability: Real) -> Real:
@@ -178,30 +186,31 @@ def coherence(win_probability: Real) -> Real:
     return cast(Real, np.sqrt(np.minimum(squared + at_top, 1.0)))
 
 
-def entropy_of_coherence(c: Real, noise: float = 0.0) -> Real:
+def entropy_of_coherence(c: Real, noisy_preprocessing: float = 0.0) -> Real:
     """Return η_q = 1 − h((1 + C)/2) + h((1 + e)/2), e² = 1 − 4q(1 − q)(1 − C²), C in [0, 1]."""
     entropy = cast(Real, (xlog1py(1 + c, c) + xlog1py(1 - c, -c)) / (2 * math.log(2)))
-    if not noise:
+    if not noisy_preprocessing:
         return entropy
-    blur = _blur(c, noise)
+    blur = _blur(c, noisy_preprocessing)
     return cast(Real, entropy + binary_entropy(blur / (2 * (1 + np.sqrt(1 - blur)))))
 
 
-def slope_of_coherence(c: Real, noise: float = 0.0) -> Real:
+def slope_of_coherence(c: Real, noisy_preprocessing: float = 0.0) -> Real:
     """Return dη_q/dw for C in (0, 1), where w = 1/2 + √(1 + C²)/4."""
     steepness = np.arctanh(c) / c
-    if noise:
-        blur = _blur(c, noise)
+    if noisy_preprocessing:
+        blur = _blur(c, noisy_preprocessing)
         e = np.sqrt(1 - blur)
         # artanh e, which e alone would lose to rounding near 1.
-        steepness = steepness - 4 * noise * (1 - noise) * (np.log1p(e) - np.log(blur) / 2) / e
+        q = noisy_preprocessing
+        steepness = steepness - 4 * q * (1 - q) * (np.log1p(e) - np.log(blur) / 2) / e
     slope: Real = 4 / math.log(2) * np.sqrt(1 + c * c) * steepness
     return slope
 
 
-def _blur(c: Real, noise: float) -> Real:
+def _blur(c: Real, q: float) -> Real:
     """Return 1 − e² = 4q(1 − q)(1 − C²)."""
-    return 4 * noise * (1 - noise) * (1 - c) * (1 + c)
+    return 4 * q * (1 - q) * (1 - c) * (1 + c)
 
 
 def _in_range(win_probability: Real) -> Real:

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import RoundProbabilities, SettingChoice
-from postprocessing.security.curves import af18_leakage, af18_terms, shannon_bits
+from postprocessing.security.block import Block
 from postprocessing.security.entropy import (
     binary_entropy,
-    check_noise,
+    check_noisy_preprocessing,
     chsh_value,
     noisy_error_rate,
     win_probability,
 )
-from postprocessing.security.finite_size import EpsilonSplit, KeyLength
-from postprocessing.security.honest_block import HonestBlock
-from postprocessing.security.methods import LABELS, CurveMethod, leaked_per_test
-from postprocessing.security.settings import (
-    SettingsRule,
-    optimal_noise,
-    optimise_settings,
-    settings_with_tests,
-)
-
-Leakage = Callable[[RoundProbabilities], float]
+from postprocessing.security.epsilons import EpsilonSplit
+from postprocessing.security.methods import METHODS, KeyLength, Method, SettingsRule
+from postprocessing.security.settings import optimise_choices
+from postprocessing.security.terms import Terms
 
 _DEFAULT_EFFICIENCY = 1.1
 
@@ -41,21 +33,21 @@ class ExpectedKey:
     method : str
         How it was computed.
     settings : LocalSettings, AnnouncedMarks or None
-        How settings are chosen; None for "asymptotic", which has no tests.
-    noise : float
+        How settings are chosen; None for a method of the limit of long blocks, without tests.
+    noisy_preprocessing : float
         q, the probability with which the reference inverts a key bit.
     length : KeyLength
         Length, terms and free parameters.
     """
 
-    method: CurveMethod
+    method: str
     settings: SettingChoice | None
-    noise: float
-    length: KeyLength
+    noisy_preprocessing: float
+    length: KeyLength[Any]
 
     @property
     def bits(self) -> int:
-        """Key length in bits, rounded down, never negative; an expected one for "renyi"."""
+        """Key length in bits, rounded down, never negative; an expected one where it varies."""
         return self.length.bits
 
     @property
@@ -64,24 +56,29 @@ class ExpectedKey:
         return self.length.unclipped
 
     @property
-    def terms(self) -> dict[str, float]:
+    def terms(self) -> Terms:
         """The contributions in bits, costs negative."""
-        return asdict(self.length.terms)
+        return self.length.terms
+
+    @property
+    def parameters(self) -> Any:
+        """The free parameters of the method; None where there are none."""
+        return self.length.parameters
 
     @property
     def test_probability(self) -> float:
-        """p_test; 0 for "asymptotic"."""
+        """p_test; 0 without tests."""
         return self.settings.round_probabilities.test if self.settings else 0.0
 
     @property
     def label(self) -> str:
         """What such a key is worth, in words."""
-        return LABELS[self.method]
+        return METHODS[self.method].label
 
 
 def key_length(
     *,
-    method: CurveMethod = "tan22",
+    method: str = "tan22",
     n: int,
     chsh: float | None = None,
     counts: tuple[int, int] | None = None,
@@ -103,9 +100,10 @@ def key_length(
 
     Parameters
     ----------
-    method : {"tan22", "geat", "renyi", "renyi_fixed", "asymptotic", "af18"}, optional
-        How the length is computed; `ExpectedKey.label` says what it is worth. "renyi" gives the
-        expected length.
+    method : str, optional
+        How the length is computed, one of `METHODS`: "tan22", "geat", "renyi", "renyi_fixed",
+        "asymptotic"; `ExpectedKey.label` says what it is worth. A length that varies with the
+        counts is the expected one.
     n : int
         Heralded rounds, all of them.
     chsh : float, optional
@@ -123,12 +121,13 @@ def key_length(
     test_probability : float, optional
         p_test, the probability of a test round; the best one by default.
     settings : {"local", "announced"}, optional
-        Whether each side chooses its settings alone, with thinning, or both follow shared marks.
+        Whether each side chooses its settings alone, with thinning, or both follow shared marks;
+        here it only decides how often rounds are key or test, whatever the method's proof covers.
     noisy_preprocessing : float or "optimal", optional
         q in [0, 1/2), the probability with which the reference inverts a key bit.
     leaked_bits : float, optional
         Every public bit that depends on the raw keys: tags, and the tests that the reference
-        publishes, but for the Rényi methods no tests.
+        publishes where the method charges for them.
     reconciliation_efficiency : float, optional
         f ≥ 1, in place of `leaked_bits`: f n p_key h(Q_q), a bit a test where tests count, and a
         tag of ⌈log2(1/ε_cor)⌉ bits; 1.1 by default.
@@ -149,51 +148,50 @@ def key_length(
     >>> round(key.bits / 10**8, 3)
     0.245
     """
-    if method not in LABELS:
-        raise InvalidArgumentError("method", method, f"one of {get_args(CurveMethod)}")
+    chosen: Method[Any] = METHODS.named("method", method)
     if settings not in get_args(SettingsRule):
         raise InvalidArgumentError("settings", settings, f"one of {get_args(SettingsRule)}")
     split = EpsilonSplit.from_soundness(soundness) if epsilons is None else epsilons
     expected, tests = _expected(n, chsh, counts, test_probability)
-    win = win_probability(expected)
     if not 0 <= qber <= 1:
         raise InvalidArgumentError("qber", qber, "in [0, 1]")
-    leak = _Leakage(
-        method, n, win, qber, split, completeness, leaked_bits, reconciliation_efficiency
+    if not 0 < completeness < 1:
+        raise InvalidArgumentError("completeness", completeness, "in (0, 1)")
+    if noisy_preprocessing != "optimal":
+        check_noisy_preprocessing(noisy_preprocessing)
+    leakage = _Leakage(chosen, n, qber, split, leaked_bits, reconciliation_efficiency)
+    win = float(win_probability(expected))
+
+    def block_at(q: float, marks: RoundProbabilities) -> Block:
+        leaked = leakage.of(marks, q)
+        return Block(n, marks, win, split.secrecy, leaked, completeness / 2, q)
+
+    # Without tests every round is a key round, however settings are chosen.
+    if not chosen.composable:
+        tests = 0.5
+    q, choice = optimise_choices(
+        chosen,
+        block_at,
+        rule=settings,
+        noisy_preprocessing=noisy_preprocessing,
+        test_probability=tests,
     )
-    leak.check()
-    if method == "af18":
-        return _af18(leak, tests, settings, noisy_preprocessing)
-    block = HonestBlock(n, win, split.secrecy, completeness / 2, method)
-
-    if noisy_preprocessing == "optimal":
-        # The best rate of tests hardly depends on the noise.
-        typical = _at_noise(block, leak, tests, settings).test_probability or None
-
-        def length(noise: float) -> float:
-            return _at_noise(replace(block, noise=noise), leak, typical, settings).unclipped
-
-        block = replace(block, noise=optimal_noise(length))
-    else:
-        check_noise(noisy_preprocessing)
-        block = replace(block, noise=noisy_preprocessing)
-    return _at_noise(block, leak, tests, settings)
+    length = chosen.length(block_at(q, choice.round_probabilities))
+    return ExpectedKey(method, choice if chosen.composable else None, q, length)
 
 
 @dataclass(frozen=True)
 class _Leakage:
     """The public bits that depend on the raw keys, as they were asked for."""
 
-    method: CurveMethod
+    method: Method[Any]
     rounds: int
-    win_probability: float
     qber: float
     epsilons: EpsilonSplit
-    completeness: float
     bits: float | None
     efficiency: float | None
 
-    def check(self) -> None:
+    def __post_init__(self) -> None:
         """Check that one rule is given at most, and its range."""
         if self.bits is not None and self.efficiency is not None:
             allowed = "given, or else reconciliation_efficiency, and not both"
@@ -201,19 +199,18 @@ class _Leakage:
         if self.efficiency is not None and not 1 <= self.efficiency < math.inf:
             allowed = "a finite number of at least 1"
             raise InvalidArgumentError("reconciliation_efficiency", self.efficiency, allowed)
-        if not 0 < self.completeness < 1:
-            raise InvalidArgumentError("completeness", self.completeness, "in (0, 1)")
 
-    def of(self, marks: RoundProbabilities | None, noise: float) -> float:
-        """Return the bits at given probabilities of rounds; all are key rounds without."""
+    def of(self, marks: RoundProbabilities, noisy_preprocessing: float) -> float:
+        """Return the bits at given probabilities of rounds; all are key rounds in the limit."""
         if self.bits is not None:
             return self.bits
         efficiency = _DEFAULT_EFFICIENCY if self.efficiency is None else self.efficiency
-        per_round = efficiency * float(binary_entropy(noisy_error_rate(self.qber, noise)))
-        if marks is None:
+        error_rate = noisy_error_rate(self.qber, noisy_preprocessing)
+        per_round = efficiency * float(binary_entropy(error_rate))
+        if not self.method.composable:
             return self.rounds * per_round
         tag = math.ceil(-math.log2(self.epsilons.correctness))
-        tests = marks.test * leaked_per_test(self.method)
+        tests = marks.test * self.method.charged_per_test
         return self.rounds * (marks.key * per_round + tests) + tag
 
 
@@ -232,44 +229,3 @@ def _expected(
     if won < 0 or lost < 0 or not 0 < won + lost < n:
         raise InvalidArgumentError("counts", counts, f"won and lost tests, fewer than {n} in all")
     return float(chsh_value(won / (won + lost))), (won + lost) / n
-
-
-def _at_noise(
-    block: HonestBlock, leak: _Leakage, tests: float | None, rule: SettingsRule
-) -> ExpectedKey:
-    """Return the length at one flip probability, with the best settings unless they are given."""
-    if block.method == "asymptotic":
-        every_round = RoundProbabilities.announced(0.5)
-        length = block.length(every_round, leak.of(None, block.noise))
-        return ExpectedKey(block.method, None, block.noise, length)
-    settings = (
-        optimise_settings(block, rule=rule, leakage=lambda marks: leak.of(marks, block.noise))
-        if tests is None
-        else settings_with_tests(rule, tests)
-    )
-    length = block.length(
-        settings.round_probabilities, leak.of(settings.round_probabilities, block.noise)
-    )
-    return ExpectedKey(block.method, settings, block.noise, length)
-
-
-def _af18(
-    leak: _Leakage,
-    tests: float | None,
-    rule: SettingsRule,
-    noise: float | Literal["optimal"],
-) -> ExpectedKey:
-    """Return the length of 2018, which knows neither discarded rounds nor noise."""
-    if rule != "announced" or noise != 0 or tests is None:
-        given = {"settings": rule, "noisy_preprocessing": noise, "test_probability": tests}
-        allowed = "announced settings, no noise and a test probability for af18"
-        raise InvalidArgumentError("arguments", given, allowed)
-    settings = settings_with_tests(rule, tests)
-    soundness, completeness = leak.epsilons.soundness, leak.completeness
-    efficiency = _DEFAULT_EFFICIENCY if leak.efficiency is None else leak.efficiency
-    bits = leak.bits
-    if bits is None:
-        limit = shannon_bits(leak.rounds, tests, leak.qber, leak.win_probability)
-        bits = af18_leakage(leak.rounds, limit, soundness, completeness, efficiency)
-    terms = af18_terms(leak.rounds, tests, leak.win_probability, bits, soundness, completeness)
-    return ExpectedKey("af18", settings, 0.0, KeyLength.of(terms, None))

@@ -9,7 +9,7 @@ do, and both parties publish their test outcomes, at a cost of c₁ and c₀ bit
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
@@ -18,14 +18,16 @@ import numpy.typing as npt
 
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import RoundProbabilities
+from postprocessing.security.block import Block, Counts
 from postprocessing.security.entropy import (
     LOCAL_WIN_PROBABILITY,
     QUANTUM_WIN_PROBABILITIES,
     Real,
-    check_noise,
+    check_noisy_preprocessing,
     chsh_entropy,
     coherence,
 )
+from postprocessing.security.terms import Terms
 
 _LN2 = math.log(2)
 # 2^(δ f) does not overflow.
@@ -83,117 +85,61 @@ class RenyiParameters:
         """c₀ = 1 + log2(1/(1 − w̃)), the same of a lost test."""
         return 1 - math.log1p(-self.published_win) / _LN2
 
-    def cost(self, won: float, lost: float) -> float:
+    def cost(self, tests: Counts) -> float:
         """Return n_w c₁ + n_l c₀, what publishing the outcomes of tests costs, in bits."""
-        return won * self.win_cost + lost * self.loss_cost
+        return tests.won * self.win_cost + tests.lost * self.loss_cost
 
-    def score(self, won: float, lost: float) -> float:
+    def score(self, tests: Counts) -> float:
         """Return n_w (f₁ − c₁) + n_l (f₀ − c₀), the affine function of the counts, in bits."""
-        return won * self.win_credit + lost * self.loss_credit - self.cost(won, lost)
+        credited = tests.won * self.win_credit + tests.lost * self.loss_credit
+        return credited - self.cost(tests)
 
 
-@dataclass(frozen=True)
-class RenyiTerms:
-    """The contributions to the key length, in bits, costs negative; they add up to the length.
-
-    Parameters
-    ----------
-    entropy : float
-        n p_key η_q(w̃), von Neumann entropy of the key rounds at the expected win probability.
-    fluctuation : float
-        nκ and the credits of the tests, less `entropy`: what accumulation costs.
-    tests : float
-        Minus what publishing the test outcomes costs.
-    leakage : float
-        Minus everything else sent in public that depends on the raw keys.
-    amplification : float
-        −θ = −((1 + δ)/δ) log2(1/ε_sec) + 2.
-    rounding : float
-        Minus a margin of one bit and 1e-9 n for floating point.
-    """
-
-    entropy: float
-    fluctuation: float
-    tests: float
-    leakage: float
-    amplification: float
-    rounding: float
-
-    @property
-    def total(self) -> float:
-        """Their sum in bits."""
-        return math.fsum(getattr(self, field.name) for field in fields(self))
-
-
-@dataclass(frozen=True)
-class RenyiBlock:
-    """What is known of a block before its free parameters are chosen.
+def renyi_terms(block: Block, parameters: RenyiParameters, score: float) -> Terms:
+    """Evaluate the bound term by term: ℓ = nκ + score − leakage − θ.
 
     Parameters
     ----------
-    rounds : int
-        Heralded rounds n.
-    probabilities : RoundProbabilities
-        How often a heralded round is a key or a test round.
-    leaked_bits : float
-        Public bits that depend on the raw keys, the test outcomes excepted.
-    secrecy : float
-        ε_sec in (0, 1).
-    noise : float, optional
-        q in [0, 1/2), the probability with which the reference inverts a key bit.
+    block : Block
+        The block; publishing its tests costs what their counts say.
+    parameters : RenyiParameters
+        The free parameters, fixed before the run.
+    score : float
+        `RenyiParameters.score` of the run, or the least that is accepted.
 
-    Raises
-    ------
-    InvalidArgumentError
-        If an argument is outside its range.
+    Returns
+    -------
+    Terms
+        Bits that add up to the length:
+
+        - entropy: n p_key η_q(w̃), von Neumann entropy of the key rounds at the expected win
+          probability.
+        - fluctuation: nκ and the credits of the tests, less `entropy`: what accumulation costs.
+        - tests: minus what publishing the test outcomes costs.
+        - leakage: minus everything else sent in public that depends on the raw keys.
+        - amplification: −θ = −((1 + δ)/δ) log2(1/ε_sec) + 2.
+        - rounding: minus a margin of one bit and 1e-9 n for floating point.
     """
+    n, marks, q = block.rounds, block.probabilities, block.noisy_preprocessing
+    entropy = n * marks.key * _expected_entropy(parameters.published_win, q)
+    cost = parameters.cost(block.tests)
+    return Terms(
+        {
+            "entropy": entropy,
+            "fluctuation": n * accumulated_entropy(parameters, marks, q) + score + cost - entropy,
+            "tests": -cost,
+            "leakage": -block.leaked_bits,
+            "amplification": -amplification_cost(parameters.excess, block.secrecy),
+            "rounding": -1 - n * _ROUNDING_PER_ROUND,
+        }
+    )
 
-    rounds: int
-    probabilities: RoundProbabilities
-    leaked_bits: float
-    secrecy: float
-    noise: float = 0.0
 
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        if not 1 <= self.rounds < math.inf:
-            raise InvalidArgumentError("rounds", self.rounds, "a positive number")
-        if not 0 <= self.leaked_bits < math.inf:
-            raise InvalidArgumentError("leaked_bits", self.leaked_bits, "finite, at least 0")
-        if not 0 < self.secrecy < 1:
-            raise InvalidArgumentError("secrecy", self.secrecy, "in (0, 1)")
-        check_noise(self.noise)
-
-    def terms(self, parameters: RenyiParameters, score: float, cost: float) -> RenyiTerms:
-        """Evaluate the bound term by term: ℓ = nκ + score − leakage − θ.
-
-        Parameters
-        ----------
-        parameters : RenyiParameters
-            The free parameters.
-        score : float
-            `RenyiParameters.score` of the run, or the least that is accepted.
-        cost : float
-            The part of the score that publishing the tests costs.
-
-        Returns
-        -------
-        RenyiTerms
-            The contributions in bits.
-        """
-        n = self.rounds
-        low, high = QUANTUM_WIN_PROBABILITIES
-        expected = min(max(parameters.published_win, low), high)
-        entropy = n * self.probabilities.key * float(chsh_entropy(expected, self.noise))
-        accumulated = n * accumulated_entropy(parameters, self.probabilities, self.noise)
-        return RenyiTerms(
-            entropy=entropy,
-            fluctuation=accumulated + score + cost - entropy,
-            tests=-cost,
-            leakage=-self.leaked_bits,
-            amplification=-amplification_cost(parameters.excess, self.secrecy),
-            rounding=-1 - n * _ROUNDING_PER_ROUND,
-        )
+@lru_cache(maxsize=256)
+def _expected_entropy(win_probability: float, noisy_preprocessing: float) -> float:
+    """Return η_q at the quantum value next to w̃."""
+    low, high = QUANTUM_WIN_PROBABILITIES
+    return float(chsh_entropy(min(max(win_probability, low), high), noisy_preprocessing))
 
 
 def amplification_cost(excess: float, secrecy: float) -> float:
@@ -201,7 +147,7 @@ def amplification_cost(excess: float, secrecy: float) -> float:
     return -(1 + 1 / excess) * math.log2(secrecy) - 2
 
 
-def renyi_entropy(win_probability: Real, excess: float, noise: float = 0.0) -> Real:
+def renyi_entropy(win_probability: Real, excess: float, noisy_preprocessing: float = 0.0) -> Real:
     """Return the least sandwiched Rényi entropy (↓) of the reference outcome at order 1 + δ.
 
     H_α(A|E) ≥ −(1/δ) log2 q_α with q_α = 2^(1−α) (e₊^α + e₋^α), e± = ½ [(u + v) ± √((u + v)² −
@@ -213,7 +159,7 @@ def renyi_entropy(win_probability: Real, excess: float, noise: float = 0.0) -> R
         w in [(2 − √2)/4, (2 + √2)/4].
     excess : float
         δ = α − 1 in (0, 1).
-    noise : float, optional
+    noisy_preprocessing : float, optional
         q in [0, 1/2), the probability with which the outcome is inverted beforehand.
 
     Returns
@@ -221,15 +167,15 @@ def renyi_entropy(win_probability: Real, excess: float, noise: float = 0.0) -> R
     float or ndarray
         Entropy in bits.
     """
-    check_noise(noise)
+    check_noisy_preprocessing(noisy_preprocessing)
     c = np.asarray(coherence(win_probability), dtype=np.float64)
-    entropy: Any = -np.log1p(_weight_excess(c, excess, noise)) / (excess * _LN2)
+    entropy: Any = -np.log1p(_weight_excess(c, excess, noisy_preprocessing)) / (excess * _LN2)
     return cast(Real, entropy)
 
 
 @lru_cache(maxsize=256)
 def accumulated_entropy(
-    parameters: RenyiParameters, probabilities: RoundProbabilities, noise: float = 0.0
+    parameters: RenyiParameters, probabilities: RoundProbabilities, noisy_preprocessing: float = 0.0
 ) -> float:
     """Return κ, the bits that each round adds beside the credits of its test, whatever the devices.
 
@@ -243,7 +189,7 @@ def accumulated_entropy(
         The free parameters.
     probabilities : RoundProbabilities
         How often a round is key, test or discarded.
-    noise : float, optional
+    noisy_preprocessing : float, optional
         q in [0, 1/2).
 
     Returns
@@ -253,12 +199,12 @@ def accumulated_entropy(
     """
     low, high = LOCAL_WIN_PROBABILITY, QUANTUM_WIN_PROBABILITIES[1]
     wins = np.linspace(low, high, _GRID_POINTS)
-    values = _moment_excess(wins, parameters, probabilities, noise)
+    values = _moment_excess(wins, parameters, probabilities, noisy_preprocessing)
     for _ in range(_ZOOMS):
         best = int(values.argmax())
         first, last = max(best - 1, 0), min(best + 1, len(wins) - 1)
         wins = np.linspace(wins[first], wins[last], _GRID_POINTS)
-        values = _moment_excess(wins, parameters, probabilities, noise)
+        values = _moment_excess(wins, parameters, probabilities, noisy_preprocessing)
     return -math.log1p(_bound_of_concave(values)) / (parameters.excess * _LN2)
 
 
@@ -286,12 +232,12 @@ def _moment_excess(
     wins: npt.NDArray[np.float64],
     parameters: RenyiParameters,
     probabilities: RoundProbabilities,
-    noise: float,
+    noisy_preprocessing: float,
 ) -> npt.NDArray[np.float64]:
     """Return G − 1 at win probabilities of at least 3/4, without cancellation at small δ."""
     delta, c = parameters.excess, coherence(wins)
     plain = _weight_excess(c, delta, 0.0)
-    noisy = _weight_excess(c, delta, noise) if noise else plain
+    noisy = _weight_excess(c, delta, noisy_preprocessing) if noisy_preprocessing else plain
     won = np.minimum(wins, 1 + plain)
     lost = 1 + plain - won
     credited = won * math.expm1(delta * parameters.win_credit * _LN2)
@@ -300,7 +246,7 @@ def _moment_excess(
 
 
 def _weight_excess(
-    c: npt.NDArray[np.float64], excess: float, noise: float
+    c: npt.NDArray[np.float64], excess: float, noisy_preprocessing: float
 ) -> npt.NDArray[np.float64]:
     """Return q_α − 1 at C in [0, 1], accurate relative to itself."""
     alpha = 1 + excess
@@ -309,15 +255,16 @@ def _weight_excess(
     growths = [x * np.expm1(-excess / alpha * np.log(x)) for x in (large, small)]
     sum_excess = growths[0] + growths[1]
     total = 1 + sum_excess
-    if noise:
+    q = noisy_preprocessing
+    if q:
         product = (large + growths[0]) * (small + growths[1])
-        root = np.sqrt(np.maximum(total**2 - 16 * noise * (1 - noise) * product, 0.0))
+        root = np.sqrt(np.maximum(total**2 - 16 * q * (1 - q) * product, 0.0))
         plus = (total + root) / 2
-        minus = np.maximum(4 * noise * (1 - noise) * product / plus, 1e-300)
+        minus = np.maximum(4 * q * (1 - q) * product / plus, 1e-300)
     else:
         plus, minus = total, np.zeros_like(total)
     # e₊ + e₋ = u + v, so only the power δ of each is left to add.
     change = sum_excess + plus * np.expm1(excess * np.log(plus))
-    if noise:
+    if q:
         change = change + minus * np.expm1(excess * np.log(minus))
     return cast(npt.NDArray[np.float64], math.expm1(-excess * _LN2) + math.pow(2, -excess) * change)

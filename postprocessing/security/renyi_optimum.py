@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
 
-from postprocessing.scheme import RoundProbabilities
+from postprocessing.security.block import Block, Counts
 from postprocessing.security.entropy import (
     LOCAL_WIN_PROBABILITY,
     QUANTUM_WIN_PROBABILITIES,
     chsh_entropy_slope,
 )
-from postprocessing.security.renyi import RenyiBlock, RenyiParameters
+from postprocessing.security.renyi import RenyiParameters, renyi_terms
 
 # Beyond, no block has a key; a start there would only overflow.
 _EXCESS_RANGE = (1e-14, 0.9)
@@ -28,41 +28,17 @@ _TOLERANCE = 1e-4
 Rating = Callable[[RenyiParameters], float]
 
 
-def expected_length(block: RenyiBlock, win_probability: float) -> Rating:
-    """Return the length at the expected counts of devices of this win probability, in bits."""
-    won, lost = expected_tests(block, win_probability)
-
-    def rating(parameters: RenyiParameters) -> float:
-        return block.terms(parameters, parameters.score(won, lost), 0.0).total
-
-    return rating
+def mean_length(block: Block) -> Rating:
+    """Return what gives the length at the expected counts of honest devices, in bits."""
+    return lambda parameters: renyi_terms(block, parameters, parameters.score(block.tests)).total
 
 
-def accepted_length(block: RenyiBlock, win_probability: float, completeness_share: float) -> Rating:
-    """Return the length at the least score accepted of devices of this win probability, in bits."""
-
-    def rating(parameters: RenyiParameters) -> float:
-        least = least_score(
-            parameters, block.rounds, block.probabilities.test, win_probability, completeness_share
-        )
-        return block.terms(parameters, least, 0.0).total
-
-    return rating
+def accepted_length(block: Block) -> Rating:
+    """Return what gives the length at the least score that is accepted, in bits."""
+    return lambda parameters: renyi_terms(block, parameters, least_score(block, parameters)).total
 
 
-def expected_tests(block: RenyiBlock, win_probability: float) -> tuple[float, float]:
-    """Return the expected numbers of won and lost tests."""
-    tests = block.rounds * block.probabilities.test
-    return tests * win_probability, tests * (1 - win_probability)
-
-
-def least_score(
-    parameters: RenyiParameters,
-    rounds: int,
-    test_probability: float,
-    win_probability: float,
-    completeness_share: float,
-) -> float:
+def least_score(block: Block, parameters: RenyiParameters) -> float:
     """Return F_min, which honest devices miss with at most a given probability (Chernoff).
 
     F_min = sup_t −[n ln E e^{−tf} + ln(1/share)]/t over t > 0, f the score of a round: f₁ − c₁
@@ -71,28 +47,22 @@ def least_score(
 
     Parameters
     ----------
+    block : Block
+        The block, whose `completeness_share` is the probability of aborting for this reason.
     parameters : RenyiParameters
         The free parameters.
-    rounds : int
-        Heralded rounds n.
-    test_probability : float
-        p_test.
-    win_probability : float
-        w of the honest devices, in [0, 1].
-    completeness_share : float
-        Probability in (0, 1) of aborting for this reason.
 
     Returns
     -------
     float
         F_min in bits.
     """
-    scores = np.array([parameters.score(1, 0), parameters.score(0, 1)])
-    chances = test_probability * np.array([win_probability, 1 - win_probability])
+    scores, chances = _score_of_a_round(block, parameters)
+    rounds = block.rounds
     variance = rounds * float(chances @ scores**2)
     if not variance > 0:
         return rounds * float(chances @ scores)
-    cost = -math.log(completeness_share)
+    cost = -math.log(block.completeness_share)
     # Where the score is normal, the best t.
     start = math.log(math.sqrt(2 * cost / variance))
     limit = math.log(_MOST_CREDIT_EXPONENT / float(np.abs(scores).max()))
@@ -107,49 +77,47 @@ def least_score(
     return -float(found.fun)
 
 
-def miss_probability(
-    parameters: RenyiParameters,
-    rounds: int,
-    test_probability: float,
-    win_probability: float,
-    score: float,
-) -> float:
+def miss_probability(block: Block, parameters: RenyiParameters, score: float) -> float:
     """Bound the probability that honest devices miss a score (Chernoff).
 
     inf_t e^{t score} (E e^{−tf})^n over t > 0, with parameters and f as for `least_score`.
     """
-    scores = np.array([parameters.score(1, 0), parameters.score(0, 1)])
-    chances = test_probability * np.array([win_probability, 1 - win_probability])
+    scores, chances = _score_of_a_round(block, parameters)
     limit = math.log(_MOST_CREDIT_EXPONENT / float(np.abs(scores).max()))
 
     def exponent(log_t: float) -> float:
         t = math.exp(log_t)
-        return t * score + rounds * math.log1p(float(chances @ np.expm1(-t * scores)))
+        return t * score + block.rounds * math.log1p(float(chances @ np.expm1(-t * scores)))
 
     found = minimize_scalar(exponent, bounds=(limit - 30, limit), method="bounded")
     return math.exp(min(0.0, float(found.fun)))
 
 
-def best_renyi_parameters(
-    block: RenyiBlock, win_probability: float, rating: Rating
-) -> RenyiParameters:
+def _score_of_a_round(
+    block: Block, parameters: RenyiParameters
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the scores of a won and of a lost test, and how often honest devices have them."""
+    scores = np.array([parameters.score(Counts(1, 0)), parameters.score(Counts(0, 1))])
+    win = block.win_probability
+    return scores, block.probabilities.test * np.array([win, 1 - win])
+
+
+def best_renyi_parameters(block: Block, rating: Rating) -> RenyiParameters:
     """Return the parameters of the greatest rating.
 
     Parameters
     ----------
-    block : RenyiBlock
+    block : Block
         The block.
-    win_probability : float
-        w of the honest devices.
     rating : callable
-        `expected_length` or `accepted_length`.
+        `mean_length` or `accepted_length`.
 
     Returns
     -------
     RenyiParameters
         The best to about 1e-5 of the length. Security does not rest on their being the best.
     """
-    slope, credit, excess = _start(block, win_probability)
+    slope, credit, excess = _start(block)
 
     def parameters(logs: npt.NDArray[np.float64]) -> RenyiParameters:
         steep, level, order = (float(np.clip(x, -30, 30)) for x in logs)
@@ -157,7 +125,7 @@ def best_renyi_parameters(
         spread = slope * math.exp(steep) / block.probabilities.test
         spread = min(spread, _MOST_CREDIT_EXPONENT / delta)
         win_credit = float(min(credit * math.exp(level), spread))
-        return RenyiParameters(delta, win_credit, win_credit - spread, float(win_probability))
+        return RenyiParameters(delta, win_credit, win_credit - spread, float(block.win_probability))
 
     def shortfall(logs: Any) -> float:
         return -rating(parameters(logs))
@@ -168,12 +136,12 @@ def best_renyi_parameters(
     return parameters(found.x)
 
 
-def _start(block: RenyiBlock, win_probability: float) -> tuple[float, float, float]:
+def _start(block: Block) -> tuple[float, float, float]:
     """Return slope, win credit and δ of the normal approximation."""
-    marks: RoundProbabilities = block.probabilities
+    marks, win = block.probabilities, block.win_probability
     low, high = LOCAL_WIN_PROBABILITY, QUANTUM_WIN_PROBABILITIES[1]
-    win = float(min(max(win_probability, low + _LEAST_VIOLATION), high - _LEAST_VIOLATION))
-    slope = marks.keep * float(chsh_entropy_slope(win, block.noise))
+    win = float(min(max(win, low + _LEAST_VIOLATION), high - _LEAST_VIOLATION))
+    slope = marks.keep * float(chsh_entropy_slope(win, block.noisy_preprocessing))
     variance = slope**2 * win * (1 - win) / marks.test + 2
     excess = math.sqrt(-2 * math.log2(block.secrecy) / (block.rounds * variance * math.log(2)))
     return slope, (1 - win) * slope / marks.test, min(excess, _EXCESS_RANGE[1])

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import AnnouncedMarks, LocalSettings, RoundProbabilities, SettingChoice
-from postprocessing.security.honest_block import HonestBlock
-
-SettingsRule = Literal["local", "announced"]
+from postprocessing.security.block import Block
+from postprocessing.security.methods import Method, SettingsRule
 
 # Flip probabilities looked at first; the best is refined between its neighbours.
-_NOISES = (0.0, *np.geomspace(2e-3, 0.35, 12).tolist())
+_FLIP_PROBABILITIES = (0.0, *np.geomspace(2e-3, 0.35, 12).tolist())
 _PLACES = 6
 
 
@@ -42,21 +41,18 @@ def settings_with_tests(rule: SettingsRule, test_probability: float) -> SettingC
 
 
 def optimise_settings(
-    block: HonestBlock,
-    *,
-    rule: SettingsRule = "local",
-    leakage: Callable[[RoundProbabilities], float],
+    method: Method[Any], block_at: Callable[[RoundProbabilities], Block], *, rule: SettingsRule
 ) -> SettingChoice:
     """Return the settings with the longest key.
 
     Parameters
     ----------
-    block : HonestBlock
-        Size, devices, method and what is asked of the key.
-    rule : {"local", "announced"}, optional
+    method : Method
+        How the length is computed.
+    block_at : callable
+        Gives the block at given round probabilities, with what it leaks; smooth.
+    rule : {"local", "announced"}
         Whether each side chooses its settings alone, or both follow a shared mark.
-    leakage : callable
-        Gives the public bits that depend on the raw keys at given round probabilities; smooth.
 
     Returns
     -------
@@ -67,22 +63,18 @@ def optimise_settings(
     Raises
     ------
     InvalidArgumentError
-        If an argument is outside its range.
+        If a number of the block is outside its range.
     """
-    if not 1 <= block.rounds < math.inf:
-        raise InvalidArgumentError("rounds", block.rounds, "at least 1")
-    if block.method == "asymptotic":
-        block = dataclasses.replace(block, method="tan22")
 
     def settings(log_test: float) -> SettingChoice:
         return settings_with_tests(rule, math.exp(log_test))
 
     def shortfall(log_test: float) -> float:
-        marks = settings(log_test).round_probabilities
-        return -block.length(marks, leakage(marks), smooth=True).unclipped
+        return -method.settings_rating(block_at(settings(log_test).round_probabilities))
 
     # From √n expected tests in the block, far fewer than serve, up to the largest probability.
-    bounds = (min(-math.log(block.rounds) / 2, math.log(0.125)), math.log(0.5) - 2e-9)
+    rounds = block_at(RoundProbabilities.announced(0.5)).rounds
+    bounds = (min(-math.log(rounds) / 2, math.log(0.125)), math.log(0.5) - 2e-9)
     # Where tests are too rare for a key the length is flat, and a search alone would stay there.
     places = np.linspace(*bounds, _PLACES).tolist()
     best = int(np.argmin([shortfall(place) for place in places]))
@@ -91,7 +83,54 @@ def optimise_settings(
     return settings(float(found.x))
 
 
-def optimal_noise(length: Callable[[float], float]) -> float:
+def optimise_choices(
+    method: Method[Any],
+    block_at: Callable[[float, RoundProbabilities], Block],
+    *,
+    rule: SettingsRule,
+    noisy_preprocessing: float | Literal["optimal"],
+    test_probability: float | None = None,
+) -> tuple[float, SettingChoice]:
+    """Return how much noise to add and how to choose settings for the longest key.
+
+    Parameters
+    ----------
+    method, rule
+        As for `optimise_settings`.
+    block_at : callable
+        Gives the block at a flip probability and given round probabilities.
+    noisy_preprocessing : float or "optimal"
+        q in [0, 1/2), taken as it is unless "optimal".
+    test_probability : float, optional
+        p_test; the best one by default.
+
+    Returns
+    -------
+    float
+        q.
+    LocalSettings or AnnouncedMarks
+        The settings.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If an argument is outside its range.
+    """
+
+    def choice(q: float) -> SettingChoice:
+        if test_probability is not None:
+            return settings_with_tests(rule, test_probability)
+        return optimise_settings(method, partial(block_at, q), rule=rule)
+
+    if noisy_preprocessing != "optimal":
+        return noisy_preprocessing, choice(noisy_preprocessing)
+    # The best rate of tests hardly depends on the noise.
+    typical = choice(0.0).round_probabilities
+    q = optimal_noisy_preprocessing(lambda q: method.rating(block_at(q, typical)))
+    return q, choice(q)
+
+
+def optimal_noisy_preprocessing(length: Callable[[float], float]) -> float:
     """Return the flip probability of the longest key, 0 where noise does not help.
 
     Parameters
@@ -104,10 +143,11 @@ def optimal_noise(length: Callable[[float], float]) -> float:
     float
         q, to about 1e-3.
     """
-    lengths = [length(noise) for noise in _NOISES]
+    places = _FLIP_PROBABILITIES
+    lengths = [length(q) for q in places]
     best = int(np.argmax(lengths))
-    low, high = _NOISES[max(best - 1, 0)], _NOISES[min(best + 1, len(_NOISES) - 1)]
+    around = (places[max(best - 1, 0)], places[min(best + 1, len(places) - 1)])
     found = minimize_scalar(
-        lambda noise: -length(noise), bounds=(low, high), method="bounded", options={"xatol": 1e-3}
+        lambda q: -length(q), bounds=around, method="bounded", options={"xatol": 1e-3}
     )
-    return float(found.x) if -float(found.fun) > lengths[best] else _NOISES[best]
+    return float(found.x) if -float(found.fun) > lengths[best] else places[best]

@@ -37,13 +37,13 @@ class MinTradeoff:
         How often a round is kept and how often it is a test.
     tangent : float
         w_t, strictly between 3/4 and (2 + √2)/4.
-    noise : float, optional
+    noisy_preprocessing : float, optional
         q, the probability with which the reference inverts a key bit.
     """
 
     probabilities: RoundProbabilities
     tangent: float
-    noise: float = 0.0
+    noisy_preprocessing: float = 0.0
 
     @cached_property
     def slope(self) -> float:
@@ -63,13 +63,15 @@ class MinTradeoff:
     def entropy(self, c: float) -> float:
         """Return H = p_key η_q + p_test η at C in [0, 1], in bits per round."""
         plain = float(entropy_of_coherence(c))
-        noisy = float(entropy_of_coherence(c, self.noise)) if self.noise else plain
+        q = self.noisy_preprocessing
+        noisy = float(entropy_of_coherence(c, q)) if q else plain
         return plain * self.probabilities.keep + (noisy - plain) * self.probabilities.key
 
     def _entropy_slope(self, c: float) -> float:
         """Return dH/dw at C in (0, 1)."""
         plain = float(slope_of_coherence(c))
-        noisy = float(slope_of_coherence(c, self.noise)) if self.noise else plain
+        q = self.noisy_preprocessing
+        noisy = float(slope_of_coherence(c, q)) if q else plain
         return plain * self.probabilities.keep + (noisy - plain) * self.probabilities.key
 
     def value(self, win_probability: float) -> float:

@@ -12,9 +12,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from postprocessing.bits import Bits, PackedBits, Words, word_count
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.records import PartyRecord, record_codes
-from postprocessing.scheme import MOST_SETTINGS, BellScheme, Bits, Party
+from postprocessing.scheme import MOST_SETTINGS, BellScheme, Party
 from postprocessing.sifting import kernels
 
 _SELECTIONS = kernels.selections()
@@ -26,20 +27,27 @@ class SiftedRounds:
 
     Parameters
     ----------
-    key_bits : ndarray of uint8, shape (⌈key_rounds/8⌉,)
-        Outcome bits of the key rounds, in the order of ``numpy.packbits``.
-    key_rounds : int
-        Their number.
-    test_outcomes : ndarray of uint8, shape (t,)
+    key_bits : PackedBits
+        Outcome bits of the key rounds.
+    test_outcomes : PackedBits
         Outcome bits of the test rounds.
-    winning_parities : ndarray of uint8, shape (t,)
+    winning_parities : PackedBits
         Parity of the two outcome bits that wins each test round.
     """
 
-    key_bits: npt.NDArray[np.uint8]
-    key_rounds: int
-    test_outcomes: Bits
-    winning_parities: Bits
+    key_bits: PackedBits
+    test_outcomes: PackedBits
+    winning_parities: PackedBits
+
+    @property
+    def key_rounds(self) -> int:
+        """Number of key rounds."""
+        return len(self.key_bits)
+
+    @property
+    def test_rounds(self) -> int:
+        """Number of test rounds."""
+        return len(self.test_outcomes)
 
 
 def packed_settings(record: PartyRecord) -> npt.NDArray[np.uint8]:
@@ -60,9 +68,7 @@ def packed_settings(record: PartyRecord) -> npt.NDArray[np.uint8]:
     return packed
 
 
-def round_marks(
-    scheme: BellScheme, packed: npt.NDArray[np.uint8], rounds: int
-) -> npt.NDArray[np.uint8]:
+def round_marks(scheme: BellScheme, packed: npt.NDArray[np.uint8], rounds: int) -> PackedBits:
     """Return the marks that the corrector's settings follow: 1 wherever it is not the key setting.
 
     Parameters
@@ -76,12 +82,12 @@ def round_marks(
 
     Returns
     -------
-    ndarray of uint8, shape (⌈n/8⌉,)
-        A bit a round, in the order of ``numpy.packbits``.
+    PackedBits
+        A bit a round.
     """
     key = scheme.key_setting(scheme.corrector)
     fours = (packed[:, None] >> np.arange(0, 8, 2, dtype=np.uint8)) & np.uint8(3)
-    return np.packbits(fours.ravel()[:rounds] != key)
+    return PackedBits.from_bits(fours.ravel()[:rounds] != key)
 
 
 def count_surplus(
@@ -130,7 +136,7 @@ def count_surplus(
 
 
 def sift(
-    scheme: BellScheme, party: Party, record: PartyRecord, peer_settings: Bits, coins: Bits
+    scheme: BellScheme, party: Party, record: PartyRecord, peer_settings: Bits, coins: PackedBits
 ) -> SiftedRounds:
     """Take out the key and the test rounds, with outcomes in the common frame.
 
@@ -141,7 +147,7 @@ def sift(
     ----------
     scheme, party, record, peer_settings
         As for `count_surplus`.
-    coins : ndarray of uint8, shape (surplus,)
+    coins : PackedBits
         The corrector's coin for each surplus round, in round order.
 
     Returns
@@ -154,24 +160,27 @@ def sift(
     InvalidArgumentError
         If the peer's settings or the coins are not those of as many rounds.
     """
-    size = len(record) // 8 + 16
-    key, tests, parities = (np.empty(size, np.uint8) for _ in range(3))
     _check_peer(record, peer_settings)
+    key, tests, parities = (np.empty(word_count(len(record)) + 1, np.uint64) for _ in range(3))
     key_rounds, test_rounds, surplus = kernels.sift(
         record.codes,
         peer_settings,
         (_round_table(scheme, party), *_SELECTIONS),
-        np.append(np.packbits(coins), np.zeros(kernels.COIN_PADDING, np.uint8)),
+        np.append(coins.words, np.zeros(kernels.COIN_PADDING, np.uint64)),
         (key, tests, parities),
     )
     if surplus != len(coins):
         raise InvalidArgumentError("coins", len(coins), f"one for each of {surplus} surplus rounds")
     return SiftedRounds(
-        key_bits=key[: -(-key_rounds // 8)].copy(),
-        key_rounds=key_rounds,
-        test_outcomes=np.unpackbits(tests, count=test_rounds),
-        winning_parities=np.unpackbits(parities, count=test_rounds),
+        key_bits=_first(key, key_rounds),
+        test_outcomes=_first(tests, test_rounds),
+        winning_parities=_first(parities, test_rounds),
     )
+
+
+def _first(words: Words, length: int) -> PackedBits:
+    """Return the bits at the start of longer memory, in memory of their own."""
+    return PackedBits(words[: word_count(length)].copy(), length)
 
 
 def _check_peer(record: PartyRecord, peer_settings: Bits) -> None:

@@ -1,60 +1,43 @@
-"""Sixty-four lanes of 8 or 16 bits: numba types over LLVM vectors, and their operations.
+"""Sixty-four lanes of 8 or 16 bits, octets or shorts, and their operations.
 
 numba widens small integers to 64 bits, which leaves nothing for the compiler to vectorise; these
-operations stay as wide as they are written. LLVM maps them to whatever vectors the processor has.
+operations stay as wide as they are written.
 """
 
 from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-import numba as nb
 from llvmlite import ir
 from numba import types
-from numba.extending import models, register_model
 
-# Without their types: mypy would take a call inside a kernel for one of the decorated function.
-compiled: Any = nb.njit(cache=True, nogil=True, error_model="numpy")
-intrinsic: Any = nb.extending.intrinsic
+from postprocessing.simd.compile import intrinsic
+from postprocessing.simd.vectors import (
+    VectorType,
+    arithmetic,
+    loader,
+    splat,
+    spreader,
+    storer,
+    vector_type,
+)
 
 LANES = 64
 _BIT = ir.IntType(1)
-_INT8, _INT16, _INT32 = ir.IntType(8), ir.IntType(16), ir.IntType(32)
-_OCTETS = ir.VectorType(_INT8, LANES)
-_SHORTS = ir.VectorType(_INT16, LANES)
 
 # Inside a kernel; numba knows the types, mypy does not.
 Octets: TypeAlias = Any
 Shorts: TypeAlias = Any
 
+octets, shorts = vector_type("octets", LANES, 8), vector_type("shorts", LANES, 16)
+_OCTETS, _SHORTS = octets.vector, shorts.vector
 
-class LanesType(types.Type):
-    """The numba type of 64 lanes."""
-
-    def __init__(self, name: str, vector: Any) -> None:
-        super().__init__(name=name)
-        self.vector = vector
-
-
-octets = LanesType("octets", _OCTETS)
-shorts = LanesType("shorts", _SHORTS)
-
-
-@register_model(LanesType)
-class LanesModel(models.PrimitiveModel):
-    """Lanes are one LLVM vector value."""
-
-    def __init__(self, manager: Any, fe_type: Any) -> None:
-        super().__init__(manager, fe_type, fe_type.vector)
-
-
-def _splat(builder: Any, vector: Any, value: Any) -> Any:
-    if isinstance(value, int):
-        return ir.Constant(vector, [value] * LANES)
-    undefined = ir.Constant(vector, ir.Undefined)
-    single = builder.insert_element(undefined, value, _INT32(0))
-    order = ir.Constant(ir.VectorType(_INT32, LANES), [0] * LANES)
-    return builder.shuffle_vector(single, undefined, order)
+load_octets, store_octets = loader(octets), storer(octets)
+load_shorts, store_shorts = loader(shorts), storer(shorts)
+spread, spread_shorts = spreader(octets, types.int8), spreader(shorts, types.int16)
+add, exclusive_or = arithmetic(octets, "add"), arithmetic(octets, "xor")
+either = arithmetic(octets, "or_")
+add_shorts, subtract_shorts = arithmetic(shorts, "add"), arithmetic(shorts, "sub")
 
 
 def _call(builder: Any, name: str, vector: Any, arguments: Any) -> Any:
@@ -65,46 +48,6 @@ def _call(builder: Any, name: str, vector: Any, arguments: Any) -> Any:
     full_name = f"llvm.{name}.{suffix}"
     declared = builder.module.globals.get(full_name)
     return builder.call(declared or ir.Function(builder.module, function, full_name), arguments)
-
-
-def _pointer(context: Any, builder: Any, signature: Any, arguments: Any, vector: Any) -> Any:
-    array = context.make_array(signature.args[0])(context, builder, arguments[0])
-    return builder.bitcast(builder.gep(array.data, [arguments[1]]), vector.as_pointer())
-
-
-def _load(lanes: LanesType) -> Any:
-    @intrinsic
-    def load(_: Any, array: Any, i: Any) -> Any:
-        """Return 64 entries of a contiguous array from ``array[i]`` on, unchecked."""
-
-        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            pointer = _pointer(context, builder, signature, arguments, lanes.vector)
-            vector = builder.load(pointer)
-            vector.align = 1
-            return vector
-
-        return lanes(array, types.intp), emit
-
-    return load
-
-
-def _store(lanes: LanesType) -> Any:
-    @intrinsic
-    def store(_: Any, array: Any, i: Any, x: Any) -> Any:
-        """Set 64 entries of a contiguous array from ``array[i]`` on, unchecked."""
-
-        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            pointer = _pointer(context, builder, signature, arguments, lanes.vector)
-            builder.store(arguments[2], pointer).align = 1
-            return context.get_dummy_value()
-
-        return types.void(array, types.intp, lanes), emit
-
-    return store
-
-
-load_octets, store_octets = _load(octets), _store(octets)
-load_shorts, store_shorts = _load(shorts), _store(shorts)
 
 
 def _binary(name: str) -> Any:
@@ -121,31 +64,10 @@ smaller, larger = _binary("umin"), _binary("umax")
 subtract_to_zero, add_to_full = _binary("usub.sat"), _binary("uadd.sat")
 
 
-def _arithmetic(lanes: LanesType, method: str) -> Any:
-    """Make a lane-wise function of an LLVM instruction."""
-
-    @intrinsic
-    def operation(_: Any, x: Any, y: Any) -> Any:
-        return lanes(lanes, lanes), lambda c, b, s, a: getattr(b, method)(*a)
-
-    return operation
-
-
-add, exclusive_or = _arithmetic(octets, "add"), _arithmetic(octets, "xor")
-either = _arithmetic(octets, "or_")
-add_shorts, subtract_shorts = _arithmetic(shorts, "add"), _arithmetic(shorts, "sub")
-
-
-@intrinsic
-def spread(_: Any, value: Any) -> Any:
-    """Return octets that all are `value`, an int8."""
-    return octets(types.int8), lambda c, b, s, a: _splat(b, _OCTETS, a[0])
-
-
 @intrinsic
 def quarter(_: Any, x: Any) -> Any:
     """Return a quarter of each unsigned octet, rounded down."""
-    return octets(octets), lambda c, b, s, a: b.lshr(a[0], _splat(b, _OCTETS, 2))
+    return octets(octets), lambda c, b, s, a: b.lshr(a[0], splat(b, _OCTETS, 2))
 
 
 @intrinsic
@@ -169,7 +91,7 @@ def saturate(_: Any, x: Any) -> Any:
     """Return shorts as signed octets, those out of range as the nearest there is."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        least, most = _splat(builder, _SHORTS, -128), _splat(builder, _SHORTS, 127)
+        least, most = splat(builder, _SHORTS, -128), splat(builder, _SHORTS, 127)
         clipped = _call(builder, "smax", _SHORTS, [arguments[0], least])
         return builder.trunc(_call(builder, "smin", _SHORTS, [clipped, most]), _OCTETS)
 
@@ -181,7 +103,7 @@ def signs(_: Any, x: Any) -> Any:
     """Return octets that have the signs of shorts in their highest bits."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.trunc(builder.lshr(arguments[0], _splat(builder, _SHORTS, 8)), _OCTETS)
+        return builder.trunc(builder.lshr(arguments[0], splat(builder, _SHORTS, 8)), _OCTETS)
 
     return octets(shorts), emit
 
@@ -202,7 +124,7 @@ def with_sign(_: Any, x: Any, sign: Any) -> Any:
     """Return x, negated where the highest bit of `sign` is set."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        negative = builder.icmp_signed("<", arguments[1], _splat(builder, _OCTETS, 0))
+        negative = builder.icmp_signed("<", arguments[1], splat(builder, _OCTETS, 0))
         return builder.select(negative, builder.neg(arguments[0]), arguments[0])
 
     return octets(octets, octets), emit
@@ -213,7 +135,7 @@ def any_sign(_: Any, x: Any) -> Any:
     """Tell whether the highest bit of any octet is set."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        negative = builder.icmp_signed("<", arguments[0], _splat(builder, _OCTETS, 0))
+        negative = builder.icmp_signed("<", arguments[0], splat(builder, _OCTETS, 0))
         mask = builder.bitcast(negative, ir.IntType(LANES))
         return builder.icmp_unsigned("!=", mask, ir.IntType(LANES)(0))
 
@@ -225,13 +147,13 @@ def sign_word(_: Any, x: Any) -> Any:
     """Return the signs of 64 shorts as a word, lane i in bit i."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        negative = builder.icmp_signed("<", arguments[0], _splat(builder, _SHORTS, 0))
+        negative = builder.icmp_signed("<", arguments[0], splat(builder, _SHORTS, 0))
         return builder.bitcast(negative, ir.IntType(LANES))
 
     return types.uint64(shorts), emit
 
 
-def _by_word(lanes: LanesType) -> Any:
+def _by_word(lanes: VectorType) -> Any:
     @intrinsic
     def choose(_: Any, word: Any, chosen: Any, other: Any) -> Any:
         """Return `chosen` in the lanes whose bits of `word` are set, else `other`."""
@@ -246,9 +168,3 @@ def _by_word(lanes: LanesType) -> Any:
 
 
 choose_shorts, choose_octets = _by_word(shorts), _by_word(octets)
-
-
-@intrinsic
-def spread_shorts(_: Any, value: Any) -> Any:
-    """Return shorts that all are `value`, an int16."""
-    return shorts(types.int16), lambda c, b, s, a: _splat(b, _SHORTS, a[0])

@@ -34,8 +34,8 @@ def one_run(distance_km: float, misalignment_error: float, seed: int) -> dict[st
     if report.abort_reason == "no key length under this design":
         method = "asymptotic"
         report = run(model, heralded_rounds=ROUNDS, seed=seed, security=Security(method=method))
-    errors, rounds = report.distillation.errors, report.distillation.key_rounds
-    sent = report.distillation.transcript.leaked_by(Syndromes, FrameStatus, DisclosedFrames)
+    errors, rounds = report.errors, report.key_rounds
+    sent = report.transcript.leaked_by(Syndromes, FrameStatus, DisclosedFrames)
     binomial = None
     if errors is not None:
         binomial = stats.binomtest(errors, rounds, report.qber.expected).pvalue
@@ -53,8 +53,8 @@ def one_run(distance_km: float, misalignment_error: float, seed: int) -> dict[st
         "qber_p_value": binomial,
         "f": report.reconciliation_efficiency,
         "leak_per_key_bit": sent / rounds,
-        "frames": report.distillation.frames,
-        "failed_frames": report.distillation.failed_frames,
+        "frames": report.frames,
+        "failed_frames": report.failed_frames,
         "total_s": report.timings_s["total"],
     }
 

@@ -22,7 +22,7 @@ from emulator.scenario.loading import load_scenario
 from emulator.scenario.scenario import Scenario
 from emulator.theory.planning import LinkPlan, plan
 from postprocessing.design.design import Design
-from postprocessing.security import RenyiParameters
+from postprocessing.security import Counts, RenyiParameters
 
 POINTS: tuple[tuple[str, dict[str, Any]], ...] = (
     *(("ecs-100km", {"distance_km": distance}) for distance in (50, 100, 200, 300)),
@@ -39,7 +39,7 @@ def spread(design: Design) -> float:
     tests = design.setting_choice.round_probabilities.test
     win = 0.5 + design.expected_chsh / 8
     chances = np.array([tests * win, tests * (1 - win)])
-    scores = np.array([parameters.score(1, 0), parameters.score(0, 1)])
+    scores = np.array([parameters.score(Counts(*one)) for one in ((1, 0), (0, 1))])
     mean = float(chances @ scores)
     return math.sqrt(design.heralded_rounds * (float(chances @ scores**2) - mean**2))
 

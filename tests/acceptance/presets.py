@@ -27,7 +27,7 @@ def one_run(preset: str, seed: int) -> dict[str, object]:
     security = scenario.build_security()
     model = scenario.build_model()
     report = run(model, **scenario.stopping_rule(), security=security, seed=seed)
-    errors, rounds = report.distillation.errors, report.distillation.key_rounds
+    errors, rounds = report.errors, report.key_rounds
     expected = report.qber.expected
     binomial = float(errors == 0)
     if errors is not None and expected:

@@ -1,7 +1,7 @@
 """Reconciliation under every kind of fault: equal verified keys or an honest failure.
 
 Run: ``python tests/acceptance/reconciliation_fuzz.py [SESSIONS] [SEED]`` (1900 by default). In each
-session both endpoints go through the protocol on rounds of a key of some three frames, and one
+session both parties go through the protocol on rounds of a key of some three frames, and one
 fault strikes: errors other than those expected, or a message of the reconciliation that is changed
 on its way, as if nothing authenticated the channel. It prints how the sessions of each fault ended,
 and exits with 1 if keys differ, a party has a key and the other an abort, or anything but a
@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 import pandas as pd
 from rich.console import Console
@@ -24,8 +25,10 @@ from emulator import JointDistribution, Sampler, emulate
 from emulator.sampling.emulation import EmulatedRounds
 from emulator.schemes.entangled_coherent import SCHEME
 from postprocessing import Security
+from postprocessing.bits import Bits, PackedBits
 from postprocessing.design.design import Design
 from postprocessing.errors import ProtocolError
+from postprocessing.protocol.conversation import Conversation
 from postprocessing.protocol.messages import (
     DisclosedFrames,
     FrameStatus,
@@ -33,12 +36,10 @@ from postprocessing.protocol.messages import (
     Syndromes,
     Verification,
 )
-from postprocessing.protocol.parties import Corrector, Reference
 from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.protocol.transcript import InProcessChannel
 from postprocessing.reconciliation import RateAdaptation, deal, encode
 from postprocessing.records import PartyRecord
-from postprocessing.scheme import Bits
 
 ROUNDS = 100_000
 QBER = 0.002
@@ -53,10 +54,10 @@ Fault = Callable[[Message, "Session"], Message]
 
 @dataclasses.dataclass
 class Session:
-    """One run of the protocol: its random choices and the syndromes sent so far."""
+    """One run of the protocol: its random choices, its key, and the syndromes sent so far."""
 
     generator: np.random.Generator
-    reference: Reference
+    key: PackedBits
     syndromes_sent: int = 0
 
 
@@ -78,7 +79,7 @@ def lenient(joint: JointDistribution) -> Design:
     design = Security(method="asymptotic").design(joint, ROUNDS)
     leakage = dataclasses.replace(design.leakage, reconciliation=RATES)
     return dataclasses.replace(
-        design, leakage=leakage, tolerated_test_losses=ROUNDS, entropy_per_key_round=0.95
+        design, leakage=leakage, tolerated_test_losses=ROUNDS, expected_chsh=2.82
     )
 
 
@@ -120,6 +121,12 @@ def one_frame_noise(bits: Bits, generator: np.random.Generator) -> Bits:
 # Messages: ways to change one on its way.
 
 
+def _flipped_bits(bits: PackedBits, generator: np.random.Generator) -> PackedBits:
+    changed = bits.to_bits()
+    changed[generator.integers(len(changed))] ^= 1
+    return PackedBits.from_bits(changed)
+
+
 def _flipped(octets: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
     changed = octets.copy()
     for place in generator.choice(changed.size * 8, min(count, changed.size * 8), replace=False):
@@ -134,7 +141,7 @@ def flip_syndrome(attempts: range) -> Fault:
         if not isinstance(message, Syndromes) or session.syndromes_sent not in attempts:
             return message
         count = int(session.generator.integers(1, 9))
-        return dataclasses.replace(
+        return msgspec.structs.replace(
             message, syndromes=_flipped(message.syndromes, count, session.generator)
         )
 
@@ -147,46 +154,41 @@ def wrong_length(message: Message, session: Session) -> Message:
     given = message.syndromes
     choices = (given[:, :-1], given[:-1], np.hstack([given, given[:, :1]]), given[:, :0])
     chosen = choices[session.generator.integers(len(choices))]
-    return dataclasses.replace(message, syndromes=np.ascontiguousarray(chosen))
+    return msgspec.structs.replace(message, syndromes=np.ascontiguousarray(chosen))
 
 
 def wrong_count(message: Message, session: Session) -> Message:
     if not isinstance(message, Syndromes):
         return message
     off = int(session.generator.choice([-64, -1, 1, 64]))
-    return dataclasses.replace(message, syndrome_bits=message.syndrome_bits + off)
+    return msgspec.structs.replace(message, syndrome_bits=message.syndrome_bits + off)
 
 
 def another_code(message: Message, session: Session) -> Message:
     if not isinstance(message, Syndromes) or session.syndromes_sent:
         return message
-    reference = session.reference
-    frames = deal(reference.key_words, reference.key_rounds, OTHER)
+    frames = deal(session.key, OTHER)
     width = message.syndromes.shape[1]
-    return dataclasses.replace(message, syndromes=encode(OTHER, frames)[:, :width].copy())
+    return msgspec.structs.replace(message, syndromes=encode(OTHER, frames)[:, :width].copy())
 
 
 def random_syndrome(message: Message, session: Session) -> Message:
     if not isinstance(message, Syndromes):
         return message
     drawn = session.generator.integers(0, 256, message.syndromes.shape, np.uint8)
-    return dataclasses.replace(message, syndromes=drawn)
+    return msgspec.structs.replace(message, syndromes=drawn)
 
 
 def flip_status(message: Message, session: Session) -> Message:
     if not isinstance(message, FrameStatus):
         return message
-    failed = message.failed.copy()
-    failed[session.generator.integers(len(failed))] ^= 1
-    return dataclasses.replace(message, failed=failed)
+    return msgspec.structs.replace(message, failed=_flipped_bits(message.failed, session.generator))
 
 
 def flip_disclosed(message: Message, session: Session) -> Message:
     if not isinstance(message, DisclosedFrames):
         return message
-    bits = message.bits.copy()
-    bits[session.generator.integers(len(bits))] ^= 1
-    return dataclasses.replace(message, bits=bits)
+    return msgspec.structs.replace(message, bits=_flipped_bits(message.bits, session.generator))
 
 
 def flip_tag(message: Message, session: Session) -> Message:
@@ -195,14 +197,14 @@ def flip_tag(message: Message, session: Session) -> Message:
     tag = bytearray(message.tag)
     place = int(session.generator.integers(message.tag_bits))
     tag[place // 8] ^= 1 << place % 8
-    return dataclasses.replace(message, tag=bytes(tag))
+    return msgspec.structs.replace(message, tag=bytes(tag))
 
 
 def flip_hash_seed(message: Message, session: Session) -> Message:
     if not isinstance(message, Verification):
         return message
     seed = np.frombuffer(message.seed, np.uint8)
-    return dataclasses.replace(message, seed=_flipped(seed, 1, session.generator).tobytes())
+    return msgspec.structs.replace(message, seed=_flipped(seed, 1, session.generator).tobytes())
 
 
 def nothing(message: Message, session: Session) -> Message:
@@ -235,8 +237,8 @@ FAULTS: dict[str, tuple[Callable[..., Bits], Fault]] = {
 
 def with_flips(
     rounds: EmulatedRounds, strike: Callable[..., Bits], generator: np.random.Generator
-) -> PartyRecord:
-    """Return the corrector's record, its key rounds the reference's but for the flips."""
+) -> tuple[PartyRecord, PackedBits]:
+    """Return the corrector's record, the reference's key rounds flipped, and these key rounds."""
     alice, bob = rounds.alice, rounds.bob
     x, y = SCHEME.key_pair
     key = (alice.settings == x) & (bob.settings == y)
@@ -244,22 +246,23 @@ def with_flips(
     outcomes = alice.outcomes
     right = bob.outcomes[key] ^ inverted
     outcomes[key] = right ^ strike(right, generator)
-    return PartyRecord.of(alice.settings, outcomes, alice.heralds)
+    record = PartyRecord.of(alice.settings, outcomes, alice.heralds)
+    return record, PackedBits.from_bits(right)
 
 
 def play(rounds: EmulatedRounds, design: Design, name: str, seed: int) -> str:
     """Run one session and say how it ended."""
     strike, change = FAULTS[name]
     generator = np.random.default_rng(seed)
-    record = with_flips(rounds, strike, generator)
-    reference = Reference(rounds.bob, design, PartyRandomness(), 1)
-    corrector = Corrector(record, design, PartyRandomness(), 1)
-    session, channel = Session(generator, reference), InProcessChannel()
-    endpoints = {endpoint.party: endpoint for endpoint in (reference, corrector)}
+    record, key = with_flips(rounds, strike, generator)
+    reference = Conversation("bob", rounds.bob, design, PartyRandomness(), 1)
+    corrector = Conversation("alice", record, design, PartyRandomness(), 1)
+    session, channel = Session(generator, key), InProcessChannel()
+    sides = {"bob": reference, "alice": corrector}
     refused = False
     try:
-        for party, endpoint in endpoints.items():
-            for message in endpoint.start():
+        for party, side in sides.items():
+            for message in side.start():
                 channel.send(party, message)
         while (entry := channel.deliver()) is not None:
             receiver = corrector if entry.sender == reference.party else reference
@@ -271,12 +274,12 @@ def play(rounds: EmulatedRounds, design: Design, name: str, seed: int) -> str:
         refused = True
     except Exception as error:
         return f"CRASH: {type(error).__name__}"
-    keys = [endpoint.result and endpoint.result.key for endpoint in endpoints.values()]
+    keys = [side.result and side.result.key for side in sides.values()]
     if refused:
         return "message refused" if keys == [None, None] else "KEY OF ONE PARTY"
     if None not in keys:
         return "equal keys" if keys[0] == keys[1] else "UNEQUAL KEYS"
-    reasons = {endpoint.result and endpoint.result.abort_reason for endpoint in endpoints.values()}
+    reasons = {side.result and side.result.abort_reason for side in sides.values()}
     stalled = keys != [None, None] or None in reasons
     return "KEY OF ONE PARTY" if stalled else " / ".join(sorted(reasons))
 

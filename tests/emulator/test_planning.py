@@ -63,7 +63,7 @@ def test_table_has_a_row_a_value() -> None:
         ({}, {"key_bits": 7}, "key_bits must be at least 8"),
         ({}, {"seconds": 0.0}, "seconds must be"),
         ({"repetition_rate_hz": None}, {"seconds": 1.0}, "seconds must be given with a repetition"),
-        ({"security": "asymptotic"}, {"seconds": 1.0}, "security must be a finite-size method"),
+        ({"security": "asymptotic"}, {"seconds": 1.0}, "method must be a finite-size method"),
     ],
 )
 def test_rejects(changes: dict[str, Any], wanted: dict[str, Any], message: str) -> None:

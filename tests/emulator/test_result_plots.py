@@ -17,12 +17,12 @@ from emulator.cli.app import app
 from emulator.plotting.results import plot_finite_size, plot_quantity, plot_rate
 from emulator.plotting.series import MOST_SERIES, parameter_label, series_of
 from emulator.plotting.style import COLOURS
-from emulator.plotting.theory import key_fraction, theory_line
 from emulator.plotting.waterfall import plot_waterfall
 from emulator.runner import run
 from emulator.scenario.loading import load_scenario
-from emulator.sweeps.results import load
+from emulator.sweeps.results import load_results
 from emulator.sweeps.store import COLUMNS, PARAMETERS, Store
+from emulator.theory.curves import key_fraction, theory_line
 from emulator.theory.prediction import predict
 from postprocessing.design.request import Security
 from postprocessing.errors import InvalidArgumentError
@@ -46,7 +46,7 @@ def _store(path: Path, **fixed: object) -> pd.DataFrame:
             row |= {"key_length": 0 if aborted else 800, "heralded_rounds": 0 if aborted else 1000}
             row |= {"chsh": None if seed == 3 else draw.uniform(2.3, 2.5), "qber": 0.01 * seed}
             Store(path).append(row)
-    return load(path)
+    return load_results(path)
 
 
 @pytest.fixture(scope="module")
@@ -312,18 +312,18 @@ def test_the_command_draws_every_kind(tmp_path):
     ("arguments", "message"),
     [
         (["rates"], "li-fig4c, rate, chsh, qber, finite-size, waterfall, got 'rates'"),
-        (["rate"], "STORE must be given for rate"),
+        (["rate"], "inputs must be stores for rate"),
         (["rate", "missing.csv"], "store must be a readable file"),
-        (["chsh", "missing.csv"], "--over must be given for chsh"),
-        (["finite-size", "a.csv", "--over", "rounds"], "--over must be left out for finite-size"),
-        (["rate", "a.csv", "a.csv"], "STORE must be different files"),
-        (["rate", "a.csv", "--where", "=3"], "--where must be NAME=VALUE"),
+        (["chsh", "missing.csv"], "over must be given for chsh"),
+        (["finite-size", "a.csv", "--over", "rounds"], "over must be left out for finite-size"),
+        (["rate", "a.csv", "a.csv"], "inputs must be different files"),
+        (["rate", "a.csv", "--where", "=3"], "where must be NAME=VALUE"),
         (["rate", "a.csv", "--out", "x.gif"], "path must be a file ending in .png, .svg, .pdf"),
-        (["waterfall"], "RUN_DIR must be one folder of a run"),
-        (["waterfall", "missing"], "run must be a folder with a report.json, got 'missing'"),
-        (["waterfall", "missing", "--over", "rounds"], "--over must be left out, except for rate"),
+        (["waterfall"], "inputs must be one folder of a run"),
+        (["waterfall", "missing"], "run must be a folder with a report.json, "),
+        (["waterfall", "missing", "--over", "rounds"], "over must be left out, except for rate"),
         (["xie-fig2", "a.csv"], "inputs must be left out for xie-fig2"),
-        (["xie-fig2", "--quantiles"], "--quantiles must be left out"),
+        (["xie-fig2", "--quantiles"], "interval must be left out"),
     ],
 )
 def test_wrong_input_is_one_line(tmp_path, monkeypatch, arguments, message):

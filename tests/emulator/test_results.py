@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from emulator.cli.app import app
 from emulator.scenario.loading import load_scenario
-from emulator.sweeps.results import aggregate, combine, export, load, scenario_of, select
+from emulator.sweeps.results import aggregate, combine, export, load_results, scenario_of, select
 from emulator.sweeps.store import COLUMNS, PARAMETERS, RESULTS, Row, Store
 from postprocessing.errors import InputFileError, InvalidArgumentError
 
@@ -44,7 +44,7 @@ def test_every_cell_comes_back(tmp_path):
         for k, value in enumerate(floats)
     ]
     rows.append(_row("f" * 64, status="failed", reason='a, "quoted"; reason', chsh=None))
-    frame = load(_store(tmp_path / "store.csv", *rows))
+    frame = load_results(_store(tmp_path / "store.csv", *rows))
     assert tuple(frame.columns) == COLUMNS
     for row, (_, loaded) in zip(rows, frame.iterrows(), strict=True):
         for name, value in row.items():
@@ -62,7 +62,7 @@ def test_the_scenario_of_a_row(tmp_path):
         cells = {PARAMETERS[k]: v for k, v in scenario.model_dump(mode="json").items()}
         row = dict.fromkeys(COLUMNS) | {"store_version": 1, "task": preset, "status": "key"}
         row |= {"diqkd_version": "0", "finished_at": "2026-11-23T12:00:00.000+00:00", **cells}
-        frame = load(_store(tmp_path / f"{preset}.csv", row))
+        frame = load_results(_store(tmp_path / f"{preset}.csv", row))
         assert scenario_of(dict(frame.iloc[0])) == scenario
     with pytest.raises(InvalidArgumentError, match=r"scheme must be one of ecs, .*, got 'bb84'"):
         scenario_of({"scheme": "bb84"})
@@ -73,13 +73,13 @@ def test_an_unfinished_last_line_is_ignored(tmp_path, kept):
     path = _store(tmp_path / "store.csv", _row("a" * 64), _row("b" * 64))
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:2]) + lines[2][: int(kept * len(lines[2]))])
-    assert load(path)["task"].tolist() == ["a" * 64]
+    assert load_results(path)["task"].tolist() == ["a" * 64]
 
 
 def test_a_store_of_a_header_has_no_rows(tmp_path):
     path = _store(tmp_path / "store.csv", _row("a" * 64))
     path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
-    frame = load(path)
+    frame = load_results(path)
     assert frame.empty
     assert tuple(frame.columns) == COLUMNS
 
@@ -90,20 +90,22 @@ def test_the_newest_row_of_a_task_counts(tmp_path):
     retried = _row("a" * 64, status="key", finished_at=early)
     # In one store the order counts, whatever the clocks say; between stores the time.
     one = _store(tmp_path / "one.csv", failed, _row("b" * 64), retried)
-    assert load(one)["status"].tolist() == ["key", "key"]
+    assert load_results(one)["status"].tolist() == ["key", "key"]
     two = _store(tmp_path / "two.csv", _row("a" * 64, status="aborted", finished_at=late))
     for paths in ((one, two), (two, one)):
-        frame = load(*paths)
+        frame = load_results(*paths)
         assert sorted(frame["task"]) == ["a" * 64, "b" * 64]
         assert frame.set_index("task")["status"]["a" * 64] == "aborted"
-    pd.testing.assert_frame_equal(combine([load(one), load(one)]), load(one))
+    pd.testing.assert_frame_equal(
+        combine([load_results(one), load_results(one)]), load_results(one)
+    )
 
 
 def test_a_later_failure_does_not_hide_a_key(tmp_path):
     early, late = "2026-11-23T12:00:00.000+00:00", "2026-11-24T12:00:00.000+00:00"
     key = _store(tmp_path / "key.csv", _row("a" * 64, status="key", finished_at=early))
     failed = _store(tmp_path / "failed.csv", _row("a" * 64, status="failed", finished_at=late))
-    assert load(key, failed)["status"].tolist() == ["key"]
+    assert load_results(key, failed)["status"].tolist() == ["key"]
 
 
 def test_files_of_other_contents_are_other_parameters(tmp_path):
@@ -111,7 +113,7 @@ def test_files_of_other_contents_are_other_parameters(tmp_path):
         _row(digest * 64, status="key", table="t.csv", files_sha256=digest * 64)
         for digest in ("a", "b")
     ]
-    table = aggregate(load(_store(tmp_path / "one.csv", *rows)))
+    table = aggregate(load_results(_store(tmp_path / "one.csv", *rows)))
     assert table["count"].tolist() == [1, 1]
 
 
@@ -142,7 +144,7 @@ def test_other_files_are_refused(tmp_path, damage, message):
     path = _store(tmp_path / "store.csv", _row("a" * 64))
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(InputFileError, match=message) as error:
-        load(path)
+        load_results(path)
     assert "\n" not in str(error.value)
     result = CliRunner().invoke(app, ["results", str(path)])
     assert result.exit_code == 2
@@ -152,9 +154,9 @@ def test_other_files_are_refused(tmp_path, damage, message):
 def test_unreadable_files_are_errors_of_input(tmp_path):
     for path in (tmp_path, tmp_path / "missing.csv"):
         with pytest.raises(InputFileError, match=r"store must be a readable file"):
-            load(path)
+            load_results(path)
     with pytest.raises(InvalidArgumentError, match=r"paths must be at least one store"):
-        load()
+        load_results()
 
 
 @pytest.fixture
@@ -169,7 +171,7 @@ def frame(tmp_path) -> pd.DataFrame:
             rows.append(
                 _row(f"{distance}{k}", status=status, distance_km=distance, seed=k, **cells)
             )
-    return load(_store(tmp_path / "store.csv", *rows))
+    return load_results(_store(tmp_path / "store.csv", *rows))
 
 
 def test_aggregate_is_the_literal_computation(frame):
@@ -214,7 +216,7 @@ def test_select(frame):
 def test_export_keeps_everything(frame, tmp_path, suffix):
     path = tmp_path / f"copy{suffix}"
     export(frame, path)
-    copy = load(path) if suffix == ".csv" else pd.read_parquet(path)
+    copy = load_results(path) if suffix == ".csv" else pd.read_parquet(path)
     pd.testing.assert_frame_equal(copy, frame, check_exact=True)
 
 
@@ -264,6 +266,8 @@ def test_a_seed_run_again_by_another_version_is_no_other_seed(tmp_path):
         _row(f"{k + 9:064x}", seed=k, key_length=200, diqkd_version="9.9.9", finished_at=late)
         for k in range(3)
     ]
-    points = aggregate(load(_store(tmp_path / "store.csv", *rows, *again)), values=["key_length"])
+    points = aggregate(
+        load_results(_store(tmp_path / "store.csv", *rows, *again)), values=["key_length"]
+    )
     assert points["count"].tolist() == [3]
     assert points["key_length_mean"].tolist() == [200]

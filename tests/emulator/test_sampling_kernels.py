@@ -290,7 +290,7 @@ def test_gaps_are_geometric(herald_probability):
     """Chi-square over bins as equally likely as whole numbers allow, the sum, the gaps of 1."""
     n = 300_000
     sampler = _sampler_of(herald_probability)
-    herald = sampler.herald_probability
+    herald = sampler.gain
     assert herald == pytest.approx(herald_probability, rel=1e-12)
     gaps = sampler.draw_gaps(0, n)
     log_unheralded = math.log1p(-herald)

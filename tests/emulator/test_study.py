@@ -20,12 +20,12 @@ from postprocessing.design.design import Design
 from postprocessing.design.request import ExpectedValues, Security
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import BellScheme
-from postprocessing.security import Method, RenyiParameters
+from postprocessing.security import Counts, RenyiParameters
 
 DRAWS, ROUNDS = 100_000, 10**7
 
 
-def design_of(method: Method) -> Design:
+def design_of(method: str) -> Design:
     scheme: BellScheme = load_scenario(None, {}).build_model().joint_distribution().scheme
     return Security(method=method).design(ExpectedValues(scheme, 2.7, 0.02), ROUNDS)
 
@@ -60,7 +60,7 @@ def test_varying_lengths_spread_as_the_score_does() -> None:
     parameters = design.length.parameters
     assert isinstance(parameters, RenyiParameters)
     test, win = design.setting_choice.round_probabilities.test, 0.5 + design.expected_chsh / 8
-    scores = (parameters.score(1, 0), parameters.score(0, 1))
+    scores = [parameters.score(Counts(*one)) for one in ((1, 0), (0, 1))]
     square = test * (win * scores[0] ** 2 + (1 - win) * scores[1] ** 2)
     mean = test * (win * scores[0] + (1 - win) * scores[1])
     deviation = math.sqrt(ROUNDS * (square - mean**2))

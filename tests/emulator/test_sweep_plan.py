@@ -8,7 +8,8 @@ import pytest
 
 import emulator.sweeps.task
 from emulator.scenario.loading import load_scenario
-from emulator.scenario.parameters import SCHEMES
+from emulator.scenario.parameters import scenario_class
+from emulator.schemes.registry import SCHEMES
 from emulator.sweeps.plan import SweepPlan, load_plan
 from emulator.sweeps.task import repeat_seed, run_task, task_identity
 from postprocessing.errors import InputFileError, InvalidArgumentError
@@ -38,7 +39,7 @@ def test_groups_vary_together():
         (50, 10**6, "tan22"),
         (50, 10**6, "asymptotic"),
     ]
-    assert _values(tasks, "distance_km", "rounds", "security") == expected
+    assert _values(tasks, "distance_km", "rounds", "method") == expected
 
 
 def test_ranges_have_the_values_one_would_write():
@@ -85,7 +86,7 @@ def test_seeds_of_ones_own():
 
 OTHER_VALUES = {
     "ecs": {
-        "rounds": 10**6, "security": "asymptotic", "soundness": 1e-9, "completeness": 0.1,
+        "rounds": 10**6, "method": "asymptotic", "soundness": 1e-9, "completeness": 0.1,
         "noisy_preprocessing": 0.01, "reconciliation": "efficiency",
         "seed": 2, "distance_km": 101, "attenuation_db_per_km": 0.21, "detector_efficiency": 0.81,
         "dark_count_probability": 2e-7, "repetition_rate_hz": 1.0, "misalignment_error": 1e-12,
@@ -115,7 +116,7 @@ def test_every_parameter_is_part_of_the_identity(scheme, name):
 
 def test_no_parameter_is_left_out_of_the_test_above():
     tested = {name for values in OTHER_VALUES.values() for name in values} | {"scheme", "table"}
-    assert tested == {name for scheme in SCHEMES.values() for name in scheme.model_fields}
+    assert tested == {name for scheme in SCHEMES for name in scenario_class(scheme).model_fields}
 
 
 def test_identity_depends_on_values_alone():

@@ -46,7 +46,7 @@ def test_run_writes_equal_private_keys_and_a_report(tmp_path):
     assert 8 * len(alice) == report["key_length"] == report["asymptotic_key_length"] > 0
     assert report["key_sha256"] == hashlib.sha256(alice).hexdigest()
     assert (report["outcome"], report["keys_match"]) == ("key", True)
-    assert report["security"] == "asymptotic: not secure at finite size"
+    assert report["label"] == "asymptotic: not secure at finite size"
     assert report["rates_per_pulse"]["finite_size"] is None
     for name in ("gain", "chsh", "qber"):
         assert abs(report[name]["deviation"]) < 5
@@ -114,7 +114,7 @@ def test_aborts_are_results(tmp_path, arguments, reason):
         (["run", "--scheme", "bb84"], "scheme must be one of ecs, bell_state, .*, got 'bb84'"),
         (
             ["run", "--security", "magic"],
-            "security must be 'tan22', 'geat', 'renyi', 'renyi_fixed' or 'asymptotic', got 'magic'",
+            "method must be 'tan22', 'geat', 'renyi', 'renyi_fixed' or 'asymptotic', got 'magic'",
         ),
         (
             ["run", "ecs-1000km"],

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from emulator import EntangledCoherent, Link, Sampler, emulate, load_scenario, run
-from emulator.scenario.parameters import SCHEMES
+from emulator import BellState, EntangledCoherent, Link, Sampler, emulate, load_scenario, run
 from emulator.schemes.drifting import Drifting
 from postprocessing import InvalidArgumentError, LocalSettings, Security
 
@@ -105,7 +104,7 @@ def test_impossible_drifts_are_refused(drift, match):
 
 
 def test_parts_must_be_of_one_scheme():
-    bell = SCHEMES["bell_state"]().build_model()
+    bell = BellState(LINK)
     with pytest.raises(InvalidArgumentError, match=r"parts must be models of the same settings"):
         Drifting((_part(0.0), bell)).joint_distribution()
     with pytest.raises(InvalidArgumentError, match=r"parts must be at least one model"):

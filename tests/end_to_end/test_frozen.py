@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from emulator import Sampler, emulate, load_plan, load_scenario, predict, run
 from emulator.cli.app import app
 from emulator.runner import distill_emulated
-from emulator.sweeps.results import load
+from emulator.sweeps.results import load_results
 from postprocessing import distill, read_design, read_records
 from postprocessing.files.layout import Layout
 from postprocessing.network.authentication import KeyPool
@@ -151,7 +151,7 @@ def test_old_scenarios_are_read(name, gain):
 def test_old_sweeps_and_stores_are_read():
     plan = load_plan(FILES / "sweep" / "sweep.toml")
     assert len({task.identity for task in plan.tasks()}) == 12
-    runs = load(FILES / "sweep" / "store.csv")
+    runs = load_results(FILES / "sweep" / "store.csv")
     assert runs["status"].value_counts().to_dict() == {"key": 8, "aborted": 4}
     assert runs["scheme"].value_counts().to_dict() == {"ecs": 4, "bell_state": 4, "cavity_cat": 4}
 

@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 
 from emulator.cli.app import app
 from emulator.pages.html_report import write_html_report
-from emulator.pages.saved_report import read_report
+from emulator.pages.saved import read_report
 from postprocessing.errors import InputFileError, InvalidArgumentError
 
 ASYMPTOTIC = ["--security", "asymptotic", "--rounds", "2e5", "--seed", "7"]
+ALLOWED = "report must be one that diqkd run, distill or party has written"
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 
 
@@ -144,13 +145,13 @@ def test_every_kind_of_run_has_a_page(tmp_path, arguments, words, pictures):
 def test_hostile_text_stays_text(key_run, tmp_path):
     values = json.loads((key_run / "report.json").read_text())
     hostile = '<script>alert("1")</script>&<img src=x onerror=alert(1)>\'"]]></pre></style>{{ 7 }}'
-    values |= {"scheme": hostile, "abort_reason": hostile, "security": hostile}
+    values |= {"scheme": hostile, "abort_reason": hostile, "label": hostile}
     values |= {"key_sha256": hostile, "assumptions": [hostile], "versions": {hostile: hostile}}
     values["key_terms"][hostile] = 1.0
     values["scenario"][hostile] = [hostile, {hostile: hostile}]
-    values["transcript"][0] |= {"message": hostile, "sender": hostile}
+    values["transcript"][0] |= {"message": hostile}
     values["rates_per_pulse"][hostile] = 0.5
-    values["design"]["heralded_rounds"] = hostile
+    values["design"]["scheme"]["alice_labels"][0] = hostile
     (tmp_path / "report.json").write_text(json.dumps(values))
     page = _Page(write_html_report(tmp_path).read_text(encoding="utf-8"))
     _is_self_contained(page)
@@ -175,13 +176,13 @@ def test_the_command(key_run, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, r"run must be a folder with a report.json, got '.*' \(No such file"),
-        (b"", r"is not the report of a run \(not JSON"),
-        (b"\xff\xfe\x00", r"is not the report of a run \(not JSON"),
-        (b'{"scheme": "ecs"', r"is not the report of a run \(not JSON"),
-        (b"[" * 100_000, r"is not the report of a run \(not JSON"),
-        (b"[1, 2]", r"is not the report of a run \(the whole: Input should be"),
-        (b'{"name": "other", "version": 1}', r"is not the report of a run \(scenario: Field req"),
+        (None, r"run must be a folder with a report.json, .* or bob.report.json, got '.*'"),
+        (b"", rf"{ALLOWED}, '.*' is not \(not JSON"),
+        (b"\xff\xfe\x00", rf"{ALLOWED}, '.*' is not \(not JSON"),
+        (b'{"scheme": "ecs"', rf"{ALLOWED}, '.*' is not \(not JSON"),
+        (b"[" * 100_000, rf"{ALLOWED}, '.*' is not \(not JSON"),
+        (b"[1, 2]", rf"{ALLOWED}, '.*' is not \(the whole: Input should be an object"),
+        (b'{"name": "other", "version": 1}', rf"{ALLOWED}, '.*' is not \(outcome: Field required"),
     ],
 )
 def test_other_folders_are_refused(tmp_path, content, message):
@@ -201,7 +202,7 @@ def test_other_folders_are_refused(tmp_path, content, message):
     ("name", "value", "message"),
     [
         ("pulses", "many", r"\(pulses: Input should be a valid integer"),
-        ("outcome", "won", r"\(outcome: Input should be 'key' or 'aborted'\)"),
+        ("outcome", "won", r"\(outcome: Input should be 'key', 'unconfirmed key', 'aborted' or"),
         ("gain", None, r"\(gain: Input should be"),
         ("leaked_bits", float("nan"), r"not JSON: NaN is no JSON"),
     ],

@@ -16,19 +16,20 @@ from emulator.sampling.sampler import Sampler
 from emulator.schemes.behaviour import Behaviour
 from emulator.schemes.cavity_cat import CavityCat
 from emulator.schemes.cavity_link import CavityLink
+from postprocessing.bits import PackedBits
 from postprocessing.design.design import Design
 from postprocessing.design.request import Security
 from postprocessing.errors import InvalidArgumentError, ProtocolError
+from postprocessing.protocol.conversation import Conversation
 from postprocessing.protocol.messages import (
     DisclosedTests,
     RoundMarks,
     SettingsAnnouncement,
     ThinningCoins,
 )
-from postprocessing.protocol.parties import Reference
 from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.scheme import AnnouncedMarks
-from postprocessing.security import RenyiParameters
+from postprocessing.security import Counts, RenyiParameters
 from postprocessing.sifting.sift import packed_settings
 
 ROUNDS = 1_000_000
@@ -75,7 +76,7 @@ def test_equal_keys(method: str, noise: float) -> None:
 def test_noise_is_what_the_corrector_corrects() -> None:
     """The reference's noise reaches the corrector's error count, and differs with its seed."""
     plain, noisy = finished("geat"), finished("geat", 0.01)
-    rounds, errors = noisy.distillation.key_rounds, noisy.distillation.errors
+    rounds, errors = noisy.key_rounds, noisy.errors
     assert noisy.design is not None
     assert plain.design is not None
     assert errors is not None
@@ -96,19 +97,19 @@ def test_optimal_noise_is_chosen_before_the_run() -> None:
 @pytest.mark.parametrize(("method", "publishers"), [("tan22", 1), ("geat", 1), ("renyi", 2)])
 def test_who_publishes_tests(method: str, publishers: int) -> None:
     report = finished(method)
-    entries = report.distillation.transcript.entries
+    entries = report.transcript.entries
     tests = [e for e in entries if isinstance(e.message, DisclosedTests)]
     assert len(tests) == len({entry.sender for entry in tests}) == publishers
-    tally = report.distillation.tally
+    tally = report.tally
     assert tally is not None
-    published = report.distillation.transcript.leaked_by(DisclosedTests)
+    published = report.transcript.leaked_by(DisclosedTests)
     assert published == publishers * tally.rounds
 
 
 def test_varying_length_is_the_affine_function_of_the_counts() -> None:
     """(R5), written out from the transcript and the frozen parameters."""
     report = finished("renyi")
-    design, tally = report.design, report.distillation.tally
+    design, tally = report.design, report.tally
     assert design is not None
     assert tally is not None
     assert design.length is not None
@@ -118,13 +119,13 @@ def test_varying_length_is_the_affine_function_of_the_counts() -> None:
     tests = ROUNDS * design.setting_choice.round_probabilities.test
     win = parameters.published_win
     leaked = report.leaked_bits - 2 * tally.rounds
-    moved = parameters.score(tally.rounds - tally.lost, tally.lost)
-    moved -= parameters.score(tests * win, tests * (1 - win))
-    length = design.length.unclipped - at_design.leakage - leaked + moved
+    moved = parameters.score(Counts(tally.rounds - tally.lost, tally.lost))
+    moved -= parameters.score(Counts(tests * win, tests * (1 - win)))
+    length = design.length.unclipped - at_design["leakage"] - leaked + moved
     assert report.key_length == int(length) // 8 * 8
     # Published tests are paid for by the score; each further leaked bit costs a bit.
     more = report.leaked_bits + 800
-    arguments = (report.distillation.key_rounds, tally.rounds, more, tally.lost)
+    arguments = (report.key_rounds, tally.rounds, more, tally.lost)
     assert design.final_key_length(*arguments) == report.key_length - 800
 
 
@@ -144,7 +145,7 @@ def test_fixed_score_decides_acceptance() -> None:
     accepted = [design.accepts(tests, lost) for lost in range(0, tests, 7)]
     assert accepted == sorted(accepted, reverse=True)
     lost = 7 * sum(accepted)
-    assert parameters.score(tests - lost, lost) < design.least_score + 7 * (
+    assert parameters.score(Counts(tests - lost, lost)) < design.least_score + 7 * (
         parameters.win_credit - parameters.loss_credit + 10
     )
     assert accepted[0]
@@ -173,7 +174,7 @@ def test_labels_and_default() -> None:
     assert Security().method == "tan22"
     assert Security().noisy_preprocessing == 0
     report = finished("renyi").to_dict()
-    assert report["security"] == LABEL
+    assert report["label"] == LABEL
     assert designed("renyi_fixed").label == LABEL
 
 
@@ -192,17 +193,17 @@ def marked_design() -> Design:
 def test_marks_are_announced_before_settings_and_nothing_is_discarded() -> None:
     wanted = security("geat", settings="announced")
     report = run(CAVITY, heralded_rounds=ROUNDS, security=wanted, seed=5)
-    kinds = [type(entry.message) for entry in report.distillation.transcript.entries]
+    kinds = [type(entry.message) for entry in report.transcript.entries]
     first = kinds.index(RoundMarks)
-    senders = [entry.sender for entry in report.distillation.transcript.entries]
+    senders = [entry.sender for entry in report.transcript.entries]
     assert senders[first] == "bob"
     bobs = [k for k, s in zip(kinds, senders, strict=True) if s == "bob"]
     assert bobs.index(RoundMarks) < bobs.index(SettingsAnnouncement)
     assert ThinningCoins not in kinds
     assert report.keys_match
-    tally = report.distillation.tally
+    tally = report.tally
     assert tally is not None
-    assert report.distillation.key_rounds + tally.rounds == ROUNDS
+    assert report.key_rounds + tally.rounds == ROUNDS
     values: Any = report.to_dict()
     texts = " ".join(values["assumptions"])
     assert "from mark to outcome" in texts
@@ -214,8 +215,8 @@ def test_settings_that_do_not_follow_the_marks_are_refused() -> None:
     joint = CAVITY.joint_distribution()
     rounds = emulate(Sampler(joint, design.setting_choice, 5), heralded_rounds=ROUNDS)
     settings = packed_settings(rounds.bob)
-    for marks in (np.zeros(ROUNDS // 8, np.uint8), np.zeros(3, np.uint8)):
-        alice = Reference(rounds.alice, design, PartyRandomness())
+    for marks in (PackedBits.from_bits(np.zeros(n, np.uint8)) for n in (ROUNDS, 24)):
+        alice = Conversation("alice", rounds.alice, design, PartyRandomness())
         alice.start()
         alice.receive(RoundMarks(marks))
         with pytest.raises(ProtocolError, match="settings of the marks"):

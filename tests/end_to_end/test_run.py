@@ -35,12 +35,12 @@ def test_emulation_agrees_with_theory(finite_size_run):
     limit = stats.norm.isf(FALSE_ALARM / 2)
     assert abs(report.gain.deviation) < limit
     assert abs(report.chsh.deviation) < limit
-    errors, rounds = report.distillation.errors, report.distillation.key_rounds
+    errors, rounds = report.errors, report.key_rounds
     assert stats.binomtest(errors, rounds, report.qber.expected).pvalue > FALSE_ALARM
     kinds = report.design.setting_choice.round_probabilities
     for count, probability in (
         (rounds, kinds.key),
-        (report.distillation.tally.rounds, kinds.test),
+        (report.tally.rounds, kinds.test),
     ):
         test = stats.binomtest(count, report.heralded_rounds, probability)
         assert test.pvalue > FALSE_ALARM
@@ -83,7 +83,7 @@ def test_every_error_rate_reconciles(distance_km, misalignment_error):
     assert report.outcome == "key"
     assert report.alice_key == report.bob_key
     expected = report.qber.expected
-    errors, rounds = report.distillation.errors, report.distillation.key_rounds
+    errors, rounds = report.errors, report.key_rounds
     assert stats.binomtest(errors, rounds, expected).pvalue > FALSE_ALARM
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from emulator import load_scenario, run
 from emulator.cli.app import app
-from emulator.scenario.parameters import SCHEMES
+from emulator.schemes.registry import SCHEMES
 from postprocessing import Security
 
 # Two-sided, per statistical check; seeds are fixed.
@@ -38,7 +38,7 @@ def test_a_scheme_makes_equal_keys(preset, reference):
     limit = stats.norm.isf(FALSE_ALARM / 2)
     assert abs(report.chsh.deviation) < limit
     assert abs(report.gain.deviation or 0.0) < limit
-    errors, rounds = report.distillation.errors, report.distillation.key_rounds
+    errors, rounds = report.errors, report.key_rounds
     if report.qber.expected == 0:
         assert errors == 0
     else:

@@ -317,7 +317,11 @@ def test_interrupt_keeps_what_is_finished(sweep_file, tmp_path):
 @pytest.mark.parametrize(
     ("axes", "options", "line"),
     [
-        ("distance = [1]", [], r"axis must be one of distance_km, .*, got 'distance'"),
+        (
+            "distance = [1]",
+            [],
+            r"axis must be one of distance_km, .*, got 'distance'; did you mean 'distance_km'\?",
+        ),
         ("distance_km = ", [], r"sweep must be valid TOML, '.*' is not: .*"),
         ("distance_km = [0]", ["--workers", "0"], r"workers must be a whole number in .*, got 0"),
         (

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 import pytest
 from plain_rounds import LI_SCHEME, STRONG, XIE_SCHEME
 
+from postprocessing.bits import PackedBits
 from postprocessing.design.request import ExpectedValues
 from postprocessing.protocol.messages import Message
 from postprocessing.scheme import BellScheme
@@ -37,8 +36,10 @@ def payload():
 
     def to_bytes(message: Message) -> bytes:
         parts = [type(message).__name__.encode()]
-        for field in fields(message):
-            value = getattr(message, field.name)
+        for name in message.__struct_fields__:
+            value = getattr(message, name)
+            if isinstance(value, PackedBits):
+                value = (len(value), value.to_bytes())
             parts.append(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
         return b"|".join(parts)
 

@@ -16,11 +16,12 @@ from postprocessing.errors import InvalidArgumentError
 from postprocessing.reconciliation import failure_rates, tag_length
 from postprocessing.scheme import LocalSettings, RoundProbabilities
 from postprocessing.security import (
+    METHODS,
+    Block,
     EpsilonSplit,
     RenyiParameters,
     asymptotic_key_fraction,
     binary_entropy,
-    tan22_key_length,
     win_probability,
 )
 
@@ -34,14 +35,15 @@ def design(honest):
 
 def test_key_length_follows_from_the_frozen_parameters(design):
     """Re-evaluating the bound at the frozen parameters gives the designed length."""
-    again = tan22_key_length(
+    block = Block(
         rounds=design.heralded_rounds,
         probabilities=design.setting_choice.round_probabilities,
+        win_probability=0.8,
         tolerated_losses=design.tolerated_test_losses,
         leaked_bits=design.leakage.budget_bits,
         secrecy=design.epsilons.secrecy,
-        parameters=design.length.parameters,
     )
+    again = METHODS["tan22"].length(block, design.length.parameters)
     assert design.key_length == whole_bytes(again.bits) > 0
     assert design.key_length % 8 == 0
 
@@ -99,7 +101,7 @@ def test_a_length_must_be_the_bound_at_the_frozen_parameters(honest, method):
         {"predicted_abort_probability": -0.1},
         {"expected_chsh": 2.9},
         {"expected_qber": float("nan")},
-        {"entropy_per_key_round": 2.0},
+        {"tolerated_test_losses": 10**7 + 1},
         {"least_test_rounds": -1},
     ],
 )

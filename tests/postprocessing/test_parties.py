@@ -1,16 +1,20 @@
-"""The endpoints: order of messages, leakage, what each side may depend on, and every abort."""
+"""The conversation: order of messages, leakage, what each side may depend on, and every abort."""
 
 from __future__ import annotations
 
 import dataclasses
 
+import msgspec
 import numpy as np
 import pytest
 from plain_rounds import Rounds, distill_seeded, draw_rounds, seeded_randomness
 
+from postprocessing.bits import Bits, PackedBits
 from postprocessing.design.design import Design
 from postprocessing.design.request import ExpectedValues, Security
 from postprocessing.errors import InvalidArgumentError, ProtocolError
+from postprocessing.protocol import steps
+from postprocessing.protocol.conversation import Conversation
 from postprocessing.protocol.distillation import distill
 from postprocessing.protocol.messages import (
     Abort,
@@ -25,12 +29,10 @@ from postprocessing.protocol.messages import (
     Verification,
     VerificationVerdict,
 )
-from postprocessing.protocol.parties import Corrector, Reference
 from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.protocol.transcript import Transcript
 from postprocessing.reconciliation import RateAdaptation
 from postprocessing.records import PartyRecord
-from postprocessing.scheme import Bits
 from postprocessing.sifting.sift import packed_settings
 
 ROUNDS = 300_000
@@ -125,18 +127,19 @@ def test_replaying_the_log_reproduces_every_message_and_the_leakage(
     emulated, design, finished, payload
 ):
     """Each party, alone with its record and the logged messages of the other, says the same."""
-    endpoints = (
-        Reference(emulated.bob, design, seeded_randomness("bob", 1)),
-        Corrector(emulated.alice, design, seeded_randomness("alice", 1)),
+    conversations = (
+        Conversation("bob", emulated.bob, design, seeded_randomness("bob", 1)),
+        Conversation("alice", emulated.alice, design, seeded_randomness("alice", 1)),
     )
-    for endpoint in endpoints:
-        said = list(endpoint.start())
+    for conversation in conversations:
+        said = list(conversation.start())
         for entry in finished.transcript.entries:
-            if entry.sender != endpoint.party:
-                said.extend(endpoint.receive(entry.message))
-        logged = [e.message for e in finished.transcript.entries if e.sender == endpoint.party]
+            if entry.sender != conversation.party:
+                said.extend(conversation.receive(entry.message))
+        logged = [e.message for e in finished.transcript.entries if e.sender == conversation.party]
         assert [payload(message) for message in said] == [payload(message) for message in logged]
-        assert endpoint.leaked_bits == finished.transcript.leaked_bits
+        assert conversation.result.leaked_bits == finished.transcript.leaked_bits
+        assert conversation.ledger.leaked_bits == finished.transcript.leaked_bits
 
 
 def _messages_until_acceptance(report, sender, payload):
@@ -194,7 +197,7 @@ def test_undecodable_frames_are_disclosed_and_charged(emulated, design):
 def test_single_failed_frame_is_disclosed_and_the_rest_decoded(emulated, design, finished):
     """Noise in one frame alone spoils no other; the keys agree, the errors are known."""
     noisy = _with_one_spoiled_frame(emulated, finished.frames)
-    lenient = dataclasses.replace(design, tolerated_test_losses=ROUNDS, entropy_per_key_round=0.9)
+    lenient = dataclasses.replace(design, tolerated_test_losses=ROUNDS, expected_chsh=2.8)
     report = distill_seeded(noisy, lenient, seed=1)
     assert (report.failed_frames, report.abort_reason) == (1, None)
     assert report.alice_key == report.bob_key
@@ -256,14 +259,14 @@ def test_records_without_tests_give_no_key(fixed):
 
 def test_wrong_tag_aborts(emulated, design, monkeypatch):
     """A corrector that ends with another string learns it from the tag; no key on either side."""
-    decode = Corrector._decode
+    decode = steps.decode
 
-    def decode_wrongly(self, message):
-        answer = decode(self, message)
-        self._frames.words[0, 0] ^= np.uint64(1 << 7)
-        return answer
+    def decode_wrongly(*arguments):
+        decoded = decode(*arguments)
+        decoded.frames.words[0, 0] ^= np.uint64(1 << 7)
+        return decoded
 
-    monkeypatch.setattr(Corrector, "_decode", decode_wrongly)
+    monkeypatch.setattr(steps, "decode", decode_wrongly)
     report = distill_seeded(emulated, design, seed=1)
     assert report.abort_reason == "verification failed"
     assert (report.alice_key, report.bob_key) == (None, None)
@@ -271,7 +274,7 @@ def test_wrong_tag_aborts(emulated, design, monkeypatch):
 
 
 def test_messages_out_of_order_are_refused(emulated, design):
-    reference = Reference(emulated.bob, design, PartyRandomness())
+    reference = Conversation("bob", emulated.bob, design, PartyRandomness())
     announcement = SettingsAnnouncement(packed_settings(emulated.alice), design.fingerprint())
     with pytest.raises(ProtocolError, match="bob did not expect SettingsAnnouncement now"):
         reference.receive(announcement)
@@ -294,7 +297,7 @@ def test_malformed_settings_are_refused(emulated, design):
         (SettingsAnnouncement(unknown, fingerprint), "settings of the scheme"),
         (SettingsAnnouncement(settings, "0" * 64), "the same design"),
     ):
-        reference = Reference(emulated.bob, design, PartyRandomness())
+        reference = Conversation("bob", emulated.bob, design, PartyRandomness())
         reference.start()
         with pytest.raises(ProtocolError, match=f"malformed message: expected {expected}"):
             reference.receive(message)
@@ -303,18 +306,19 @@ def test_malformed_settings_are_refused(emulated, design):
 @pytest.mark.parametrize(
     ("kind", "change", "expected"),
     [
-        (ThinningCoins, {"coins": np.ones(3, np.uint8)}, "one coin a surplus round"),
-        (FrameStatus, {"failed": np.full(2, 7, np.uint8)}, "one flag a frame"),
+        (ThinningCoins, {"coins": PackedBits.from_bytes(b"\x07", 3)}, "one coin a surplus round"),
+        (FrameStatus, {"failed": PackedBits.from_bytes(b"\x07", 3)}, "one flag a frame"),
+        (FrameStatus, {"failed": np.ones(2, np.uint8)}, "one flag a frame"),
     ],
 )
 def test_malformed_answers_are_refused(emulated, design, finished, kind, change, expected):
     """The same for the reference."""
-    reference = Reference(emulated.bob, design, PartyRandomness())
+    reference = Conversation("bob", emulated.bob, design, PartyRandomness())
     reference.start()
     for entry in finished.transcript.entries:
         if isinstance(entry.message, kind):
             with pytest.raises(ProtocolError, match=f"malformed message: expected {expected}"):
-                reference.receive(dataclasses.replace(entry.message, **change))
+                reference.receive(msgspec.structs.replace(entry.message, **change))
             assert reference.result.abort_reason == "malformed message"
             return
         if entry.sender == "alice":
@@ -326,7 +330,8 @@ def test_malformed_answers_are_refused(emulated, design, finished, kind, change,
     ("kind", "change", "expected"),
     [
         (SettingsAnnouncement, {"design_sha256": ""}, "the same design"),
-        (DisclosedTests, {"outcomes": np.zeros(3, np.uint8)}, "one outcome a test round"),
+        (DisclosedTests, {"outcomes": PackedBits.from_bytes(b"")}, "one outcome a test round"),
+        (DisclosedTests, {"outcomes": PackedBits.from_bytes(b"\0", 3)}, "one outcome a test round"),
         (DisclosedTests, {"outcomes": np.zeros(3)}, "one outcome a test round"),
         (Syndromes, {"syndrome_bits": 0}, "the design's code"),
         (Syndromes, {"syndromes": np.zeros((1, 3), np.uint8)}, "all syndromes"),
@@ -337,12 +342,12 @@ def test_malformed_answers_are_refused(emulated, design, finished, kind, change,
 )
 def test_malformed_messages_are_refused(emulated, design, finished, kind, change, expected):
     """Replay the log to the corrector with one message changed; the good one comes too late."""
-    corrector = Corrector(emulated.alice, design, seeded_randomness("alice", 1))
+    corrector = Conversation("alice", emulated.alice, design, seeded_randomness("alice", 1))
     corrector.start()
     for entry in finished.transcript.entries:
         if entry.sender == "bob" and isinstance(entry.message, kind):
             with pytest.raises(ProtocolError, match=f"malformed message: expected {expected}"):
-                corrector.receive(dataclasses.replace(entry.message, **change))
+                corrector.receive(msgspec.structs.replace(entry.message, **change))
             assert corrector.result.abort_reason == "malformed message"
             with pytest.raises(ProtocolError, match=f"alice did not expect {kind.__name__} now"):
                 corrector.receive(entry.message)
@@ -350,6 +355,48 @@ def test_malformed_messages_are_refused(emulated, design, finished, kind, change
         if entry.sender == "bob":
             corrector.receive(entry.message)
     pytest.fail("the message never came")
+
+
+def test_an_abort_of_the_peer_ends_the_corrector_wherever_it_waits(emulated, design, finished):
+    """With the peer's reason and what was known until then; there is no key."""
+    sent = [entry.message for entry in finished.transcript.entries if entry.sender == "bob"]
+    known = []
+    for heard in range(len(sent)):
+        corrector = Conversation("alice", emulated.alice, design, seeded_randomness("alice", 1))
+        corrector.start()
+        for message in sent[:heard]:
+            corrector.receive(message)
+        if heard == 0:
+            # Before any outcome is used, there is nothing to give up for.
+            with pytest.raises(ProtocolError, match="alice did not expect Abort now"):
+                corrector.receive(Abort("why"))
+            continue
+        assert corrector.receive(Abort("why")) == ()
+        result = corrector.result
+        assert (result.key, result.abort_reason) == (None, "why")
+        assert result.key_rounds == finished.key_rounds
+        known.append((result.tally, result.frames, result.corrected_errors))
+        with pytest.raises(ProtocolError, match="alice did not expect Abort now"):
+            corrector.receive(Abort("why"))
+    tally, frames, errors = finished.tally, finished.frames, finished.errors
+    assert known == [
+        (None, 0, None),
+        (tally, 0, None),
+        (tally, frames, None),
+        (tally, frames, errors),
+    ]
+
+
+def test_what_is_counted_is_what_is_sifted(emulated, design, finished, payload):
+    """Settings are taken as they come: what the sender writes over them later changes nothing."""
+    reference = Conversation("bob", emulated.bob, design, seeded_randomness("bob", 1))
+    reference.start()
+    _, settings, coins, tests = (entry.message for entry in finished.transcript.entries[:4])
+    given = settings.settings.copy()
+    reference.receive(msgspec.structs.replace(settings, settings=given))
+    given[:] = 0
+    (answer,) = reference.receive(coins)
+    assert payload(answer) == payload(tests)
 
 
 def test_coins_and_seeds_are_fresh_by_default(emulated, design, payload):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from plain_rounds import LI_SCHEME
 from plain_rounds import XIE_SCHEME as SCHEME
 
+from postprocessing.bits import PackedBits
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.records import PartyRecord
 from postprocessing.sifting.kernels import selections
@@ -83,13 +84,11 @@ def _check(settings, records, coins):
         key, tests, parities = _literally(settings, party, records, coins)
         arguments = (settings, party, records[party], announced[peer])
         assert count_surplus(*arguments) == (len(coins), 0)
-        sifted = sift(*arguments, coins)
-        assert sifted.key_rounds == len(key)
-        np.testing.assert_array_equal(sifted.key_bits, np.packbits(np.array(key, np.uint8)))
-        np.testing.assert_array_equal(sifted.test_outcomes, tests)
-        np.testing.assert_array_equal(sifted.winning_parities, parities)
-        for column in (sifted.key_bits, sifted.test_outcomes, sifted.winning_parities):
-            assert column.dtype == np.uint8
+        sifted = sift(*arguments, PackedBits.from_bits(coins))
+        assert (sifted.key_rounds, sifted.test_rounds) == (len(key), len(tests))
+        np.testing.assert_array_equal(sifted.key_bits.to_bits(), key)
+        np.testing.assert_array_equal(sifted.test_outcomes.to_bits(), tests)
+        np.testing.assert_array_equal(sifted.winning_parities.to_bits(), parities)
 
 
 def _coins(settings, records, seed, heads=0.5):
@@ -219,26 +218,27 @@ def test_only_bob_flips_and_only_b1_on_d2():
     key_x, key_y = SCHEME.key_pair
     columns = np.full(5000, key_x, np.uint8), np.full(5000, key_y, np.uint8)
     records = _records(SCHEME, 5000, 2, *columns)
-    none = np.empty(0, np.uint8)
+    none = PackedBits.from_bits(np.empty(0, np.uint8))
     for party, peer in (PARTIES, PARTIES[::-1]):
         record = records[party]
         sifted = sift(SCHEME, party, record, packed_settings(records[peer]), none)
-        flipped = np.unpackbits(sifted.key_bits, count=5000) != record.outcomes
+        flipped = sifted.key_bits.to_bits() != record.outcomes
         expected = (record.heralds == 1) if party == "bob" else np.zeros(5000, bool)
         np.testing.assert_array_equal(flipped, expected)
 
 
 def test_selections_are_the_literal_ones():
-    """Bits are numbered from the top: pick those under the mask, or spread the first over it."""
+    """Bits are numbered from the bottom: pick those under the mask, or spread the first over it."""
     packed, spread = (table.reshape(256, 256) for table in selections())
-    bits = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
+    bits = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
     for mask in range(256):
         places = np.flatnonzero(bits[mask])
         picked, strewn = np.zeros((2, 256, 8), np.uint8)
         picked[:, : len(places)] = bits[:, places]
         strewn[:, places] = bits[:, : len(places)]
-        np.testing.assert_array_equal(packed[mask], np.packbits(picked, axis=1).ravel())
-        np.testing.assert_array_equal(spread[mask], np.packbits(strewn, axis=1).ravel())
+        for table, expected in ((packed, picked), (spread, strewn)):
+            as_bytes = np.packbits(expected, axis=1, bitorder="little").ravel()
+            np.testing.assert_array_equal(table[mask], as_bytes)
 
 
 def test_tally_agrees_with_correlators():
@@ -247,7 +247,7 @@ def test_tally_agrees_with_correlators():
     inputs = np.tile(np.array(SCHEME.chsh_signs), (1000, 1))
     x, y, signs = inputs.T
     a, b = (rng.integers(0, 2, len(x), np.uint8) for _ in range(2))
-    tally = tally_tests(a, b, (signs < 0).astype(np.uint8))
+    tally = tally_tests(*map(PackedBits.from_bits, (a, b, signs < 0)))
     product = (1 - 2.0 * a) * (1 - 2.0 * b)
     correlators = {
         (sx, sy): product[(x == sx) & (y == sy)].mean() for sx, sy, _ in SCHEME.chsh_signs
@@ -263,12 +263,12 @@ def test_sifted_tests_score_the_correlators(scheme):
     settings = SCHEMES[scheme]
     x, y, signs = np.tile(np.array(settings.chsh_signs), (2000, 1)).T
     records = _records(settings, len(x), 4, x.astype(np.uint8), y.astype(np.uint8))
-    coins = np.ones(_surplus(settings, records), np.uint8)
+    coins = PackedBits.from_bits(np.ones(_surplus(settings, records), np.uint8))
     alice, bob = (
         sift(settings, party, records[party], packed_settings(records[peer]), coins)
         for party, peer in (PARTIES, PARTIES[::-1])
     )
-    np.testing.assert_array_equal(alice.winning_parities, bob.winning_parities)
+    assert alice.winning_parities == bob.winning_parities
     tally = tally_tests(bob.test_outcomes, alice.test_outcomes, bob.winning_parities)
     flip = np.array(settings.flip)[records["bob"].heralds, y]
     product = (1 - 2.0 * records["alice"].outcomes) * (1 - 2.0 * records["bob"].outcomes)
@@ -281,6 +281,10 @@ def test_tally_without_rounds_has_no_estimate():
     assert GameTally(0, 0).chsh is None
 
 
+def _zeros(count):
+    return PackedBits.from_bits(np.zeros(count, np.uint8))
+
+
 def test_what_does_not_fit_the_record_is_refused():
     record = _records(SCHEME, 1000, seed=1)["alice"]
     peer = packed_settings(_records(SCHEME, 1000, seed=1)["bob"])
@@ -288,7 +292,7 @@ def test_what_does_not_fit_the_record_is_refused():
     with pytest.raises(InvalidArgumentError, match=r"peer_settings must be packed for 1000 rounds"):
         count_surplus(SCHEME, "alice", record, peer[:-1])
     with pytest.raises(InvalidArgumentError, match=r"peer_settings must be packed for 1000 rounds"):
-        sift(SCHEME, "alice", record, peer[:-1], np.zeros(surplus, np.uint8))
+        sift(SCHEME, "alice", record, peer[:-1], _zeros(surplus))
     for wrong in (surplus - 1, surplus + 1, 0):
         with pytest.raises(InvalidArgumentError, match=r"coins must be one for each"):
-            sift(SCHEME, "alice", record, peer, np.zeros(wrong, np.uint8))
+            sift(SCHEME, "alice", record, peer, _zeros(wrong))

@@ -15,11 +15,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from postprocessing.simd.compile import kernel
 from postprocessing.simd.words import (
     LANES,
     Quad,
     add,
-    compiled,
     last_one,
     last_two,
     left,
@@ -37,7 +37,7 @@ Passes = npt.NDArray[np.int64]
 CHUNK_WORDS = 1024
 
 
-@compiled
+@kernel
 def _top(x: Quad, s: int) -> Quad:
     """Return the s < 256 last bits of a quad as its first ones."""
     if s == 128:
@@ -45,7 +45,7 @@ def _top(x: Quad, s: int) -> Quad:
     return last_one(right(x, 64 - s)) if s < 64 else last_one(x)
 
 
-@compiled
+@kernel
 def _shifted(x: Quad, s: int) -> Quad:
     """Return 256 bits shifted up by s ≤ 128."""
     if s == 128:
@@ -53,7 +53,7 @@ def _shifted(x: Quad, s: int) -> Quad:
     return add(left(x, s), up_one(right(x, 64 - s))) if s < 64 else up_one(x)
 
 
-@compiled
+@kernel
 def _short_pass(words: Words, start: int, stop: int, h: int, s: int, inverse: bool) -> None:
     """Do one pass with h words and s < 256 bits on ``words[start:stop]``."""
     offset = s >> 6
@@ -75,13 +75,13 @@ def _short_pass(words: Words, start: int, stop: int, h: int, s: int, inverse: bo
             store(words, g, add(load(words, g), _top(load(words, g + h - LANES), s)))
 
 
-@compiled
+@kernel
 def _add_range(words: Words, target: int, source: int, count: int) -> None:
     for i in range(0, count, LANES):
         store(words, target + i, add(load(words, target + i), load(words, source + i)))
 
 
-@compiled
+@kernel
 def _long_pass(words: Words, start: int, stop: int, h: int, s: int, inverse: bool) -> None:
     """Do one pass with h words and s words, both multiples of 4, on ``words[start:stop]``."""
     for f in range(start, stop, 2 * h):
@@ -93,7 +93,7 @@ def _long_pass(words: Words, start: int, stop: int, h: int, s: int, inverse: boo
             _add_range(words, g, g + h - s, s)
 
 
-@compiled
+@kernel
 def _pass(words: Words, start: int, stop: int, log_h: int, log_s: int, inverse: bool) -> None:
     if log_s >= 8:
         _long_pass(words, start, stop, 1 << (log_h - 6), 1 << (log_s - 6), inverse)
@@ -101,7 +101,7 @@ def _pass(words: Words, start: int, stop: int, log_h: int, log_s: int, inverse: 
         _short_pass(words, start, stop, 1 << (log_h - 6), 1 << log_s, inverse)
 
 
-@compiled
+@kernel
 def convert_high(words: Words, whole: Passes, chunked: Passes) -> None:
     """Do all passes but those among the low eight bits of an index: h ≥ 2^16, then 2^8 ≤ h."""
     for log_h, log_s in whole:
@@ -111,7 +111,7 @@ def convert_high(words: Words, whole: Passes, chunked: Passes) -> None:
             _pass(words, start, start + CHUNK_WORDS, log_h, log_s, False)
 
 
-@compiled
+@kernel
 def revert_high(words: Words, whole: Passes, chunked: Passes) -> None:
     """Undo `convert_high`."""
     for start in range(0, words.size, CHUNK_WORDS):
@@ -121,14 +121,14 @@ def revert_high(words: Words, whole: Passes, chunked: Passes) -> None:
         _pass(words, 0, words.size, log_h, log_s, True)
 
 
-@compiled
+@kernel
 def convert_low(quads: Words, low: Passes) -> None:
     """Do the passes among the low eight bits of an index; coefficient k is quad k of 256."""
     for log_h, log_s in low:
         _long_pass(quads, 0, quads.size, LANES << log_h, LANES << log_s, False)
 
 
-@compiled
+@kernel
 def revert_low(quads: Words, low: Passes) -> None:
     """Undo `convert_low`."""
     for log_h, log_s in low[::-1]:

@@ -10,11 +10,9 @@ numba compiles and caches a kernel for each type it meets.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, reduce
-from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
@@ -29,13 +27,9 @@ from numba.extending import (
     unbox,
 )
 
-from postprocessing.simd.words import (
-    VECTOR,
-    intrinsic,
-    quad,
-    shuffled,
-    splat,
-)
+from postprocessing.simd.compile import intrinsic
+from postprocessing.simd.vectors import shuffled, splat
+from postprocessing.simd.words import VECTOR, quad
 
 _INT8 = ir.IntType(8)
 _PAIR = ir.VectorType(ir.IntType(64), 2)
@@ -71,26 +65,12 @@ def available_multipliers() -> tuple[Multiplier, ...]:
     return tuple(m for m in (WIDE, NARROW, PORTABLE) if m.features <= enabled)
 
 
-def _digest() -> str:
-    """Return a digest of all kernels.
-
-    numba recompiles a cached kernel when its own file changes, not when one it calls does; with
-    the digest in the type of an argument it recompiles then, too.
-    """
-    files = sorted(Path(__file__).parent.glob("_*_kernels.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-
-
-# Taken at import, as numba takes its own stamp: files may change under a running process.
-_SOURCES = _digest()
-
-
 class MultiplierType(types.Type):
     """The numba type of one multiplier."""
 
-    def __init__(self, multiplier: str, sources: str) -> None:
+    def __init__(self, multiplier: str) -> None:
         self.multiplier = multiplier
-        super().__init__(name=f"multiplier({multiplier}, {sources})")
+        super().__init__(name=f"multiplier({multiplier})")
 
 
 @register_model(MultiplierType)
@@ -100,7 +80,7 @@ class MultiplierModel(models.OpaqueModel):
 
 @typeof_impl.register(Multiplier)
 def _typeof(multiplier: Multiplier, _: Any) -> MultiplierType:
-    return MultiplierType(multiplier.name, _SOURCES)
+    return MultiplierType(multiplier.name)
 
 
 @unbox(MultiplierType)
@@ -161,7 +141,7 @@ def _declared(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any
 
 def _portable_product(builder: Any, x: Any, y: Any) -> list[Any]:
     """Emit Karatsuba's product of 32-bit halves; the result is (low words, high words)."""
-    low_mask, half = splat(builder, 0xFFFFFFFF), splat(builder, 32)
+    low_mask, half = splat(builder, VECTOR, 0xFFFFFFFF), splat(builder, VECTOR, 32)
     x_low, y_low = (_with_holes(builder, builder.and_(v, low_mask)) for v in (x, y))
     x_high, y_high = (_with_holes(builder, builder.lshr(v, half)) for v in (x, y))
     x_sum, y_sum = (
@@ -180,7 +160,7 @@ def _portable_product(builder: Any, x: Any, y: Any) -> list[Any]:
 
 def _with_holes(builder: Any, x: Any) -> list[Any]:
     """Emit the four parts of 32-bit words that have only every fourth bit."""
-    return [builder.and_(x, splat(builder, 0x11111111 << r)) for r in range(4)]
+    return [builder.and_(x, splat(builder, VECTOR, 0x11111111 << r)) for r in range(4)]
 
 
 def _product_with_holes(builder: Any, x: list[Any], y: list[Any]) -> Any:
@@ -194,7 +174,7 @@ def _product_with_holes(builder: Any, x: list[Any], y: list[Any]) -> Any:
         terms = [builder.mul(x[i], y[(r - i) % 4]) for i in range(4)]
         total = reduce(builder.xor, terms)
         bits = 0x1111111111111111 << r & _WORD
-        residues.append(builder.and_(total, splat(builder, bits)))
+        residues.append(builder.and_(total, splat(builder, VECTOR, bits)))
     return reduce(builder.or_, residues)
 
 

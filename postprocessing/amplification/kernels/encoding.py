@@ -14,11 +14,11 @@ from __future__ import annotations
 import numpy as np
 
 from postprocessing.amplification.kernels.basis import Passes, Words, convert_low, revert_low
+from postprocessing.simd.compile import kernel
 from postprocessing.simd.words import (
     LANES,
     add,
     broadcast,
-    compiled,
     left,
     load,
     mask,
@@ -33,7 +33,7 @@ _BYTE = np.uint64(0xFF)
 _HALF = np.uint64(0xFFFFFFFF)
 
 
-@compiled
+@kernel
 def _exchange(tile: Words, first: int, rows: int, distance: int, kept: int) -> None:
     """Exchange bits of rows r and r + distance; one step of a bit transposition."""
     low = broadcast(kept)
@@ -45,7 +45,7 @@ def _exchange(tile: Words, first: int, rows: int, distance: int, kept: int) -> N
             store(tile, LANES * r, add(x, left(moved, distance)))
 
 
-@compiled
+@kernel
 def _transpose_bits(tile: Words, first: int, rows: int) -> None:
     """Transpose the 32 x 32 blocks of bits of 32 or 64 rows."""
     _exchange(tile, first, rows, 16, 0x0000FFFF0000FFFF)
@@ -55,7 +55,7 @@ def _transpose_bits(tile: Words, first: int, rows: int) -> None:
     _exchange(tile, first, rows, 1, 0x5555555555555555)
 
 
-@compiled
+@kernel
 def _read_columns(words: Words, stride: int, start: int, tile: Words) -> None:
     """Set quad 64 b + r to words b, 4 + b, 8 + b, 12 + b from `start` of row r < 32."""
     for r in range(32):
@@ -69,7 +69,7 @@ def _read_columns(words: Words, stride: int, start: int, tile: Words) -> None:
         store(tile, LANES * (192 + r), x[3])
 
 
-@compiled
+@kernel
 def _write_columns(words: Words, stride: int, start: int, tile: Words) -> None:
     """Undo `_read_columns`, for 64 rows."""
     for r in range(64):
@@ -86,7 +86,7 @@ def _write_columns(words: Words, stride: int, start: int, tile: Words) -> None:
         store(words, at + 12, x[3])
 
 
-@compiled
+@kernel
 def encode(words: Words, elements: Words, tables: Words, low: Passes, tile: Words) -> None:
     """Set the 2^m elements from 32 rows of coefficients; rows 32 to 63 are zero."""
     stride = words.size >> 5
@@ -112,7 +112,7 @@ def encode(words: Words, elements: Words, tables: Words, low: Passes, tile: Word
                 )
 
 
-@compiled
+@kernel
 def decode(elements: Words, words: Words, tables: Words, low: Passes, tile: Words) -> None:
     """Set 64 rows of coefficients from the 2^m elements; `tables` are those of the inverse map."""
     stride = words.size >> 6

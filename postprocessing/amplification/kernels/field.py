@@ -8,14 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from postprocessing.amplification.kernels.carryless import halves, product
-from postprocessing.simd.words import (
-    Quad,
-    add,
-    compiled,
-    intrinsic,
-    quad,
-    splat,
-)
+from postprocessing.simd.compile import intrinsic, kernel
+from postprocessing.simd.vectors import splat
+from postprocessing.simd.words import VECTOR, Quad, add, quad
 
 
 @intrinsic
@@ -28,30 +23,30 @@ def fold(_: Any, low: Any, high: Any) -> Any:
 
     def emit(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
         low, high = arguments
-        top = b.lshr(high, splat(b, 60))
-        spill = b.xor(top, b.xor(b.lshr(top, splat(b, 1)), b.lshr(top, splat(b, 3))))
-        high = b.xor(high, spill)
+        top = b.lshr(high, splat(b, VECTOR, 60))
+        for spill in (top, *(b.lshr(top, splat(b, VECTOR, shift)) for shift in (1, 3))):
+            high = b.xor(high, spill)
         factor = b.xor(high, b.add(high, high))
-        return b.xor(low, b.xor(factor, b.shl(factor, splat(b, 3))))
+        return b.xor(low, b.xor(factor, b.shl(factor, splat(b, VECTOR, 3))))
 
     return quad(quad, quad), emit
 
 
-@compiled
+@kernel
 def reduced(multiplier: Any, first: Quad, second: Quad) -> Quad:
     """Return the field elements of a sum of carry-less products."""
     low, high = halves(multiplier, first, second)
     return fold(low, high)
 
 
-@compiled
+@kernel
 def times(multiplier: Any, x: Quad, y: Quad) -> Quad:
     """Return the products of field elements."""
     first, second = product(multiplier, x, y)
     return reduced(multiplier, first, second)
 
 
-@compiled
+@kernel
 def sum_of_products(multiplier: Any, x: Quad, y: Quad, first: Quad, second: Quad) -> Quad:
     """Return x · y plus an unreduced product, with one reduction."""
     p, q = product(multiplier, x, y)

@@ -19,11 +19,11 @@ from postprocessing.amplification.kernels.carryless import product
 from postprocessing.amplification.kernels.encoding import TILE_WORDS, decode, encode
 from postprocessing.amplification.kernels.field import reduced
 from postprocessing.amplification.kernels.transform import inverse_transform, transform
+from postprocessing.simd.compile import kernel
 from postprocessing.simd.words import (
     LANES,
     add,
     broadcast,
-    compiled,
     load,
     store,
 )
@@ -32,18 +32,18 @@ from postprocessing.simd.words import (
 TILE_COLUMNS = 64
 
 
-@compiled
+@kernel
 def _word(words: Words, i: int) -> Any:
     return words[i] if 0 <= i < words.size else np.uint64(0)
 
 
-@compiled
+@kernel
 def _joined(low: Any, high: Any, shift: Any) -> Any:
     """Return 64 bits of two words, from bit `shift` < 64 on."""
     return (low >> shift) | (high << np.uint64(1) << (np.uint64(63) - shift))
 
 
-@compiled
+@kernel
 def _read(source: Words, start: int, length: int, block: Words) -> None:
     """Set `block` to the bits from `start` on; those before 0 and from `length` on are zero."""
     first, shift, one = start >> 6, np.uint64(start & 63), np.uint64(1)
@@ -65,7 +65,7 @@ def _read(source: Words, start: int, length: int, block: Words) -> None:
         block[whole + 1 :] = 0
 
 
-@compiled(cache=True, nogil=True)
+@kernel
 def transform_blocks(
     how: Any,
     m: int,
@@ -92,7 +92,7 @@ def transform_blocks(
         transform(how, rows[r, :size], m, tables.basis, tables.sums)
 
 
-@compiled(cache=True, nogil=True)
+@kernel
 def multiply_columns(how: Any, x: Words, t: Words, sums: Words, first: int, stop: int) -> None:
     """Set ``sums[k]`` to Σ_i x_i t_(a − 1 + k − i), a blocks x_i, in columns first to stop − 1."""
     blocks = x.shape[0]
@@ -107,7 +107,7 @@ def multiply_columns(how: Any, x: Words, t: Words, sums: Words, first: int, stop
                 store(sums[k], p, reduced(how, even, odd))
 
 
-@compiled(cache=True, nogil=True)
+@kernel
 def invert_rows(
     how: Any, m: int, rows: Words, first: int, stop: int, tables: Any, passes: Any
 ) -> None:
@@ -124,7 +124,7 @@ def invert_rows(
         rows[r, :size] = block
 
 
-@compiled(cache=True, nogil=True)
+@kernel
 def simple_product(x: Words, t: Words, length: int, hashed: Words) -> None:
     """Add to `hashed` the product's coefficients from length − 1 on, `length` bits of x.
 

@@ -18,12 +18,12 @@ from typing import Any
 from postprocessing.amplification.kernels.basis import Words
 from postprocessing.amplification.kernels.carryless import product
 from postprocessing.amplification.kernels.field import sum_of_products, times
+from postprocessing.simd.compile import kernel
 from postprocessing.simd.words import (
     LANES,
     Quad,
     add,
     broadcast,
-    compiled,
     load,
     store,
     transpose,
@@ -33,13 +33,13 @@ from postprocessing.simd.words import (
 _FIRST_LEVEL, _SECOND_LEVEL = 11, 15
 
 
-@compiled
+@kernel
 def _combination(table: Words, j: int) -> Any:
     """Return Σ_b j_b v_(s+b), s as in the table of 3 x 1024 elements."""
     return table[0, j & 1023] ^ table[1, (j >> 10) & 1023] ^ table[2, j >> 20]
 
 
-@compiled
+@kernel
 def _butterflies(
     how: Any, e0: Quad, e1: Quad, e2: Quad, e3: Quad, t: Quad, u: Quad, w: Quad
 ) -> tuple[Quad, Quad, Quad, Quad]:
@@ -55,7 +55,7 @@ def _butterflies(
     return f0, add(e1, f0), f2, add(e3, f2)
 
 
-@compiled
+@kernel
 def _inverse_butterflies(
     how: Any, e0: Quad, e1: Quad, e2: Quad, e3: Quad, t: Quad, u: Quad, w: Quad
 ) -> tuple[Quad, Quad, Quad, Quad]:
@@ -68,7 +68,7 @@ def _inverse_butterflies(
     return e0, add(e1, times(how, t, e3)), e2, e3
 
 
-@compiled
+@kernel
 def _one_layer(
     how: Any,
     e: Words,
@@ -96,7 +96,7 @@ def _one_layer(
             store(e, p + half, y)
 
 
-@compiled
+@kernel
 def _two_layers(
     how: Any,
     e: Words,
@@ -128,7 +128,7 @@ def _two_layers(
             store(e, p + 3 * quarter, e3)
 
 
-@compiled
+@kernel
 def _last_layers(
     how: Any, e: Words, start: int, stop: int, m: int, basis: Words, sums: Words, inverse: bool
 ) -> None:
@@ -154,7 +154,7 @@ def _last_layers(
         store(e, p + 12, e3)
 
 
-@compiled
+@kernel
 def _layers(
     how: Any, e: Words, start: int, low: int, high: int, m: int, basis: Words, sums: Words
 ) -> None:
@@ -166,7 +166,7 @@ def _layers(
         _one_layer(how, e, start, stop, low, m, basis, sums, False)
 
 
-@compiled
+@kernel
 def _inverse_layers(
     how: Any, e: Words, start: int, low: int, high: int, m: int, basis: Words, sums: Words
 ) -> None:
@@ -179,7 +179,7 @@ def _inverse_layers(
         _two_layers(how, e, start, stop, i, m, basis, sums, True)
 
 
-@compiled
+@kernel
 def transform(how: Any, e: Words, m: int, basis: Words, sums: Words) -> None:
     """Evaluate 2^m ≥ 2^11 elements in place.
 
@@ -195,7 +195,7 @@ def transform(how: Any, e: Words, m: int, basis: Words, sums: Words) -> None:
             _last_layers(how, e, start, start + (1 << first), m, basis, sums, False)
 
 
-@compiled
+@kernel
 def inverse_transform(how: Any, e: Words, m: int, basis: Words, sums: Words) -> None:
     """Undo `transform`."""
     second, first = min(m, _SECOND_LEVEL), _FIRST_LEVEL

@@ -100,7 +100,8 @@ class Channel:
         return (1 - share) * power + share * self._combine(power, magnitude)
 
     def _combine(self, a: Floats, b: Floats) -> Floats:
-        return _evolution_kernels.combine(a, b, *self._check_table)
+        combined: Floats = _evolution_kernels.combine(a, b, *self._check_table)
+        return combined
 
     def _check_power(self, magnitude: Floats, count: int) -> Floats:
         result, square = None, magnitude

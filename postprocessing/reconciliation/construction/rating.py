@@ -21,8 +21,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
+from postprocessing.bits import WORD_BITS
 from postprocessing.reconciliation.codes import (
-    WORD_BITS,
     QCLDPCCode,
     RateAdaptation,
     code_family,

@@ -6,15 +6,16 @@ Rows of `edges` are (block column, shift), grouped by block row.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
+
+from postprocessing.simd.compile import kernel
 
 Words = npt.NDArray[np.uint64]
 Integers = npt.NDArray[np.int64]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _double(frame: Words, doubled: Words) -> None:
     """Write each block column of a frame twice in a row, and one word of it once more."""
     per_column = (doubled.shape[1] - 1) // 2
@@ -26,7 +27,7 @@ def _double(frame: Words, doubled: Words) -> None:
         doubled[column, 2 * per_column] = doubled[column, 0]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def encode(frames: Words, row_starts: Integers, edges: Integers, syndromes: Words) -> None:
     """Fill zeroed `syndromes` (frames, block rows, Z/64) with those of `frames` (frames, words)."""
     per_column = syndromes.shape[2]

@@ -5,9 +5,10 @@ An element is two little-endian 64-bit words: bit i of word w is the coefficient
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
+
+from postprocessing.simd.compile import kernel
 
 Words = npt.NDArray[np.uint64]
 
@@ -15,7 +16,7 @@ Words = npt.NDArray[np.uint64]
 _REDUCTION = np.uint64(0x87)
 
 
-@nb.njit(cache=True)
+@kernel
 def multiplication_tables(multiplier: Words) -> Words:
     """Return ``tables[k, b]`` = (byte b times x^(8k)) · multiplier, shape (16, 256, 2)."""
     one, top = np.uint64(1), np.uint64(63)
@@ -33,7 +34,7 @@ def multiplication_tables(multiplier: Words) -> Words:
     return tables
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def polynomial(blocks: Words, tables: Words) -> Words:
     """Return Σ blocks[i] r^(B − i) by Horner's rule, r the multiplier of `tables`; shape (2,).
 

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from postprocessing.simd import lanes
-from postprocessing.simd.lanes import LANES, compiled
+from postprocessing.simd.compile import kernel
+from postprocessing.simd.lanes import LANES
 
 Words = npt.NDArray[np.uint64]
 Signs = npt.NDArray[np.int8]
@@ -31,7 +32,7 @@ _CERTAIN = np.int16(8000)
 _CORRECTION = np.int8(22)
 
 
-@compiled
+@kernel
 def mend(posteriors: Posteriors, column: int, shift: int, lifting: int) -> None:
     """Make both copies of the first 64 entries equal after a pass over a block column.
 
@@ -47,7 +48,7 @@ def mend(posteriors: Posteriors, column: int, shift: int, lifting: int) -> None:
     lanes.store_shorts(posteriors, column + lifting, merged)
 
 
-@compiled
+@kernel
 def place(edges: Integers, edge: int, offset: int, lifting: int) -> int:
     """Return where the posteriors of checks from `offset` on begin."""
     position: int = edges[edge, 1] + offset
@@ -57,7 +58,7 @@ def place(edges: Integers, edge: int, offset: int, lifting: int) -> int:
     return start
 
 
-@compiled
+@kernel
 def soft_minimum(x: Lanes, y: Lanes) -> Lanes:
     """Return the magnitude of two messages combined at a check, in eighths."""
     distance = lanes.either(lanes.subtract_to_zero(x, y), lanes.subtract_to_zero(y, x))
@@ -67,7 +68,7 @@ def soft_minimum(x: Lanes, y: Lanes) -> Lanes:
     return lanes.subtract_to_zero(lanes.add(lanes.smaller(x, y), gain), loss)
 
 
-@compiled
+@kernel
 def iterate(
     posteriors: Posteriors,
     messages: Messages,
@@ -109,7 +110,7 @@ def iterate(
             mend(posteriors, edges[edge, 0] * (lifting + LANES), edges[edge, 1], lifting)
 
 
-@compiled
+@kernel
 def unsatisfied(
     posteriors: Posteriors, signs: Signs, row_starts: Integers, edges: Integers, start: int
 ) -> int:
@@ -127,7 +128,7 @@ def unsatisfied(
     return -1
 
 
-@compiled
+@kernel
 def load(
     frame: Words, known_from: int, reliability: int, posteriors: Posteriors, lifting: int
 ) -> None:
@@ -146,7 +147,7 @@ def load(
         lanes.store_shorts(posteriors, start + lifting, lanes.load_shorts(posteriors, start))
 
 
-@compiled
+@kernel
 def decide(posteriors: Posteriors, frame: Words, lifting: int) -> None:
     """Write the hard decisions, 1 where the posterior is negative."""
     per_column = lifting // LANES
@@ -156,7 +157,7 @@ def decide(posteriors: Posteriors, frame: Words, lifting: int) -> None:
         frame[word] = lanes.sign_word(lanes.load_shorts(posteriors, at))
 
 
-@compiled
+@kernel
 def spread_syndrome(
     syndrome: Words, halves: Words, split: Integers, signs: Signs, lifting: int
 ) -> None:
@@ -178,7 +179,7 @@ def spread_syndrome(
             lanes.store_octets(signs, row_word * LANES, lanes.choose_octets(other, negative, zero))
 
 
-@compiled
+@kernel
 def decode(
     frames: Words,
     known_from: Integers,

@@ -7,9 +7,10 @@ Rows of `edges` are (block column, shift), grouped by block row.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
+
+from postprocessing.simd.compile import kernel
 
 Bits = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
@@ -28,7 +29,7 @@ _LN_2 = np.float32(0.6931472)
 _F = np.float32
 
 
-@nb.njit(fastmath=True, inline="always")
+@kernel(fastmath=True, inline="always")
 def _tanh_half(x: np.float32) -> np.float32:
     """tanh(x/2) for x > 0, to about 1e-6: exp(-x) = 2^-n 2^-f with a polynomial for 2^-f."""
     y = x * _LOG2_E
@@ -43,7 +44,7 @@ def _tanh_half(x: np.float32) -> np.float32:
     return (_F(1) - exponential) / (_F(1) + exponential)
 
 
-@nb.njit(fastmath=True, inline="always")
+@kernel(fastmath=True, inline="always")
 def _twice_atanh(x: np.float32) -> np.float32:
     """2 atanh(x) = ln((1 + x)/(1 - x)) for |x| < 1: exponent and a polynomial in the mantissa."""
     ratio = np.float32((_F(1) + x) / (_F(1) - x))
@@ -63,7 +64,7 @@ def _twice_atanh(x: np.float32) -> np.float32:
     return (exponent + log2) * _LN_2
 
 
-@nb.njit(cache=True, fastmath=True, nogil=True, error_model="numpy")
+@kernel(fastmath=True)
 def _gather(posterior: Floats, message: Floats, tangent: Floats, product: Floats) -> None:
     """Replace check-to-bit messages by bit-to-check ones; multiply their tanh into `product`."""
     for i in range(message.shape[0]):
@@ -76,7 +77,7 @@ def _gather(posterior: Floats, message: Floats, tangent: Floats, product: Floats
         product[i] *= t
 
 
-@nb.njit(cache=True, fastmath=True, nogil=True, error_model="numpy")
+@kernel(fastmath=True)
 def _scatter(posterior: Floats, message: Floats, tangent: Floats, product: Floats) -> None:
     """Replace bit-to-check messages by check-to-bit ones and update the posteriors."""
     for i in range(message.shape[0]):
@@ -86,7 +87,7 @@ def _scatter(posterior: Floats, message: Floats, tangent: Floats, product: Float
         message[i] = outgoing
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _mirror(block: Floats, shift: int) -> None:
     """Copy the run of Z entries from `shift` on to its other place in a doubled block column."""
     lifting = block.shape[0] // 2
@@ -94,7 +95,7 @@ def _mirror(block: Floats, shift: int) -> None:
     block[:shift] = block[lifting : lifting + shift]
 
 
-@nb.njit(cache=True, fastmath=True, nogil=True, error_model="numpy")
+@kernel(fastmath=True)
 def _iterate(
     posteriors: Floats,
     messages: Floats,
@@ -122,7 +123,7 @@ def _iterate(
             _mirror(block, shift)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _matches(posteriors: Floats, signs: Signs, row_starts: Integers, edges: Integers) -> bool:
     """Tell whether the hard decisions have the syndrome."""
     lifting = signs.shape[1]
@@ -140,7 +141,7 @@ def _matches(posteriors: Floats, signs: Signs, row_starts: Integers, edges: Inte
     return True
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _load(frame: Words, known_from: int, llr: np.float32, posteriors: Floats) -> None:
     """Set the log-likelihood ratios of a frame; bits from `known_from` on are zero for sure."""
     lifting = posteriors.shape[1] // 2
@@ -151,7 +152,7 @@ def _load(frame: Words, known_from: int, llr: np.float32, posteriors: Floats) ->
         posteriors[bit // lifting, bit % lifting + lifting] = value
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _decide(posteriors: Floats, frame: Words) -> None:
     """Write the hard decisions: 1 where the log-likelihood ratio is negative."""
     lifting = posteriors.shape[1] // 2
@@ -161,7 +162,7 @@ def _decide(posteriors: Floats, frame: Words) -> None:
             frame[bit // 64] |= np.uint64(1) << np.uint64(bit % 64)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def decode(
     frames: Words,
     known_from: Integers,

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import scipy.fft
 
-from postprocessing.amplification import blockwise, modified_toeplitz_hash, toeplitz_hash
+from postprocessing.amplification import blockwise, toeplitz_hash
 from postprocessing.amplification.blockwise import (
     block_toeplitz_product,
     simple_toeplitz_product,
     transform_size,
 )
 from postprocessing.amplification.kernels.carryless import PORTABLE, available_multipliers
-from postprocessing.amplification.packing import pack_bits, unpack_bits
+from postprocessing.bits import Bits, PackedBits, Words
 
-Bits = npt.NDArray[np.uint8]
+
+def words_of(bits: Bits) -> Words:
+    return PackedBits.from_bits(bits).words
 
 
 def bits_and_seed(n: int, length: int) -> tuple[Bits, Bits]:
@@ -49,9 +50,9 @@ def test_all_variants_agree_with_convolution(n: int, length: int) -> None:
     for multiplier in available_multipliers():
         for m, threads in ((11, 1), (12, 2), (15, 1), (16, 3), (17, 2)):
             hashed = block_toeplitz_product(
-                pack_bits(bits), pack_bits(seed), n, length, m, threads, multiplier
+                words_of(bits), words_of(seed), n, length, m, threads, multiplier
             )
-            np.testing.assert_array_equal(unpack_bits(hashed, length), expected)
+            np.testing.assert_array_equal(PackedBits(hashed, length).to_bits(), expected)
 
 
 @pytest.mark.parametrize("case", range(20))
@@ -67,25 +68,18 @@ def test_random_sizes(case: int) -> None:
 @pytest.mark.parametrize(("n", "length"), [(1, 1), (4000, 4000), (300, 30_000), (30_000, 300)])
 def test_simple_product(n: int, length: int) -> None:
     bits, seed = bits_and_seed(n, length)
-    hashed = simple_toeplitz_product(pack_bits(bits), pack_bits(seed), n, length)
-    np.testing.assert_array_equal(unpack_bits(hashed, length), convolution(bits, seed, length))
-
-
-def test_modified_hash_through_blocks() -> None:
-    n, length = 400_001, 150_000
-    bits, seed = bits_and_seed(n, length)
-    short = seed[: n - 1]
-    assert not blockwise.simple_is_faster(n - length, length)
-    expected = bits[:length] ^ convolution(bits[length:], short, length)
-    np.testing.assert_array_equal(modified_toeplitz_hash(bits, short, length), expected)
+    hashed = simple_toeplitz_product(words_of(bits), words_of(seed), n, length)
+    np.testing.assert_array_equal(
+        PackedBits(hashed, length).to_bits(), convolution(bits, seed, length)
+    )
 
 
 def test_a_transform_larger_than_the_string() -> None:
     """The sizes that only strings of 1e8 bits and more need."""
     n, length = 1_000_000, 500_000
     bits, seed = bits_and_seed(n, length)
-    words, packed_seed, multiplier = pack_bits(bits), pack_bits(seed), available_multipliers()[0]
-    expected = pack_bits(convolution(bits, seed, length))
+    words, packed_seed, multiplier = words_of(bits), words_of(seed), available_multipliers()[0]
+    expected = words_of(convolution(bits, seed, length))
     for m in (20, 22):
         hashed = block_toeplitz_product(words, packed_seed, n, length, m, 2, multiplier)
         np.testing.assert_array_equal(hashed, expected)

@@ -1,38 +1,21 @@
-"""The Toeplitz hashes against matrices over GF(2), their universality and their arguments."""
+"""The Toeplitz hash against matrices over GF(2), its universality and its arguments."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 
 import galois
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from postprocessing.amplification import (
-    modified_seed_length,
-    modified_toeplitz_hash,
-    modified_toeplitz_hash_packed,
-    seed_length,
-    toeplitz_hash,
-    toeplitz_hash_packed,
-)
+from postprocessing.amplification import seed_length, toeplitz_hash, toeplitz_hash_packed
 from postprocessing.amplification.blockwise import block_toeplitz_product
 from postprocessing.amplification.kernels.carryless import available_multipliers
-from postprocessing.amplification.packing import pack_bits, unpack_bits
+from postprocessing.bits import Bits, PackedBits
 from postprocessing.errors import InvalidArgumentError
-
-Bits = npt.NDArray[np.uint8]
-Hash = Callable[[Bits, Bits, int], Bits]
-Length = Callable[[int, int], int]
-FAMILIES = [
-    pytest.param(toeplitz_hash, seed_length, id="toeplitz"),
-    pytest.param(modified_toeplitz_hash, modified_seed_length, id="modified"),
-]
 
 
 def random_bits(generator: np.random.Generator, length: int) -> Bits:
@@ -71,43 +54,23 @@ def test_matrix_product_over_gf2(case: int) -> None:
     np.testing.assert_array_equal(hashed, expected)
     for multiplier in available_multipliers():
         packed = block_toeplitz_product(
-            pack_bits(bits), pack_bits(seed), n, length, 11, 1, multiplier
+            *(PackedBits.from_bits(b).words for b in (bits, seed)), n, length, 11, 1, multiplier
         )
-        np.testing.assert_array_equal(unpack_bits(packed, length), expected)
+        np.testing.assert_array_equal(PackedBits(packed, length).to_bits(), expected)
 
 
-@pytest.mark.parametrize("case", range(200))
-def test_modified_matrix_product_over_gf2(case: int) -> None:
-    generator = np.random.default_rng(case)
-    n = int(generator.integers(1, 200))
-    length = n if case % 50 == 0 else int(generator.integers(0, n + 1))
-    bits, seed = random_bits(generator, n), random_bits(generator, n - 1)
-    hashed = modified_toeplitz_hash(bits, seed, length)
-    assert hashed.shape == (length,)
-    if length:
-        gf2 = galois.GF2
-        toeplitz = matrix(seed, n - length, length)
-        whole = np.concatenate([np.eye(length, dtype=np.uint8), toeplitz], axis=1)
-        np.testing.assert_array_equal(hashed, np.asarray(gf2(whole) @ gf2(bits)))
-
-
-@pytest.mark.parametrize(("hashing", "length_of_seed"), FAMILIES)
 @given(n=st.integers(1, 300), data=st.data())
-def test_linear_in_the_string_and_in_the_seed(
-    hashing: Hash, length_of_seed: Length, n: int, data: st.DataObject
-) -> None:
+def test_linear_in_the_string_and_in_the_seed(n: int, data: st.DataObject) -> None:
     length = data.draw(st.integers(0, n))
     generator = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     first, second = random_bits(generator, n), random_bits(generator, n)
-    seed, other = (random_bits(generator, length_of_seed(n, length)) for _ in range(2))
-    hashed = hashing(first, seed, length)
+    seed, other = (random_bits(generator, seed_length(n, length)) for _ in range(2))
+    hashed = toeplitz_hash(first, seed, length)
     np.testing.assert_array_equal(
-        hashed ^ hashing(second, seed, length), hashing(first ^ second, seed, length)
+        hashed ^ toeplitz_hash(second, seed, length), toeplitz_hash(first ^ second, seed, length)
     )
-    # The identity of the modified hash is there for every seed.
-    fixed = hashing(first, np.zeros_like(seed), length)
     np.testing.assert_array_equal(
-        hashed ^ hashing(first, other, length) ^ fixed, hashing(first, seed ^ other, length)
+        hashed ^ toeplitz_hash(first, other, length), toeplitz_hash(first, seed ^ other, length)
     )
 
 
@@ -120,23 +83,8 @@ def test_toeplitz_is_universal(n: int, length: int) -> None:
         assert collisions == len(seeds) // (2**length if bits.any() else 1)
 
 
-@pytest.mark.parametrize(("n", "length"), [(1, 1), (3, 3), (5, 2), (6, 3), (7, 5), (8, 1)])
-def test_modified_toeplitz_is_universal(n: int, length: int) -> None:
-    seeds = [np.array(s, dtype=np.uint8) for s in product((0, 1), repeat=n - 1)]
-    for difference in product((0, 1), repeat=n):
-        bits = np.array(difference, dtype=np.uint8)
-        collisions = sum(not modified_toeplitz_hash(bits, seed, length).any() for seed in seeds)
-        if bits[length:].any():
-            assert collisions == len(seeds) // 2**length
-        else:
-            assert collisions == (0 if bits.any() else len(seeds))
-
-
-@pytest.mark.parametrize(("hashing", "length_of_seed"), FAMILIES)
 @pytest.mark.parametrize(("n", "length"), [(70, 2), (130, 3), (200, 4)])
-def test_collisions_of_small_strings(
-    hashing: Hash, length_of_seed: Length, n: int, length: int
-) -> None:
+def test_collisions_of_small_strings(n: int, length: int) -> None:
     """A fraction 2^−ℓ of random seeds maps a difference to zero, with false alarms of 1e-6."""
     generator = np.random.default_rng(n)
     draws = 4000
@@ -144,37 +92,30 @@ def test_collisions_of_small_strings(
     sparse[-1] = 1
     for difference in (sparse, dense):
         collisions = sum(
-            not hashing(difference, random_bits(generator, length_of_seed(n, length)), length).any()
-            for _ in range(draws)
+            not toeplitz_hash(difference, seed, length).any()
+            for seed in (random_bits(generator, seed_length(n, length)) for _ in range(draws))
         )
         assert stats.binomtest(collisions, draws, 2.0**-length).pvalue > 1e-6
 
 
 @pytest.mark.parametrize(("n", "length"), [(1, 1), (64, 64), (200, 70), (20_000, 9_999)])
-def test_packed_hashes_ignore_what_is_past_the_ends(n: int, length: int) -> None:
+def test_the_packed_hash_is_the_hash(n: int, length: int) -> None:
     generator = np.random.default_rng(n)
     bits, seed = random_bits(generator, n), random_bits(generator, seed_length(n, length))
-    hashed = toeplitz_hash_packed(spoiled(bits), spoiled(seed), n, length)
-    np.testing.assert_array_equal(hashed, pack_bits(toeplitz_hash(bits, seed, length)))
-    short = seed[: n - 1]
-    hashed = modified_toeplitz_hash_packed(spoiled(bits), spoiled(short), n, length)
-    np.testing.assert_array_equal(hashed, pack_bits(modified_toeplitz_hash(bits, short, length)))
+    hashed = toeplitz_hash_packed(
+        PackedBits.from_bits(bits), PackedBits.from_bits(seed), length, threads=2
+    )
+    assert hashed == PackedBits.from_bits(toeplitz_hash(bits, seed, length))
 
 
-def spoiled(bits: Bits) -> npt.NDArray[np.uint64]:
-    """Return packed bits with ones past the last one."""
-    return pack_bits(np.concatenate([bits, np.ones(-bits.size % 64, dtype=np.uint8)]))
-
-
-@pytest.mark.parametrize("length_of_seed", [seed_length, modified_seed_length])
-def test_seed_length(length_of_seed: Length) -> None:
-    assert length_of_seed(10, 4) == (13 if length_of_seed is seed_length else 9)
-    assert length_of_seed(10, 0) == 9
+def test_seed_length() -> None:
+    assert seed_length(10, 4) == 13
+    assert seed_length(10, 0) == 9
     with pytest.raises(InvalidArgumentError, match=r"^input_length must be a whole number"):
-        length_of_seed(0, 0)
+        seed_length(0, 0)
     for length in (-1, 11):
         with pytest.raises(InvalidArgumentError, match=r"^output_length must be a whole number"):
-            length_of_seed(10, length)
+            seed_length(10, length)
 
 
 @pytest.mark.parametrize(
@@ -199,23 +140,16 @@ def test_bits_are_uint8() -> None:
         toeplitz_hash(np.zeros(3), seed, 2)
     with pytest.raises(InvalidArgumentError, match=r"^output_length .* in \[0, 3\], got 4"):
         toeplitz_hash(seed[:3], seed, 4)
-    with pytest.raises(InvalidArgumentError, match=r"^seed must be 2 bits long, got '4 bits'"):
-        modified_toeplitz_hash(seed[:3], seed, 2)
     with pytest.raises(InvalidArgumentError, match=r"^threads must be a whole number"):
         toeplitz_hash(seed[:3], seed, 2, threads=0)
 
 
 def test_packed_arguments_are_checked() -> None:
-    words = np.zeros(4, dtype=np.uint64)
-    for hashing in (toeplitz_hash_packed, modified_toeplitz_hash_packed):
-        with pytest.raises(InvalidArgumentError, match=r"^words must be 2 words long for 128 bits"):
-            hashing(words[:3], words[: 3 if hashing is toeplitz_hash_packed else 2], 128, 64)
-        with pytest.raises(InvalidArgumentError, match=r"^seed must be . words long for"):
-            hashing(words[:2], words, 128, 64)
-        with pytest.raises(InvalidArgumentError, match=r"flat, contiguous array of uint64"):
-            hashing(words[:2], words[::2], 100, 20)
-        with pytest.raises(InvalidArgumentError, match=r"^seed must be a flat, .*got 'list'"):
-            hashing(words[:2], [0, 0, 0], 128, 64)
+    bits = PackedBits.from_bits(np.zeros(128, np.uint8))
+    with pytest.raises(InvalidArgumentError, match=r"^seed must be 191 bits long, got '128 bits'"):
+        toeplitz_hash_packed(bits, bits, 64)
+    with pytest.raises(InvalidArgumentError, match=r"^output_length .* in \[0, 128\], got 129"):
+        toeplitz_hash_packed(bits, bits, 129)
 
 
 def test_lengths_of_any_integer_type_count_fully() -> None:

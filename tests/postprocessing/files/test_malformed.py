@@ -84,7 +84,7 @@ def test_files_made_malformed_end_in_a_clear_error(suffix, records, tmp_path):
 
 def test_a_file_that_claims_too_much(tmp_path, monkeypatch):
     """A few kilobytes may stand for any number of rounds: the reader stops at what it can hold."""
-    monkeypatch.setattr(reader, "_MOST_ROUNDS", 3_000_000)
+    monkeypatch.setattr(reader, "MOST_ROUNDS", 3_000_000)
     path = tmp_path / "bomb.h5"
     with h5py.File(path, "w") as file:
         for name, _ in malformed.columns_of({"alice": _nothing(), "bob": _nothing()}):

@@ -35,7 +35,7 @@ from postprocessing.network.session import (
 )
 from postprocessing.network.spent_records import SpentRecords
 from postprocessing.network.wire import encode
-from postprocessing.protocol.messages import Abort, DisclosedTests, SettingsAnnouncement
+from postprocessing.protocol.messages import Abort, SettingsAnnouncement
 from postprocessing.records import PartyRecord
 
 # Far beyond what a session takes on a busy machine.
@@ -129,7 +129,7 @@ def test_the_keys_are_those_of_one_process(small, pools, tmp_path):
     alice, bob = found["alice"].traffic, found["bob"].traffic
     assert (alice.sent_bytes, alice.received_bytes) == (bob.received_bytes, bob.sent_bytes)
     assert alice.keys == bob.keys
-    values = found["alice"].to_dict(design)
+    values = found["alice"].to_dict()
     assert values["session"] == found["bob"].session.hex()
     # What is not proved has no soundness to add to.
     assert values["soundness_with_authentication"] is None
@@ -224,7 +224,8 @@ def test_a_silent_peer_is_given_up(small, pools, tmp_path):
 
 def test_long_messages_go_both_ways_at_once(pools):
     """Longer than what a socket holds: nobody waits for the other to listen first."""
-    long = {p: DisclosedTests(np.full(5 * MOST_BODY_BYTES + 1, 7, np.uint8)) for p in pools}
+    settings = np.full(5 * MOST_BODY_BYTES + 1, 7, np.uint8)
+    long = {p: SettingsAnnouncement(settings, "") for p in pools}
 
     def act(party, channel):
         channel.greet(Abort("hello"))
@@ -235,7 +236,7 @@ def test_long_messages_go_both_ways_at_once(pools):
 
     found = _both(pools, act)
     for answer, traffic in found.values():
-        assert np.array_equal(answer.outcomes, long["alice"].outcomes)
+        assert np.array_equal(answer.settings, settings)
         assert traffic.keys == 2 * 7
         assert traffic.sent_bytes > 5 * MOST_BODY_BYTES
 
@@ -243,7 +244,7 @@ def test_long_messages_go_both_ways_at_once(pools):
 def test_a_message_may_not_be_longer_than_agreed(pools):
     def act(party, channel):
         if party == "bob":
-            channel.send(DisclosedTests(np.full(2000, 7, np.uint8)))
+            channel.send(SettingsAnnouncement(np.zeros(2000, np.uint8), ""))
             return channel.close()
         return channel.receive()
 

@@ -60,7 +60,7 @@ def _bob(pool, address):
 
 def _wrong_packet(pool: KeyPool, place: int, number: int = 0) -> bytes:
     """Return a packet as Bob's first, but for its tag."""
-    header = HEADER.pack(b"dq", 3, 0, pool.identity, bytes(32), number, place, 3)
+    header = HEADER.pack(b"dq", 4, 0, pool.identity, bytes(32), number, place, 3)
     return header + b"abc" + bytes(16)
 
 
@@ -111,7 +111,7 @@ def test_strangers_do_not_keep_the_peer_away(pools, address, monkeypatch):
     assert channel.greet(Abort("hello")).reason == "it is me"
     assert ends[0].receive().reason == "hello"
     assert reasons[0] == "the peer has ended the connection"
-    assert reasons[1].startswith("the peer must speak version 3")
+    assert reasons[1].startswith("the peer must speak version 4")
     assert reasons[2] == "the peer is silent for 1 s"
     assert reasons[3].startswith("a packet whose tag is wrong")
     assert reasons[5].startswith("packet 1 where 0 is due")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postprocessing.amplification.packing import pack_bits
+from postprocessing.bits import PackedBits
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.reconciliation import tag_length, verification_tag
 
@@ -36,7 +36,7 @@ def hash_in_field(bits: npt.NDArray[np.uint8], seed: bytes) -> int:
 def test_tag_is_the_truncated_polynomial(bits: list[int], seed: bytes, tag_bits: int) -> None:
     string = np.array(bits, dtype=np.uint8)
     expected = hash_in_field(string, seed) % 2**tag_bits
-    tag = verification_tag(pack_bits(string), seed, tag_bits)
+    tag = verification_tag(PackedBits.from_bits(string), seed, tag_bits)
     assert len(tag) == math.ceil(tag_bits / 8)
     assert int.from_bytes(tag, "little") == expected
 
@@ -45,12 +45,12 @@ def test_one_flipped_bit_changes_the_tag() -> None:
     generator = np.random.default_rng(1)
     bits = generator.integers(0, 2, 5000, dtype=np.uint8)
     seed = generator.bytes(16)
-    tag = verification_tag(pack_bits(bits), seed, 64)
-    assert verification_tag(pack_bits(bits.copy()), seed, 64) == tag
+    tag = verification_tag(PackedBits.from_bits(bits), seed, 64)
+    assert verification_tag(PackedBits.from_bits(bits.copy()), seed, 64) == tag
     for position in (0, 127, 128, 2500, 4999):
         other = bits.copy()
         other[position] ^= 1
-        assert verification_tag(pack_bits(other), seed, 64) != tag
+        assert verification_tag(PackedBits.from_bits(other), seed, 64) != tag
 
 
 def test_collision_bound_holds_in_a_small_field() -> None:
@@ -98,17 +98,13 @@ def test_impossible_tag_length(bits_count: int, correctness: float, match: str) 
 
 
 @pytest.mark.parametrize(
-    ("words", "seed", "tag_bits", "match"),
+    ("seed", "tag_bits", "match"),
     [
-        (np.array([[2]], np.uint64), bytes(16), 64, "words must be a flat array of uint64"),
-        (np.array([1], np.uint8), bytes(16), 64, "words must be a flat array of uint64"),
-        (np.array([1], np.uint64), bytes(15), 64, "seed must be 16 bytes"),
-        (np.array([1], np.uint64), bytes(16), 0, "tag_bits must be between 1 and 128"),
-        (np.array([1], np.uint64), bytes(16), 129, "tag_bits must be between 1 and 128"),
+        (bytes(15), 64, "seed must be 16 bytes"),
+        (bytes(16), 0, "tag_bits must be between 1 and 128"),
+        (bytes(16), 129, "tag_bits must be between 1 and 128"),
     ],
 )
-def test_bad_tag_arguments(
-    words: npt.NDArray[np.uint64], seed: bytes, tag_bits: int, match: str
-) -> None:
+def test_bad_tag_arguments(seed: bytes, tag_bits: int, match: str) -> None:
     with pytest.raises(InvalidArgumentError, match=match):
-        verification_tag(words, seed, tag_bits)
+        verification_tag(PackedBits.from_bytes(b"key"), seed, tag_bits)

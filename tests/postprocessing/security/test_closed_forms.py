@@ -10,8 +10,8 @@ import pytest
 
 from postprocessing.scheme import RoundProbabilities
 from postprocessing.security import RenyiParameters, chsh_entropy, chsh_entropy_slope
+from postprocessing.security.accumulation import smoothing_bits
 from postprocessing.security.renyi import accumulated_entropy, amplification_cost, renyi_entropy
-from postprocessing.security.tan22 import smoothing_bits
 from postprocessing.security.tradeoff import MinTradeoff
 
 ONE, TWO, FOUR = Decimal(1), Decimal(2), Decimal(4)

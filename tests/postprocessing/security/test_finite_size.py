@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,12 +12,25 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.security import (
-    EpsilonSplit,
-    threshold_win_probability,
-    tolerated_test_losses,
-)
-from postprocessing.security.finite_size import approximate_test_losses
+from postprocessing.scheme import RoundProbabilities
+from postprocessing.security import Block, EpsilonSplit
+
+
+def block(rounds: Any, test: float, win: float, share: float, **given: Any) -> Block:
+    marks = RoundProbabilities.announced(test)
+    return Block(rounds, marks, win, 1e-10, 0.0, share, **given)
+
+
+def tolerated_test_losses(rounds: float, test: float, win: float, share: float) -> float:
+    return block(rounds, test, win, share).accepted_losses
+
+
+def approximate_test_losses(rounds: float, test: float, win: float, share: float) -> float:
+    return block(rounds, test, win, share).smooth().accepted_losses
+
+
+def threshold(losses: float) -> float:
+    return block(10**5, 0.05, 0.8, 0.005, tolerated_losses=losses).threshold
 
 
 def exact_tail(losses: int, rounds: int, lose: Fraction) -> Fraction:
@@ -60,9 +74,9 @@ def test_normal_approximation_of_the_losses(rounds: int) -> None:
 
 
 def test_threshold_of_a_count() -> None:
-    assert threshold_win_probability(800, 10**5, 0.05) == pytest.approx(0.84, rel=1e-15)
-    assert threshold_win_probability(0, 10**5, 0.05) == 1
-    assert threshold_win_probability(10**5, 10**5, 0.05) == pytest.approx(-19, rel=1e-15)
+    assert threshold(800) == pytest.approx(0.84, rel=1e-15)
+    assert threshold(0) == 1
+    assert threshold(10**5) == pytest.approx(-19, rel=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +84,7 @@ def test_threshold_of_a_count() -> None:
     [
         ((0, 0.1, 0.8, 0.005), "rounds must be"),
         ((math.nan, 0.1, 0.8, 0.005), "rounds must be"),
-        ((100, 0.0, 0.8, 0.005), "test_probability must be"),
+        ((100, 0.0, 0.8, 0.005), "test must be"),
         ((100, 0.1, 1.1, 0.005), "win_probability must be"),
         ((100, 0.1, math.nan, 0.005), "win_probability must be"),
         ((100, 0.1, 0.8, 0.0), "completeness_share must be"),
@@ -83,10 +97,10 @@ def test_losses_reject(arguments: tuple[int, float, float, float], message: str)
             function(*arguments)
 
 
-@pytest.mark.parametrize("losses", [-1, 101, math.nan])
+@pytest.mark.parametrize("losses", [-1, 10**5 + 1, math.nan])
 def test_threshold_rejects_impossible_counts(losses: float) -> None:
     with pytest.raises(InvalidArgumentError, match="tolerated_losses must be"):
-        threshold_win_probability(losses, 100, 0.1)
+        threshold(losses)
 
 
 @given(st.floats(1e-30, 0.5))

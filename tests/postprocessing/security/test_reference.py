@@ -8,32 +8,27 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from scipy.optimize import minimize
 
 from postprocessing.scheme import LocalSettings, RoundProbabilities
 from postprocessing.security import (
+    METHODS,
+    AccumulationParameters,
+    Block,
+    Counts,
     EpsilonSplit,
     ExpectedKey,
-    HonestBlock,
     KeyLength,
     RenyiParameters,
-    Tan22Parameters,
-    Tan22Terms,
     binary_entropy,
     key_length,
     optimise_settings,
-    renyi_key_length,
-    tan22_key_length,
-    tolerated_test_losses,
     unclipped_key_fraction,
     win_probability,
 )
-from postprocessing.security.curves import af18_leakage
-from postprocessing.security.entropy import coherence, entropy_of_coherence, slope_of_coherence
+from postprocessing.security.entropy import coherence
 from postprocessing.security.renyi import accumulated_entropy, amplification_cost
-from postprocessing.security.tan22 import Tan22Block
 from postprocessing.security.tradeoff import MinTradeoff
 
 TABLE = Path(__file__).parents[2] / "reference" / "finite_size.csv"
@@ -61,7 +56,7 @@ def expected(row: Row) -> ExpectedKey:
     soundness, method = float(row["eps_sound"]), row["method"]
     win, qber = win_probability(float(row["S"])), float(row["Q"])
     arguments: dict[str, Any] = {"n": n, "chsh": float(row["S"]), "qber": qber}
-    if method in ("asymptotic", "af18"):
+    if method == "asymptotic":
         arguments |= {"reconciliation_efficiency": 1.1, "soundness": soundness}
     else:
         tests = 0.0 if method.startswith("renyi") else gamma * binary_entropy(win)
@@ -78,20 +73,23 @@ def expected(row: Row) -> ExpectedKey:
     return key_length(method=method, settings="announced", **arguments)
 
 
-def evaluate(row: Row, parameters: Tan22Parameters | None = None) -> KeyLength:
+def evaluate(row: Row, parameters: AccumulationParameters | None = None) -> KeyLength[Any]:
     """Return the length of a row of `tan22`, at given free parameters if there are any."""
     key = expected(row)
     if parameters is None:
         return key.length
-    n, gamma = int(row["n"]), float(row["gamma"])
-    win = win_probability(float(row["S"]))
-    return tan22_key_length(
-        rounds=n,
-        probabilities=RoundProbabilities.announced(gamma),
-        tolerated_losses=tolerated_test_losses(n, gamma, win, COMPLETENESS_SHARE),
-        leaked_bits=-key.terms["leakage"],
+    return METHODS["tan22"].length(block_of(row, -key.terms["leakage"]), parameters)
+
+
+def block_of(row: Row, leaked_bits: float) -> Block:
+    """Return the block of a row, without noise."""
+    return Block(
+        rounds=int(row["n"]),
+        probabilities=RoundProbabilities.announced(float(row["gamma"])),
+        win_probability=float(win_probability(float(row["S"]))),
         secrecy=0.9 * float(row["eps_sound"]),
-        parameters=parameters,
+        leaked_bits=leaked_bits,
+        completeness_share=COMPLETENESS_SHARE,
     )
 
 
@@ -130,7 +128,7 @@ def test_tan22_rows(row: Row) -> None:
 def test_tan22_rows_at_the_split_of_the_table(row: Row) -> None:
     secrecy = 0.9 * float(row["eps_sound"]) * (1 - 1e-12)
     best = evaluate(row).parameters
-    assert isinstance(best, Tan22Parameters)
+    assert isinstance(best, AccumulationParameters)
     fixed = dataclasses.replace(
         best,
         first_smoothing=0.42 * secrecy,
@@ -157,67 +155,23 @@ def test_asymptotic_rows(row: Row) -> None:
     assert abs(expected(row).bits - int(row["key_length_bits"])) <= 1e-9 * int(row["n"]) + 1
 
 
-@pytest.mark.parametrize("row", rows("af18"), ids=name)
-def test_af18_rows(row: Row) -> None:
-    rate = expected(row).unclipped / int(row["n"])
-    assert rate == pytest.approx(raw_rate(row), rel=1e-3)
-    if int(row["key_length_bits"]):
-        assert rate == pytest.approx(raw_rate(row), rel=1e-6)
-
-
-def af18_block(row: Row) -> float:
-    """Return the bits of the bound of 2018 on blocks of up to ⌈1/γ⌉ rounds, its slope rounded up.
-
-    The rounded slope makes a sawtooth of it, hence the dense grid of tangents.
-    """
-    n, gamma, soundness = int(row["n"]), float(row["gamma"]), float(row["eps_sound"])
-    win, part, size = win_probability(float(row["S"])), soundness / 4, math.ceil(1 / gamma)
-    tested = 1 - (1 - gamma) ** size
-    mean = tested / gamma
-    blocks = n / mean
-    accepted = win * tested - math.sqrt(math.log(2 / 1e-2) / (2 * blocks))
-    deviation = math.sqrt(1 - 2 * math.log2(part / 4 * 2 * part))
-    c = np.tanh(np.linspace(1e-3, 6, 60_001))
-    tangent = 0.5 + np.sqrt(1 + c**2) / 4
-    slope = mean * slope_of_coherence(c) / tested
-    dimension = 1 + size * math.log2(6)
-    rates = mean * entropy_of_coherence(c) + slope * (accepted - tested * tangent)
-    rates -= 2 / math.sqrt(blocks) * (dimension + np.ceil(slope)) * deviation
-    limit = n * ((1 - gamma) * binary_entropy(float(row["Q"])) + gamma * binary_entropy(win))
-    leak = af18_leakage(n, limit, soundness, 1e-2, 1.1)
-    smoothing = -3 * math.log2(2 / (part / 4) ** 2)
-    second = 2 * math.sqrt(blocks) * math.log2(7) * deviation
-    return float(blocks * (rates.max() - 1) - leak + smoothing - second + 2 * math.log2(part))
-
-
-@pytest.mark.parametrize("row", rows("af18_block"), ids=name)
-def test_af18_block_rows(row: Row) -> None:
-    rate = af18_block(row) / int(row["n"])
-    if int(row["key_length_bits"]):
-        assert rate == pytest.approx(raw_rate(row), rel=1e-3)
-    else:
-        # Without a key the table is up to a few teeth of the saw below the best tangent.
-        assert raw_rate(row) * 1.0001 <= rate < raw_rate(row) + 0.01
-
-
 def df19_simple(row: Row) -> float:
     """Return the bits of `tan22` with the greatest variance in place of the infimum."""
     n, gamma, key = int(row["n"]), float(row["gamma"]), expected({**row, "method": "tan22"})
-    win, marks = win_probability(float(row["S"])), RoundProbabilities.announced(gamma)
-    losses = tolerated_test_losses(n, gamma, win, COMPLETENESS_SHARE)
-    secrecy = 0.9 * float(row["eps_sound"])
-    block = Tan22Block(n, marks, 1 - losses / (n * gamma), -key.terms["leakage"], secrecy)
+    block = block_of(row, -key.terms["leakage"])
+    win, marks = block.win_probability, block.probabilities
     best = key.length.parameters
-    assert isinstance(best, Tan22Parameters)
+    assert isinstance(best, AccumulationParameters)
 
     def shortfall(place: Any) -> float:
         c, x = math.tanh(math.exp(place[0])), min(math.exp(place[1]), 0.9)
         tangent = 0.5 + math.sqrt(1 + c * c) / 4
-        terms = block.terms(dataclasses.replace(best, tangent=tangent, first_excess=x))
+        moved = dataclasses.replace(best, tangent=tangent, first_excess=x)
+        terms = METHODS["tan22"].terms(block, moved)
         slope = MinTradeoff(marks, tangent).slope
         variance = (2 + math.sqrt(2)) * slope**2 / (4 * gamma)
         cost = math.log(2) / 2 * (math.log2(33) + math.sqrt(2 + variance)) ** 2
-        return terms.infimum - terms.total + n * x * cost
+        return terms["infimum"] - terms.total + n * x * cost
 
     start = [math.log(math.atanh(float(coherence(win)))), math.log(best.first_excess)]
     return -float(minimize(shortfall, start, method="Nelder-Mead", options={"xatol": 1e-5}).fun)
@@ -230,68 +184,19 @@ def test_df19_rows(row: Row) -> None:
     assert rate == pytest.approx(raw_rate(row), rel=1e-3, abs=1e-4)
 
 
-def oxford() -> KeyLength:
-    """Nadlinger et al., Nature 607, 682 (2022): threshold 3 standard deviations of lost tests."""
-    n, gamma = 1_500_000, 13 / 256
-    lose = gamma * (1 - win_probability(2.64))
-    return tan22_key_length(
-        rounds=n,
-        probabilities=RoundProbabilities.announced(gamma),
-        tolerated_losses=n * lose + 3 * math.sqrt(n * lose * (1 - lose)),
-        leaked_bits=296_517,
-        secrecy=1e-10,
-        extractor="trevisan",
-    )
-
-
-def test_oxford_length() -> None:
-    assert abs(oxford().bits - 95_884) <= 1
-    (row,) = rows("tan22_oxford_variant")
-    assert abs(oxford().bits - int(row["key_length_bits"])) <= 1
-
-
-def test_oxford_terms() -> None:
-    terms = oxford().terms
-    assert isinstance(terms, Tan22Terms)
-    worked = {
-        "entropy": 866_424,
-        "infimum": -167_660,
-        "remainder": -44,
-        "tests": -76_172,
-        "first_smoothing": -169_569,
-        "second_smoothing": -59_769,
-        "chain_rules": -264,
-        "leakage": -296_517,
-        "amplification": -215 - 264,
-        "rounding": -1,
-    }
-    # The optimum is flat: bits move between the first five terms at no loss of the sum.
-    for term, bits in worked.items():
-        assert getattr(terms, term) == pytest.approx(bits, abs=12), term
-    assert terms.total - oxford().unclipped == pytest.approx(66, abs=1)
-
-
 @pytest.mark.parametrize(
     ("rounds", "rate", "probability"), [(10**7, 0.1318, 0.0937), (10**8, 0.2451, 0.0587)]
 )
 def test_local_settings_at_100_km(rounds: int, rate: float, probability: float) -> None:
-    win, leak_per_key = win_probability(2.42034956943), 1.1 * binary_entropy(7.00037e-6)
+    win, leak_per_key = float(win_probability(2.42034956943)), 1.1 * binary_entropy(7.00037e-6)
 
-    def leakage(marks: RoundProbabilities) -> float:
-        return rounds * (marks.key * leak_per_key + marks.test) + 37
+    def block_at(marks: RoundProbabilities) -> Block:
+        leaked = rounds * (marks.key * leak_per_key + marks.test) + 37
+        return Block(rounds, marks, win, 0.9e-10, leaked, COMPLETENESS_SHARE)
 
-    block = HonestBlock(rounds, win, secrecy=0.9e-10, completeness_share=COMPLETENESS_SHARE)
-    settings = optimise_settings(block, leakage=leakage)
+    settings = optimise_settings(METHODS["tan22"], block_at, rule="local")
     assert isinstance(settings, LocalSettings)
-    marks = settings.rounds
-    losses = tolerated_test_losses(rounds, marks.test, win, COMPLETENESS_SHARE)
-    key = tan22_key_length(
-        rounds=rounds,
-        probabilities=marks,
-        tolerated_losses=losses,
-        leaked_bits=leakage(marks),
-        secrecy=0.9e-10,
-    )
+    key = METHODS["tan22"].length(block_at(settings.round_probabilities))
     assert key.bits / rounds == pytest.approx(rate, abs=1e-4)
     assert settings.corrector_test_probability == pytest.approx(probability, rel=0.01)
     assert settings.reference_test_probability == settings.corrector_test_probability
@@ -303,20 +208,20 @@ def test_terms_of_the_worked_example() -> None:
     assert design.win_cost == pytest.approx(1.2558, abs=1e-4)
     assert design.loss_cost == pytest.approx(3.6215, abs=1e-4)
     assert amplification_cost(design.excess, 9e-11) == pytest.approx(339_337.4, abs=2)
-    key = renyi_key_length(
+    block = Block(
         rounds=10**7,
         probabilities=RoundProbabilities.announced(0.02),
-        won=167_500,
-        lost=32_500,
-        leaked_bits=870_950 + 37,
+        win_probability=0.8375,
         secrecy=9e-11,
-        parameters=design,
+        leaked_bits=870_950 + 37,
+        counts=Counts(167_500, 32_500),
     )
+    key = METHODS["renyi"].length(block, design)
     assert key.bits == pytest.approx(5_381_338, abs=2)
     assert accumulated_entropy(design, RoundProbabilities.announced(0.02)) == pytest.approx(
         0.658507, abs=1e-5
     )
-    assert design.score(167_500, 32_500) == pytest.approx(6_592, abs=60)
+    assert design.score(Counts(167_500, 32_500)) == pytest.approx(6_592, abs=60)
 
 
 def test_fixed_length_of_the_worked_example() -> None:

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import LocalSettings, RoundProbabilities
 from postprocessing.security import (
-    HonestBlock,
+    METHODS,
+    Block,
+    Counts,
     RenyiParameters,
     chsh_entropy,
     renyi_entropy,
-    renyi_key_length,
     win_probability,
 )
 from postprocessing.security.renyi import accumulated_entropy
@@ -34,7 +35,7 @@ excesses = st.floats(-7, -0.01).map(lambda exponent: 10.0**exponent)
 noises = st.just(0.0) | st.floats(1e-4, 0.49)
 marks_of_blocks = st.floats(-4, -0.4).map(
     lambda e: RoundProbabilities.announced(10**e)
-) | st.floats(-2, -0.31).map(lambda e: LocalSettings(10**e, 10**e).rounds)
+) | st.floats(-2, -0.31).map(lambda e: LocalSettings(10**e, 10**e).round_probabilities)
 
 
 @dataclasses.dataclass
@@ -232,41 +233,35 @@ def test_honest_devices_seldom_miss_the_least_score(
 ) -> None:
     """Chernoff's bound holds for 4000 blocks drawn: the count is binomial of at most that share."""
     design = RenyiParameters(1e-3, 100.0, -500.0, win)
-    least = least_score(design, rounds, tests, win, share)
+    marks = RoundProbabilities.announced(tests)
+    block = Block(rounds, marks, win, 1e-10, 0.0, completeness_share=share)
+    least = least_score(block, design)
     rng = np.random.default_rng(rounds)
     law = [tests * win, tests * (1 - win), 1 - tests]
     counts = rng.multinomial(rounds, law, size=4000)
-    missed = int((design.score(counts[:, 0], counts[:, 1]) < least).sum())
+    won, lost = (design.score(Counts(*one)) for one in ((1, 0), (0, 1)))
+    missed = int((counts[:, 0] * won + counts[:, 1] * lost < least).sum())
     # Six standard deviations above: false alarms stay below 1e-6 over all examples.
     assert missed <= 4000 * share + 6 * math.sqrt(4000 * share) + 4
 
 
+MARKS = RoundProbabilities.announced(0.02)
+BLOCK = Block(10**7, MARKS, win_probability=0.8375, secrecy=9e-11, leaked_bits=9e5)
+
+
 def test_fixed_parameters_reproduce_the_length() -> None:
-    marks = RoundProbabilities.announced(0.02)
-    block = HonestBlock(10**7, 0.8375, 9e-11, 5e-3, "renyi")
-    best = block.length(marks, 9e5)
+    best = METHODS["renyi"].length(BLOCK)
     assert isinstance(best.parameters, RenyiParameters)
     tests = 10**7 * 0.02
-    again = renyi_key_length(
-        rounds=10**7,
-        probabilities=marks,
-        won=tests * 0.8375,
-        lost=tests * (1 - 0.8375),
-        leaked_bits=9e5,
-        secrecy=9e-11,
-        parameters=best.parameters,
-    )
-    assert again == best
+    counted = dataclasses.replace(BLOCK, counts=Counts(tests * 0.8375, tests * (1 - 0.8375)))
+    assert METHODS["renyi"].length(counted, best.parameters) == best
 
 
 @pytest.mark.parametrize("method", ["renyi", "renyi_fixed"])
-def test_no_neighbouring_parameters_give_a_longer_key(method: Any) -> None:
-    marks = RoundProbabilities.announced(0.02)
-    block = HonestBlock(10**7, 0.8375, 9e-11, 5e-3, method)
-    best = block.length(marks, 9e5)
+def test_no_neighbouring_parameters_give_a_longer_key(method: str) -> None:
+    best = METHODS[method].length(BLOCK)
     own = best.parameters
     assert isinstance(own, RenyiParameters)
-    tests = 10**7 * 0.02
     for order in (0.8, 0.97, 1, 1.03, 1.25):
         for level in (0.8, 0.97, 1, 1.03, 1.25):
             for gap in (0.8, 0.97, 1, 1.03, 1.25):
@@ -277,18 +272,7 @@ def test_no_neighbouring_parameters_give_a_longer_key(method: Any) -> None:
                     credit - (own.win_credit - own.loss_credit) * gap,
                     own.published_win,
                 )
-                length = renyi_key_length(
-                    rounds=10**7,
-                    probabilities=marks,
-                    won=tests * 0.8375,
-                    lost=tests * (1 - 0.8375),
-                    leaked_bits=9e5,
-                    secrecy=9e-11,
-                    parameters=moved,
-                    least_score=(
-                        block.least_score(marks, moved) if method == "renyi_fixed" else None
-                    ),
-                )
+                length = METHODS[method].length(BLOCK, moved)
                 assert length.unclipped <= best.unclipped * (1 + 1e-5)
 
 
@@ -315,18 +299,18 @@ def test_parameters_out_of_range(changed: dict[str, float], message: str) -> Non
         ({"lost": math.nan}, "lost must be"),
         ({"leaked_bits": -1.0}, "leaked_bits must be"),
         ({"secrecy": 0.0}, "secrecy must be"),
-        ({"noise": 0.5}, "noisy_preprocessing must be"),
+        ({"noisy_preprocessing": 0.5}, "noisy_preprocessing must be"),
     ],
 )
 def test_lengths_reject(changed: dict[str, Any], message: str) -> None:
     arguments: dict[str, Any] = {
         "rounds": 1000,
         "probabilities": RoundProbabilities.announced(0.1),
-        "won": 83,
-        "lost": 17,
+        "win_probability": 0.83,
         "leaked_bits": 10.0,
         "secrecy": 1e-10,
-        "parameters": RenyiParameters(1e-4, 100.0, -500.0, 0.83),
     }
+    given = {"won": 83, "lost": 17} | changed
+    won, lost = given.pop("won"), given.pop("lost")
     with pytest.raises(InvalidArgumentError, match=message):
-        renyi_key_length(**(arguments | changed))
+        Block(**(arguments | given), counts=Counts(won, lost))

@@ -12,15 +12,14 @@ import pytest
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import LocalSettings, RoundProbabilities
 from postprocessing.security import (
-    HonestBlock,
+    METHODS,
+    Block,
     binary_entropy,
     optimise_settings,
-    tan22_key_length,
-    tolerated_test_losses,
     win_probability,
 )
 
-WIN, SECRECY, SHARE = win_probability(2.42034956943), 0.9e-10, 0.005
+WIN, SECRECY, SHARE = float(win_probability(2.42034956943)), 0.9e-10, 0.005
 
 
 def leakage(rounds: int) -> Callable[[RoundProbabilities], float]:
@@ -41,20 +40,19 @@ def optimum(rounds: int, /, **changed: Any) -> LocalSettings:
         "leakage": leakage(rounds),
     } | changed
     bits = arguments.pop("leakage")
-    settings = optimise_settings(HonestBlock(**arguments), leakage=bits)
+
+    def block_at(marks: RoundProbabilities) -> Block:
+        return Block(probabilities=marks, leaked_bits=bits(marks), **arguments)
+
+    settings = optimise_settings(METHODS["tan22"], block_at, rule="local")
     assert isinstance(settings, LocalSettings)
     return settings
 
 
 def unclipped_length(rounds: int, settings: LocalSettings) -> float:
-    marks = settings.rounds
-    return tan22_key_length(
-        rounds=rounds,
-        probabilities=marks,
-        tolerated_losses=tolerated_test_losses(rounds, marks.test, WIN, SHARE),
-        leaked_bits=leakage(rounds)(marks),
-        secrecy=SECRECY,
-    ).unclipped
+    marks = settings.round_probabilities
+    block = Block(rounds, marks, WIN, SECRECY, leakage(rounds)(marks), SHARE)
+    return METHODS["tan22"].length(block).unclipped
 
 
 @pytest.mark.parametrize("rounds", [10**7, 10**10, 10**14])
@@ -85,13 +83,13 @@ def test_blocks_too_short_for_a_key_have_settings_too(rounds: int) -> None:
 
 
 def test_tests_grow_rarer_with_the_block() -> None:
-    tests = [optimum(10**e).rounds.test for e in range(2, 15)]
+    tests = [optimum(10**e).round_probabilities.test for e in range(2, 15)]
     assert tests == sorted(tests, reverse=True)
 
 
 @pytest.mark.parametrize("win", [0.6, 0.751, (2 + math.sqrt(2)) / 4])
 def test_any_devices_have_settings(win: float) -> None:
-    assert 0 < optimum(10**6, win_probability=win).rounds.test < 1
+    assert 0 < optimum(10**6, win_probability=win).round_probabilities.test < 1
 
 
 @pytest.mark.parametrize(

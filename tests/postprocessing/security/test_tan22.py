@@ -14,31 +14,33 @@ from hypothesis import strategies as st
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import LocalSettings, RoundProbabilities
 from postprocessing.security import (
+    METHODS,
+    AccumulationParameters,
+    Block,
     KeyLength,
-    Tan22Parameters,
     chsh_entropy,
     chsh_entropy_slope,
-    tan22_key_length,
-    tolerated_test_losses,
 )
-from postprocessing.security.tan22 import smoothing_bits
+from postprocessing.security.accumulation import smoothing_bits
 from postprocessing.security.tradeoff import MinTradeoff
 
 LOW, HIGH = (2 - math.sqrt(2)) / 4, (2 + math.sqrt(2)) / 4
 
 magnitudes = st.floats(3, 14).map(lambda exponent: round(10**exponent))
 announced = st.floats(-4, -0.35).map(lambda e: RoundProbabilities.announced(10**e))
-local = st.floats(-2, math.log10(0.5)).map(lambda e: LocalSettings(10**e, 10**e).rounds)
+local = st.floats(-2, math.log10(0.5)).map(
+    lambda e: LocalSettings(10**e, 10**e).round_probabilities
+)
 probabilities = announced | local
 tangents = st.floats(0.7501, HIGH - 1e-6)
 secrecies = st.floats(-15, -4).map(lambda exponent: 10.0**exponent)
 
 
 @st.composite
-def parameter_sets(draw: st.DrawFn, secrecy: float) -> Tan22Parameters:
+def parameter_sets(draw: st.DrawFn, secrecy: float) -> AccumulationParameters:
     shares = np.array([draw(st.floats(1e-3, 1)) for _ in range(4)])
     first, second, residual, amplification = (0.999 * secrecy * shares / shares.sum()).tolist()
-    return Tan22Parameters(
+    return AccumulationParameters(
         tangent=draw(tangents),
         first_excess=10 ** draw(st.floats(-9, -0.3)),
         second_excess=10 ** draw(st.floats(-9, -0.4)),
@@ -49,11 +51,16 @@ def parameter_sets(draw: st.DrawFn, secrecy: float) -> Tan22Parameters:
     )
 
 
-def losses_at(rounds: int, marks: RoundProbabilities, win: float) -> int:
-    return tolerated_test_losses(rounds, marks.test, win, 0.005)
+def losses_at(rounds: int, marks: RoundProbabilities, win: float) -> float:
+    return Block(rounds, marks, win, secrecy=0.5, leaked_bits=0.0).accepted_losses
 
 
-def lengths(**changed: Any) -> KeyLength:
+def tan22(parameters: AccumulationParameters | None = None, **block: Any) -> KeyLength[Any]:
+    """Return the length of a block whose tolerated losses are given; nothing else is honest."""
+    return METHODS["tan22"].length(Block(win_probability=0.0, **block), parameters)
+
+
+def lengths(**changed: Any) -> KeyLength[Any]:
     marks = RoundProbabilities.announced(0.03)
     arguments: dict[str, Any] = {
         "rounds": 10**7,
@@ -62,7 +69,7 @@ def lengths(**changed: Any) -> KeyLength:
         "leaked_bits": 1e6,
         "secrecy": 1e-10,
     }
-    return tan22_key_length(**(arguments | changed))
+    return tan22(**(arguments | changed))
 
 
 def grid_infimum(score: MinTradeoff, excess: float) -> float:
@@ -105,7 +112,9 @@ def test_score_lies_below_the_entropy(marks: RoundProbabilities, tangent: float)
     assert np.all(values <= marks.keep * chsh_entropy(grid) + 1e-12)
 
 
-def transcription(key: KeyLength, rounds: int, marks: RoundProbabilities, **given: float) -> float:
+def transcription(
+    key: KeyLength[Any], rounds: int, marks: RoundProbabilities, **given: float
+) -> float:
     """Write the bound out in one piece, two-universal hashing, infimum on a grid."""
     p, epsilon = key.parameters, given["secrecy"]
     threshold = min(HIGH, 1 - given["tolerated_losses"] / (rounds * marks.test))
@@ -147,9 +156,9 @@ def test_any_parameters_give_the_transcribed_bound(
         "leaked_bits": 0.1 * rounds,
         "secrecy": secrecy,
     }
-    key = tan22_key_length(rounds=rounds, probabilities=marks, parameters=parameters, **numbers)
+    key = tan22(rounds=rounds, probabilities=marks, parameters=parameters, **numbers)
     written = transcription(key, rounds, marks, **numbers)
-    scale = sum(abs(term) for term in dataclasses.astuple(key.terms))
+    scale = sum(map(abs, key.terms.values()))
     assert key.parameters is parameters
     assert key.unclipped <= written + 1e-14 * scale
     assert key.unclipped == pytest.approx(written, rel=0, abs=1.1 + 2e-6 * scale)
@@ -167,14 +176,14 @@ def test_no_other_parameters_give_a_longer_key(
         "leaked_bits": 0.01 * rounds,
         "secrecy": secrecy,
     }
-    best = tan22_key_length(**numbers)
+    best = tan22(**numbers)
     p = best.parameters
     near = st.floats(0.8, 1.25) | st.floats(0.99, 1.01)
     shares = np.array(
         [2 * p.first_smoothing, 4 * p.second_smoothing, 2 * p.residual_smoothing, p.amplification]
     ) * [data.draw(near) for _ in range(4)]
     first, second, residual, amplification = secrecy * (1 - 1e-12) * shares / shares.sum()
-    moved = Tan22Parameters(
+    moved = AccumulationParameters(
         tangent=min(0.75 + (p.tangent - 0.75) * data.draw(near), HIGH - 1e-9),
         first_excess=min(p.first_excess * data.draw(near), 0.9),
         second_excess=min(p.second_excess * data.draw(near), 0.42),
@@ -189,9 +198,9 @@ def test_no_other_parameters_give_a_longer_key(
         dataclasses.replace(p, first_excess=moved.first_excess),
         dataclasses.replace(p, second_excess=moved.second_excess),
     ]
-    scale = sum(abs(term) for term in dataclasses.astuple(best.terms))
+    scale = sum(map(abs, best.terms.values()))
     for other in others:
-        length = tan22_key_length(**numbers, parameters=other).unclipped
+        length = tan22(**numbers, parameters=other).unclipped
         assert length <= best.unclipped + 1e-6 * scale
 
 
@@ -200,7 +209,7 @@ def test_no_other_parameters_give_a_longer_key(
 def test_never_above_the_asymptotic_length(
     rounds: int, marks: RoundProbabilities, secrecy: float, win: float, leak: float
 ) -> None:
-    key = tan22_key_length(
+    key = tan22(
         rounds=rounds,
         probabilities=marks,
         tolerated_losses=losses_at(rounds, marks, win),
@@ -230,7 +239,7 @@ def test_grows_with_the_violation(
         )
         for win in sorted((one, other))
     )
-    assert low.unclipped <= high.unclipped + 1e-6 * abs(low.terms.entropy)
+    assert low.unclipped <= high.unclipped + 1e-6 * abs(low.terms["entropy"])
 
 
 @given(secrecies, secrecies)
@@ -279,15 +288,6 @@ def test_discarding_is_worse_than_keeping() -> None:
     assert lengths(probabilities=sifted).unclipped < lengths(probabilities=kept).unclipped
 
 
-def test_trevisan_length_solves_its_equation() -> None:
-    key = lengths(extractor="trevisan")
-    implicit = key.unclipped + 4 * math.log2(key.unclipped)
-    assert implicit == pytest.approx(key.terms.total, rel=1e-12)
-    empty = lengths(extractor="trevisan", leaked_bits=1e7)
-    assert empty.bits == 0
-    assert empty.unclipped == empty.terms.total < 0
-
-
 @pytest.mark.parametrize("epsilon", [1e-3, 0.1, 0.9])
 def test_smoothing_term_is_its_definition(epsilon: float) -> None:
     definition = -math.log2(1 - math.sqrt(1 - epsilon**2))
@@ -311,7 +311,7 @@ def test_smoothing_term_at_small_epsilon(epsilon: float) -> None:
         ({"secrecy": 0.0}, "secrecy must be"),
         ({"secrecy": 1.0}, "secrecy must be"),
         ({"secrecy": math.nan}, "secrecy must be"),
-        ({"extractor": "xor"}, "extractor must be"),
+        ({"noisy_preprocessing": 0.5}, "noisy_preprocessing must be"),
     ],
 )
 def test_rejects(changed: dict[str, Any], message: str) -> None:

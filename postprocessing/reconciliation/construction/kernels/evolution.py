@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
+
+from postprocessing.simd.compile import kernel
 
 Floats = npt.NDArray[np.float64]
 
@@ -12,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 _NEGLIGIBLE = 1e-18
 
 
-@nb.njit(cache=True, fastmath=True)
+@kernel(fastmath=True)
 def combine(a: Floats, b: Floats, cells: npt.NDArray[np.int32], weights: Floats) -> Floats:
     """Return the density of the magnitude of x ⊞ y for independent magnitudes x ~ a, y ~ b.
 

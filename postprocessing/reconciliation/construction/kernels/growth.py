@@ -6,9 +6,10 @@ breadth-first search, from the first bit, tells how long the cycles through a ne
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
+
+from postprocessing.simd.compile import kernel
 
 Integers = npt.NDArray[np.int64]
 Depths = npt.NDArray[np.int32]
@@ -16,7 +17,7 @@ Depths = npt.NDArray[np.int32]
 _UNREACHED = 1 << 20
 
 
-@nb.njit(cache=True)
+@kernel
 def _search(
     column: int,
     blocks: tuple[Integers, Integers, Integers, Integers],
@@ -61,7 +62,7 @@ def _search(
             return
 
 
-@nb.njit(cache=True)
+@kernel
 def _farthest(
     distance: Depths, allowed: npt.NDArray[np.bool_], row_counts: Integers, draw: Integers
 ) -> tuple[int, int]:
@@ -82,7 +83,7 @@ def _farthest(
     return best_row, best_check
 
 
-@nb.njit(cache=True)
+@kernel
 def grow(
     weights: Integers, order: Integers, shifts: npt.NDArray[np.int16], lifting: int, draws: Integers
 ) -> None:

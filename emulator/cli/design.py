@@ -1,0 +1,32 @@
+"""`diqkd design`: everything that decides security, fixed before any data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emulator.cli.errors import EXIT_ABORTED
+from emulator.cli.flags import scenario_flags
+from emulator.cli.options import LayoutFile
+from emulator.scenario.scenario import Scenario
+
+
+@scenario_flags
+def command(
+    scenario: Scenario,
+    out: Annotated[Path, typer.Option("--out", help="JSON file of the design")],
+    layout: LayoutFile = None,
+) -> None:
+    """Write a design and say what it promises."""
+    from emulator.laboratory import design_for
+    from emulator.pages.laboratory import print_design
+    from postprocessing.files.designs import write_design
+
+    design = design_for(scenario, layout)
+    write_design(out, design)
+    typer.echo(f"{out}: {design.label}")
+    print_design(design)
+    if design.key_length == 0:
+        raise typer.Exit(EXIT_ABORTED)

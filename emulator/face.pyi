@@ -1,0 +1,71 @@
+# The link
+from emulator import Link as Link
+from emulator import EntangledCoherent as EntangledCoherent
+from emulator import BellState as BellState
+from emulator import CavityCat as CavityCat
+from emulator import CavityLink as CavityLink
+from emulator import Behaviour as Behaviour
+from emulator import load_scenario as load_scenario
+
+# Theory
+from emulator import predict as predict
+from emulator import plan as plan
+
+# Security, fixed before any data
+from postprocessing import Security as Security
+from postprocessing import EpsilonSplit as EpsilonSplit
+from postprocessing import ExpectedValues as ExpectedValues
+from postprocessing import BellScheme as BellScheme
+from postprocessing import Design as Design
+from emulator import design_for as design_for
+from postprocessing import read_design as read_design
+from postprocessing import write_design as write_design
+from postprocessing import key_length as key_length
+from postprocessing import win_probability as win_probability
+from postprocessing import binary_entropy as binary_entropy
+
+# Rounds
+from emulator import Sampler as Sampler
+from emulator import emulate as emulate
+from emulator import emulate_to as emulate_to
+from postprocessing import PartyRecord as PartyRecord
+from postprocessing import Layout as Layout
+from postprocessing import read_records as read_records
+from postprocessing import write_records as write_records
+
+# Keys
+from emulator import run as run
+from emulator import run_scenario as run_scenario
+from postprocessing import distill as distill
+from emulator import distill_files as distill_files
+from emulator import explore_files as explore_files
+from postprocessing import toeplitz_hash as toeplitz_hash
+
+# Two parties
+from postprocessing import create_pool as create_pool
+from postprocessing import Line as Line
+from postprocessing import run_party as run_party
+from postprocessing import confirm_key as confirm_key
+
+# Reports
+from emulator import read_report as read_report
+from emulator import write_html_report as write_html_report
+from emulator import plot_waterfall as plot_waterfall
+
+# Attacks
+from emulator import run_attack as run_attack
+
+# Many runs
+from emulator import load_plan as load_plan
+from emulator import sweep as sweep
+from emulator import load_results as load_results
+from emulator import finite_size_study as finite_size_study
+
+# Pictures
+from emulator import plot_rate as plot_rate
+from emulator import plot_quantity as plot_quantity
+from emulator import plot_finite_size as plot_finite_size
+from emulator import plot_study as plot_study
+from emulator import plot_figure as plot_figure
+
+__version__: str

@@ -1,0 +1,34 @@
+"""Designs, and rounds without one, as text for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from emulator.laboratory import EXPLORATORY, Exploration
+from emulator.pages.terminal import print_sections
+from postprocessing.files.lab_report import validation_sections
+
+if TYPE_CHECKING:
+    from postprocessing.design.design import Design
+
+
+def print_design(design: Design) -> None:
+    """Print what a design promises, what it makes the key depend on, and how settings are drawn."""
+    typer.echo(
+        f"key of {design.key_length:,} bits from {design.heralded_rounds:,} heralded rounds, "
+        f"{design.acceptance_rule}"
+    )
+    for party in ("alice", "bob"):
+        labels = design.scheme.labels(party)
+        choice = design.setting_choice.choice(design.scheme, party)
+        shown = ", ".join(f"{label} {p:.6f}" for label, p in zip(labels, choice, strict=True))
+        typer.echo(f"{party} draws each setting with probability: {shown}")
+
+
+def print_exploration(found: Exploration) -> None:
+    """Print what rounds look like, without a key."""
+    typer.echo(f"{EXPLORATORY}: a key needs a design made before the rounds (diqkd design)")
+    print_sections(validation_sections(found.validation))
+    typer.echo(f"asymptotic key fraction at these values: {found.asymptotic_key_fraction}")

@@ -1,0 +1,186 @@
+"""SessionReport: what a session did, as one party knows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer
+
+from postprocessing.design.design import Design
+from postprocessing.network.authentication import KEY_BYTES
+from postprocessing.network.channel import Traffic
+from postprocessing.protocol.report import DistillationReport, Outcome, told_by
+from postprocessing.protocol.report_sections import (
+    accounts,
+    details,
+    ended,
+    seconds,
+    worth,
+)
+from postprocessing.protocol.terms import key_terms
+from postprocessing.scheme import Party
+from postprocessing.sections import Row, Section, count, number
+
+_Identifier = Annotated[
+    bytes,
+    BeforeValidator(lambda text: bytes.fromhex(text) if isinstance(text, str) else text),
+    PlainSerializer(bytes.hex),
+]
+
+
+NO_TRAFFIC = Traffic()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionReport(DistillationReport):
+    """What a session did, as one party knows it.
+
+    Parameters
+    ----------
+    party : {"alice", "bob"}
+        Who.
+    session : bytes
+        The session's identifier; empty where there was no session.
+    record_spent : bool
+        Whether the record may not be used again.
+    authentication_key_bits : int
+        Bits of the pool used up.
+    net_key_bits : int
+        Length of the key less those; negative if the session costs more.
+    sent_bytes, received_bytes : int
+        Bytes on the line, headers and tags included.
+    authentication_failure_probability : float
+        Bound on the probability that any packet was forged.
+    soundness_with_authentication : float or None
+        That and the key's soundness together; None where no soundness is claimed.
+
+    Notes
+    -----
+    It has the fields of `DistillationReport` too: those that depend on outcomes which are not
+    public stay None, and so do the keys.
+    """
+
+    party: Party
+    session: _Identifier
+    record_spent: bool
+    authentication_key_bits: int
+    net_key_bits: int
+    sent_bytes: int
+    received_bytes: int
+    authentication_failure_probability: float
+    soundness_with_authentication: float | None
+
+    @classmethod
+    def of_session(
+        cls,
+        design: Design,
+        party: Party,
+        outcome: Outcome,
+        abort_reason: str | None = None,
+        *,
+        session: bytes = b"",
+        traffic: Traffic = NO_TRAFFIC,
+        record_spent: bool = False,
+        seed: int | None = None,
+        emulated: bool = False,
+        key_length: int = 0,
+        key_rounds: int = 0,
+        test_rounds: int = 0,
+        lost_tests: int | None = None,
+        leaked_bits: int | None = None,
+        **known: Any,
+    ) -> SessionReport:
+        """Return the report of a session, with everything that follows from what is given.
+
+        Parameters
+        ----------
+        design : Design
+            The frozen design.
+        party, outcome, abort_reason, session, record_spent, seed, emulated, key_length : optional
+            Fields of the report.
+        traffic : Traffic
+            Bytes and one-time keys of both directions.
+        key_rounds, test_rounds, leaked_bits : optional
+            Fields of the report too.
+        lost_tests : int, optional
+            Lost tests, where both parties' outcomes in them are public.
+        **known
+            Other fields of the report.
+        """
+        told = told_by(design, seed, emulated=emulated)
+        if key_length and leaked_bits is not None:
+            told["key_terms"] = key_terms(
+                design, key_rounds, test_rounds, lost_tests or 0, leaked_bits
+            )
+        forgery, claimed = traffic.forgery_probability, told["epsilons"]["soundness"]
+        return cls(
+            outcome=outcome,
+            abort_reason=abort_reason,
+            key_length=key_length,
+            key_rounds=key_rounds,
+            test_rounds=test_rounds,
+            lost_tests=lost_tests,
+            leaked_bits=leaked_bits,
+            party=party,
+            session=session,
+            record_spent=record_spent,
+            authentication_key_bits=traffic.key_bits,
+            net_key_bits=key_length - traffic.key_bits,
+            sent_bytes=traffic.sent_bytes,
+            received_bytes=traffic.received_bytes,
+            authentication_failure_probability=forgery,
+            soundness_with_authentication=None if claimed is None else claimed + forgery,
+            **told,
+            **known,
+        )
+
+    @property
+    def failed(self) -> bool:
+        """Whether the conversation failed."""
+        return self.outcome == "failed"
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the other party is known to hold the key too."""
+        return self.outcome == "key"
+
+    @property
+    def traffic(self) -> Traffic:
+        """Bytes and one-time keys of both directions."""
+        keys = self.authentication_key_bits // (8 * KEY_BYTES)
+        return Traffic(self.sent_bytes, self.received_bytes, keys)
+
+    @property
+    def heading(self) -> str:
+        """What the report is of, in words."""
+        return f"Session of {self.party.capitalize()}"
+
+    def present(self) -> tuple[Section, ...]:
+        """Return what the report says, for any output to show: a summary, then the details."""
+        warning = (("warning", self.warning),) if self.warning is not None else ()
+        rows: tuple[Row, ...] = (
+            ("outcome", ended(self)),
+            ("key length", count(self.key_length, "bits")),
+            *worth(self),
+            *warning,
+            ("heralded rounds", count(self.heralded_rounds or None)),
+            ("leaked bits", count(self.leaked_bits)),
+            ("record spent", "yes" if self.record_spent else "no"),
+            ("seed", number(self.seed)),
+            ("time", f"{seconds(self):.1f} s"),
+        )
+        shown = (Section(f"party {self.party}", rows), self._traffic(), *accounts(self))
+        return (*shown, *details(self))
+
+    def _traffic(self) -> Section:
+        """Return what the session has moved and used up."""
+        rows = (
+            ("session", self.session.hex() or "-"),
+            ("bytes sent / received", f"{self.sent_bytes:,} / {self.received_bytes:,}"),
+            ("one-time keys", f"{self.traffic.keys:,}, {self.authentication_key_bits:,} bits"),
+            ("net key", count(self.net_key_bits, "bits")),
+            ("forged unnoticed", f"at most {self.authentication_failure_probability:.3g}"),
+            ("soundness with authentication", number(self.soundness_with_authentication)),
+        )
+        return Section("traffic", rows)
