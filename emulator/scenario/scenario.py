@@ -84,7 +84,14 @@ class SecurityParameters(BaseModel):
 
 
 class Scenario(SecurityParameters):
-    """The parameters of every run; those of a scheme come on top, see `scenario_class`."""
+    """The parameters of every run; those of a scheme come on top, see `scenario_class`.
+
+    Examples
+    --------
+    >>> import diqkd
+    >>> diqkd.load_scenario("ecs-100km").replace(distance_km=50).build_model().link.distance_km
+    50.0
+    """
 
     # Help reads the fields alone.
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)

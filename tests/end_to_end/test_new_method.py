@@ -60,7 +60,7 @@ def test_a_method_of_another_distribution_makes_keys(method: str, tmp_path: Path
     report = run(MODEL, heralded_rounds=10**6, security=security, seed=1)
     assert report.keys_match
     assert report.key_length == design.key_length > 0
-    assert report.to_dict()["security"] == LABEL
+    assert report.to_dict()["label"] == LABEL
     assert sum(report.key_terms.values()) == pytest.approx(report.key_length, abs=9)
     assert 0 < key_length(method=method, n=10**7, chsh=2.6).bits < 10**7
 
@@ -84,5 +84,5 @@ def test_a_method_of_another_distribution_is_planned_and_reported(
 def test_without_the_distribution_the_name_is_refused() -> None:
     with pytest.raises(InvalidArgumentError, match="method must be one of tan22"):
         Security(method="at_threshold")
-    with pytest.raises(InvalidArgumentError, match="security must be 'tan22'"):
+    with pytest.raises(InvalidArgumentError, match="method must be 'tan22'"):
         load_scenario("trapped-ions-2022", {"security": "at_threshold"})
