@@ -106,7 +106,7 @@ def test_picture_takes_equal_keys_whose_mean_rounds_past_them() -> None:
     assert axes.get_xscale() == "log"
 
 
-def test_bad_input_is_named() -> None:
+def test_bad_input_is_named(tmp_path: Path) -> None:
     scenario = load_scenario(None, {})
     with pytest.raises(InvalidArgumentError, match="sizes"):
         finite_size_study(scenario, sizes=[])
@@ -114,5 +114,5 @@ def test_bad_input_is_named() -> None:
         finite_size_study(scenario, sizes=[10])
     with pytest.raises(InvalidArgumentError, match="runs"):
         finite_size_study(scenario, runs=0)
-    command = ["study", "finite-size", "--sizes", "many", "--out", "unused"]
+    command = ["study", "finite-size", "--sizes", "many", "--out", str(tmp_path / "out")]
     assert CliRunner().invoke(app, command).exit_code == 2
