@@ -1,4 +1,4 @@
-"""The pages do what they show: Python runs, commands exist, quick ones print what is shown."""
+"""README and docs do what they show: Python runs, commands exist, quick ones print it."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def plot_study(study: FiniteSizeStudy, ax: Axes | None = None) -> Axes:
     --------
     >>> import pandas as pd
     >>> curves = pd.DataFrame({"rounds": [10**6], "asymptotic": [0.4]})
-    >>> curves = curves.assign(**dict.fromkeys(CURVE_METHODS, 0.1))
+    >>> curves = curves.assign(**dict.fromkeys(METHODS, 0.1))
     >>> runs = pd.DataFrame({"rounds": [10**6], "method": ["tan22"], "key_fraction": [0.1]})
     >>> plot_study(FiniteSizeStudy(runs, runs, curves)).get_xscale()
     'log'

@@ -15,7 +15,7 @@ from postprocessing.scheme import BellScheme
 @pytest.fixture(scope="session")
 def honest() -> ExpectedValues:
     """As entangled coherent states over 100 km without misalignment."""
-    return ExpectedValues(XIE_SCHEME, chsh=2.4203467, qber=7.00037e-6)
+    return ExpectedValues(XIE_SCHEME, chsh=2.4203495694731103, qber=7.000373941609236e-06)
 
 
 @pytest.fixture(scope="session")
