@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.fft
+from sizes import SMALL, repeats
 
 from postprocessing.amplification import toeplitz_hash, toeplitz_hash_packed
 from postprocessing.amplification.blockwise import block_toeplitz_product, transform_size
@@ -34,7 +35,7 @@ from postprocessing.amplification.kernels.carryless import (
 )
 from postprocessing.bits import Bits, PackedBits, octets, word_count
 
-CASES = [
+WHOLE = [
     *((name, n) for n in (10**6, 10**7, 10**8) for name in ("packed", "packed-2", "bytes")),
     *((m.name, n) for n in (10**6, 10**7, 10**8) for m in (WIDE, NARROW, PORTABLE)),
     ("packed", 10**9),
@@ -45,6 +46,7 @@ CASES = [
     ("cryptomite", 10**7),
     ("randextract", 10**6),
 ]
+CASES = [(name, 10**5) for name in dict(WHOLE)] if SMALL else WHOLE
 
 
 @pytest.mark.parametrize(("name", "n"), CASES)
@@ -134,7 +136,7 @@ def measure(name: str, n: int) -> dict[str, object]:
     if slow:
         implementation(name, 10_000)[1](string[:10_000], seed[:14_999])
     first, wall, cpu = float("nan"), [], []
-    for run in range(1 if slow else 5 if n >= 10**8 else 15):
+    for run in range(1 if slow else 1 + repeats(4 if n >= 10**8 else 14)):
         start, start_cpu = time.perf_counter(), time.process_time()
         hashed = hashing(string, seed)
         wall.append(time.perf_counter() - start)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 from scipy import sparse
+from sizes import repeats, size
 
 from postprocessing.bits import PackedBits
 from postprocessing.design.leakage import leakage_budget
@@ -26,7 +27,7 @@ from postprocessing.reconciliation import (
 from postprocessing.reconciliation.codes import decoded_graph
 from postprocessing.scheme import RoundProbabilities
 
-KEY_BITS = 4_000_000
+KEY_BITS = size(4_000_000, 400_000)
 QBERS = [0.001, 0.01, 0.03, 0.05, 0.08]
 
 
@@ -55,7 +56,7 @@ def test_decode(benchmark: BenchmarkFixture, qber: float, mode: str) -> None:
     rates, key, noisy = key_and_rates(qber, mode)
     syndromes = encode(rates, key)
     decode(rates, noisy.chosen(np.arange(1)), syndromes[:1], qber)
-    decoded = benchmark.pedantic(decode, (rates, noisy, syndromes, qber, 0, 1), rounds=3)
+    decoded = benchmark.pedantic(decode, (rates, noisy, syndromes, qber, 0, 1), rounds=repeats(3))
     good = ~decoded.failed
     assert np.array_equal(decoded.frames.words[good], key.words[good])
     iterations = float(decoded.iterations[good].mean())
@@ -67,7 +68,7 @@ def test_decode(benchmark: BenchmarkFixture, qber: float, mode: str) -> None:
 def test_encode(benchmark: BenchmarkFixture, qber: float) -> None:
     rates, key, _ = key_and_rates(qber, "throughput")
     encode(rates, key)
-    benchmark.pedantic(encode, (rates, key), rounds=5)
+    benchmark.pedantic(encode, (rates, key), rounds=repeats(5))
     report(benchmark, f"encode {rates.code}")
 
 
@@ -75,7 +76,7 @@ def test_encode(benchmark: BenchmarkFixture, qber: float) -> None:
 def test_tag(benchmark: BenchmarkFixture) -> None:
     key = PackedBits.from_bytes(np.random.default_rng(2).bytes(KEY_BITS // 8))
     verification_tag(key, bytes(16), 64)
-    benchmark.pedantic(verification_tag, (key, bytes(range(16)), 64), rounds=5)
+    benchmark.pedantic(verification_tag, (key, bytes(range(16)), 64), rounds=repeats(5))
     report(benchmark, "tag")
 
 

@@ -11,6 +11,7 @@ from numba import njit
 from rich.console import Console
 from rich.table import Table
 from scipy.stats.sampling import DiscreteAliasUrn, DiscreteGuideTable
+from sizes import repeats, size
 
 from emulator import EntangledCoherent, Link, Sampler, emulate
 from postprocessing import LocalSettings
@@ -18,9 +19,9 @@ from postprocessing.protocol.randomness import draw_coins
 from postprocessing.sifting.sift import count_surplus, packed_settings, sift
 from postprocessing.testing import tally_tests
 
-ROUNDS = 100_000_000
+ROUNDS = size(100_000_000, 1_000_000)
 # Peers below 200 Mrounds/s.
-PEER_ROUNDS = 10_000_000
+PEER_ROUNDS = size(10_000_000, 100_000)
 BLOCK = 1 << 20
 LOCAL = LocalSettings(0.0937, 0.0937)
 
@@ -48,11 +49,11 @@ def rates():
     console.print(table)
 
 
-def _measure(benchmark, rates, what, function, size=ROUNDS):
+def _measure(benchmark, rates, what, function, rounds=ROUNDS):
     """Time a function five times or more, after once for the caches."""
-    benchmark.pedantic(function, rounds=7, warmup_rounds=1)
+    benchmark.pedantic(function, rounds=repeats(7), warmup_rounds=1)
     stats = benchmark.stats.stats
-    rates[what] = tuple(size / seconds / 1e6 for seconds in (stats.median, stats.max, stats.min))
+    rates[what] = tuple(rounds / seconds / 1e6 for seconds in (stats.median, stats.max, stats.min))
     benchmark.extra_info["Mrounds_per_s"] = round(rates[what][0], 1)
 
 
@@ -97,10 +98,10 @@ def test_rounds_with_tally(benchmark, rates, sampler, threads):
 def test_tally(benchmark, rates, sampler):
     """The diagnostic tally of a block alone."""
     block = sampler.draw(0, BLOCK)
-    repeats = 100
+    times = 100
     what = "tally of a block in the cache, 1 thread"
-    tally = [sampler.tally] * repeats
-    _measure(benchmark, rates, what, lambda: [count(block) for count in tally], repeats * BLOCK)
+    tally = [sampler.tally] * times
+    _measure(benchmark, rates, what, lambda: [count(block) for count in tally], times * BLOCK)
 
 
 def _sift_one(settings, party, record, peer_settings, coins):
@@ -140,7 +141,7 @@ def test_sifting_of_both_parties(benchmark, rates, rounds, public):
         other = _sift_one(settings, "bob", rounds.bob, alice, coins)
         return tally_tests(one.test_outcomes, other.test_outcomes, one.winning_parities)
 
-    assert whole().chsh == pytest.approx(2.42, abs=0.02)
+    assert whole().chsh == pytest.approx(2.42, abs=200 / ROUNDS**0.5)
     _measure(benchmark, rates, "sifting of both parties and the score, 1 thread", whole)
 
 
@@ -206,8 +207,8 @@ def test_numpy_searchsorted(benchmark, rates, sampler):
         for _ in range(0, PEER_ROUNDS, BLOCK):
             np.searchsorted(cumulative, rng.random(BLOCK))
 
-    size = -(-PEER_ROUNDS // BLOCK) * BLOCK
-    _measure(benchmark, rates, "numpy: searchsorted, 1 thread", draw, size)
+    drawn = -(-PEER_ROUNDS // BLOCK) * BLOCK
+    _measure(benchmark, rates, "numpy: searchsorted, 1 thread", draw, drawn)
 
 
 @pytest.mark.benchmark(group="sampling")
@@ -228,5 +229,5 @@ def test_write_limit(benchmark, rates, place):
         for value in range(-(-ROUNDS // len(out))):
             out.fill(value & 1)
 
-    size = -(-ROUNDS // len(out)) * len(out)
-    _measure(benchmark, rates, f"limit: bytes written to {place}, 1 thread", fill, size)
+    drawn = -(-ROUNDS // len(out)) * len(out)
+    _measure(benchmark, rates, f"limit: bytes written to {place}, 1 thread", fill, drawn)
