@@ -21,6 +21,19 @@ _SETTINGS = Field(
 )
 
 
+class _Restored(Scenario):
+    """A scenario whose class is made when it is needed, in whatever process."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pass from process to process as what it was made of."""
+        return restored, (self.scheme, self.model_dump(exclude_unset=True))
+
+
+def restored(scheme: str, parameters: dict[str, object]) -> Scenario:
+    """Return a scenario that another process had."""
+    return scenario_class(scheme).from_parameters(parameters)
+
+
 def scenario_class(scheme: object) -> type[Scenario]:
     """Return the class of the scenarios of a scheme.
 
@@ -50,7 +63,7 @@ def _made(scheme: str) -> type[Scenario]:
         fields["drift"] = (str | None, _DRIFT)
     if owner.may_await_herald:
         fields["settings"] = (Literal["local", "announced"], _SETTINGS)
-    made = create_model(f"{owner.__name__}Scenario", __base__=Scenario, **fields)
+    made = create_model(f"{owner.__name__}Scenario", __base__=_Restored, **fields)
     return cast(type[Scenario], made)
 
 

@@ -226,17 +226,6 @@ class Scenario(RunParameters):
         own = self.model_dump(exclude_unset=True)
         return self.from_parameters(overridden(own, present_names(changes), alternatives))
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pass from process to process as what it was made of: its class is made when needed."""
-        return _restored, (self.scheme, self.model_dump(exclude_unset=True))
-
-
-def _restored(scheme: str, parameters: dict[str, object]) -> Scenario:
-    """Return a scenario that another process had."""
-    from emulator.scenario.parameters import scenario_class
-
-    return scenario_class(scheme).from_parameters(parameters)
-
 
 def overridden(
     parameters: Mapping[str, object],

@@ -10,7 +10,8 @@ from pydantic import BeforeValidator, PlainSerializer
 from postprocessing.design.design import Design
 from postprocessing.network.authentication import KEY_BYTES
 from postprocessing.network.channel import Traffic
-from postprocessing.protocol.report import DistillationReport, Outcome, told_by
+from postprocessing.protocol.report import DistillationReport, told_by
+from postprocessing.protocol.report_fields import Outcome
 from postprocessing.protocol.report_sections import (
     accounts,
     details,

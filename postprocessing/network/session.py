@@ -13,7 +13,7 @@ from postprocessing.network.report import SessionReport
 from postprocessing.network.spent_records import SpentRecords
 from postprocessing.protocol.conversation import Conversation
 from postprocessing.protocol.randomness import PartyRandomness
-from postprocessing.protocol.report import Outcome
+from postprocessing.protocol.report_fields import Outcome
 from postprocessing.protocol.script import PartyResult
 from postprocessing.protocol.terms import no_secret
 from postprocessing.records import PartyRecord

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from postprocessing.protocol.report_fields import ReportFields
 from postprocessing.protocol.transcript import Transcript
 from postprocessing.sections import Row, Section, Waterfall, count, number, pairs
 from postprocessing.security import TERM_LABELS
 
-if TYPE_CHECKING:
-    from postprocessing.protocol.report import DistillationReport
-
 
 def summary(
-    report: DistillationReport, heralded_rounds: str | None = None, *more: Row
+    report: ReportFields, heralded_rounds: str | None = None, *more: Row
 ) -> tuple[Row, ...]:
     """Return what came of a distillation, as pairs of a name and a value.
 
     Parameters
     ----------
-    report : DistillationReport
+    report : ReportFields
         The report.
     heralded_rounds : str, optional
         What to say of them, by default their number.
@@ -46,24 +43,24 @@ def summary(
     )
 
 
-def ended(report: DistillationReport) -> str:
+def ended(report: ReportFields) -> str:
     """Return how it ended, and why without a key."""
     if report.abort_reason is None:
         return report.outcome
     return f"{report.outcome}: {report.abort_reason}"
 
 
-def worth(report: DistillationReport) -> tuple[Row, ...]:
+def worth(report: ReportFields) -> tuple[Row, ...]:
     """Return what the key is worth: the label, and its ε beside it."""
     return (("security", report.label or "-"), ("soundness", _soundness(report.epsilons)))
 
 
-def seconds(report: DistillationReport) -> float:
+def seconds(report: ReportFields) -> float:
     """Return the seconds that it took, as far as they are known."""
     return report.timings_s.get("total", sum(report.timings_s.values()))
 
 
-def accounts(report: DistillationReport) -> tuple[Section, ...]:
+def accounts(report: ReportFields) -> tuple[Section, ...]:
     """Return where the key went, or what the design counted on; nothing without terms."""
     title, terms = report.waterfall
     rounds = report.design.heralded_rounds if report.design is not None else 0
@@ -79,12 +76,12 @@ def accounts(report: DistillationReport) -> tuple[Section, ...]:
     return (Section(title, tuple(rows), header, picture=picture),)
 
 
-def details(report: DistillationReport, *more: Section) -> tuple[Section, ...]:
+def details(report: ReportFields, *more: Section) -> tuple[Section, ...]:
     """Return what only a complete page has room for.
 
     Parameters
     ----------
-    report : DistillationReport
+    report : ReportFields
         The report.
     *more : Section
         Details of its own kind.
@@ -107,7 +104,7 @@ def details(report: DistillationReport, *more: Section) -> tuple[Section, ...]:
     return tuple(replace(section, is_detail=True) for section in told)
 
 
-def _code(report: DistillationReport) -> str:
+def _code(report: ReportFields) -> str:
     """Return mode and code of the reconciliation."""
     if report.design is None or report.design.leakage is None:
         return "-"
