@@ -114,6 +114,10 @@ class PackedBits(Struct, frozen=True, eq=False, array_like=True, forbid_unknown_
         """Return the number of bits."""
         return self.length
 
+    def __repr__(self) -> str:
+        """Return how many bits there are, not which: they may be a key."""
+        return f"PackedBits({self.length} bits)"
+
     def __eq__(self, other: object) -> bool:
         """Tell whether the other is the same string."""
         if not isinstance(other, PackedBits):

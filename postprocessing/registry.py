@@ -32,7 +32,8 @@ class Registry(Mapping[str, Item]):
         [project.entry-points."diqkd.schemes"]
         my_scheme = "my_package.my_module:MyScheme"
 
-    A name of the project's own cannot be taken by another distribution.
+    A name of the project's own cannot be taken by another distribution, and of two distributions
+    that bring one name neither is taken: the registry refuses them by name.
 
     Examples
     --------
@@ -48,8 +49,16 @@ class Registry(Mapping[str, Item]):
     @cached_property
     def _places(self) -> dict[str, str]:
         """Where each object is, "module:attribute" by name."""
-        others = {entry.name: entry.value for entry in entry_points(group=self.group)}
-        return self._own | {name: place for name, place in others.items() if name not in self._own}
+        places = dict(self._own)
+        for entry in entry_points(group=self.group):
+            if entry.name in self._own:
+                continue
+            if places.setdefault(entry.name, entry.value) != entry.value:
+                # Which of two is meant must not hang on the order of folders.
+                both = f"{entry.name}: {places[entry.name]} and {entry.value}"
+                allowed = f"a {self.kind} of one distribution alone"
+                raise InvalidArgumentError(self.group, both, allowed)
+        return places
 
     def __getitem__(self, name: str) -> Item:
         """Return the object of a name.

@@ -108,6 +108,24 @@ def test_a_kernel_is_compiled_anew_when_one_that_it_calls_changes(made):
     assert _python(made, "-c", _USE).stdout.splitlines()[0] == "30 0"
 
 
+_FULL_DISK = """
+from postprocessing.simd.cache import _CacheFile
+
+def full(self, name, data):
+    raise OSError(28, "No space left on device")
+
+_CacheFile._save_data = full
+"""
+
+
+def test_a_full_disk_leaves_no_old_code_under_a_new_stamp(made):
+    """The index of a kernel must not be renewed before its code is."""
+    assert _python(made, "-c", _USE).stdout.startswith("20 0\n")
+    (made / "made" / "kernels" / "inner.py").write_text(_INNER.format(2))
+    assert _python(made, "-c", _FULL_DISK + _USE).stdout.startswith("30 0\n")
+    assert _python(made, "-c", _USE).stdout.startswith("30 0\n")
+
+
 def test_a_damaged_cache_is_none(made):
     folder = Path(_python(made, "-c", _USE).stdout.splitlines()[1])
     for file in folder.glob("*.nb?"):

@@ -112,6 +112,8 @@ class Design:
         """Check that tag and key length follow from the rest, whoever put it together."""
         self._check_ranges()
         method: Method[Any] = METHODS.named("method", self.method)
+        if not isinstance(method, Method) or method.name != self.method:
+            raise InvalidArgumentError("method", self.method, "a Method registered by its own name")
         check_noisy_preprocessing(self.noisy_preprocessing)
         check_settings_rule(self.method, "announced" if self._has_marks else "local")
         if (self.least_score is not None) != method.scored:

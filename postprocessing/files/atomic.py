@@ -111,17 +111,29 @@ def atomic_write(path: Path, *, replace: bool = False, private: bool = True) -> 
             draft = drafts / path.name
             _write_new(draft, b"", 0o600 if private else 0o666)
             yield draft
+            _check_private(draft, private=private)
             _sync(draft, os.O_RDONLY)
             if replace:
                 draft.replace(path)
-            else:
-                _link(draft, path)
-            sync_folder(path.parent)
+                sync_folder(path.parent)
+                return
+            _link(draft, path)
+            try:
+                sync_folder(path.parent)
+            except BaseException:
+                _remove([path])
+                raise
     except FileExistsError as error:
         message = f"out must be a new file, got {str(path)!r} ({error.strerror})"
         raise InputFileError(message) from error
     except OSError as error:
         raise InputFileError(f"cannot write {str(path)!r} ({error.strerror or error})") from error
+
+
+def _check_private(draft: Path, *, private: bool) -> None:
+    """Refuse a draft that its writer has made anew, for others to read."""
+    if private and draft.stat().st_mode & 0o077:
+        raise PermissionError(f"{draft.name} is no longer its owner's alone")
 
 
 def replace_output(path: Path, content: bytes) -> None:

@@ -89,5 +89,6 @@ def corrector(side: Side, ledger: Ledger) -> Script:
 
     seed = (yield from expect_or_end(AmplificationSeed, result)).seed
     length = final_length(design, sifted, tally, ledger.leaked_bits)
+    require(length > 0, "no seed without a key length")
     require(len(seed) == seed_bytes(corrected, length), "a seed of the hash's length")
     return replace(result, key=amplified(side, corrected, seed, length))

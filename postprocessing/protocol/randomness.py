@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from postprocessing.bits import WORD_BITS, PackedBits, word_count
+from postprocessing.errors import InvalidArgumentError
 
 ByteSource = Callable[[int], bytes]
 
@@ -53,6 +54,17 @@ def draw_coins(source: ByteSource, count: int, probability: float) -> PackedBits
     words = np.empty(word_count(count), np.uint64)
     for start in range(0, count, _CHUNK):
         size = min(_CHUNK, count - start)
-        chunk = PackedBits.from_bits(np.frombuffer(source(8 * size), "<u8") < threshold)
+        chunk = PackedBits.from_bits(np.frombuffer(_drawn(source, 8 * size), "<u8") < threshold)
         words[start // WORD_BITS :][: len(chunk.words)] = chunk.words
     return PackedBits(words, count)
+
+
+def _drawn(source: ByteSource, size: int) -> bytes:
+    """Return bytes of a source, which must be as many as were asked for.
+
+    Coins of a source that runs short would be no coins, and a key may rest on them.
+    """
+    drawn = source(size)
+    if len(drawn) != size:
+        raise InvalidArgumentError("choices", f"{len(drawn)} bytes", f"a source that gives {size}")
+    return drawn

@@ -16,6 +16,7 @@ import pickle
 import stat
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -108,6 +109,20 @@ class _Implementation(CompileResultCacheImpl):
     _locator_classes = [*CompileResultCacheImpl._locator_classes, _TemporaryLocator]  # noqa: RUF012
 
 
+class _CacheFile(IndexDataCacheFile):
+    """Index and code of a kernel, whose index never points at other code than its own."""
+
+    def save(self, key: Any, data: Any) -> None:
+        """Write the code under a name that was never used, and only then the index.
+
+        numba writes the index first, over a name that old code may have: a full disk in between, or
+        another process, would find that code under the new sources' stamp.
+        """
+        name = self._data_name(uuid.uuid4().int)
+        self._save_data(name, data)
+        self._save_index({**self._load_index(), key: name})
+
+
 class KernelCache(FunctionCache):
     """What is kept of one kernel, for each of the types it was compiled for.
 
@@ -128,7 +143,7 @@ class KernelCache(FunctionCache):
         super().__init__(function)
         package = function.__module__.partition(".")[0]
         stamp = (self._impl.locator.get_source_stamp(), _digest_for(package))
-        self._cache_file = IndexDataCacheFile(self.cache_path, self._impl.filename_base, stamp)
+        self._cache_file = _CacheFile(self.cache_path, self._impl.filename_base, stamp)
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         """Return a kept kernel, None if there is none; forget those that a crash has damaged."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -17,7 +18,8 @@ from emulator.theory.planning import plan
 from postprocessing.design.request import Security
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.files.designs import read_design, write_design
-from postprocessing.security import METHODS, key_length
+from postprocessing.scheme import RoundProbabilities
+from postprocessing.security import METHODS, Block, Terms, key_length
 
 PAGE = Path(__file__).parents[2] / "docs" / "finite-size.md"
 MODEL = Behaviour.from_state(2.7, 0.005)
@@ -86,3 +88,33 @@ def test_without_the_distribution_the_name_is_refused() -> None:
         Security(method="at_threshold")
     with pytest.raises(InvalidArgumentError, match="method must be 'tan22'"):
         load_scenario("trapped-ions-2022", {"security": "at_threshold"})
+
+
+def test_a_name_of_two_distributions_is_refused(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of two is meant must not hang on the order of folders."""
+    other = tmp_path / "other" / "their_methods-1.0.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text(METADATA.replace("my-methods", "their-methods"))
+    (other / "entry_points.txt").write_text(f"[diqkd.methods]\n{method} = their_methods:Another\n")
+    monkeypatch.syspath_prepend(other.parent)
+    forget()
+    with pytest.raises(InvalidArgumentError, match="of one distribution alone"):
+        Security(method=method)
+
+
+def test_a_method_says_its_own_words_and_takes_the_leakage_off() -> None:
+    tan22 = type(METHODS["tan22"])
+    with pytest.raises(InvalidArgumentError, match="label must be Mine's own"):
+        type("Mine", (tan22,), {"name": "mine"})
+
+    def forgetful(self: Any, block: Block, parameters: Any) -> Terms:
+        terms = tan22.terms(self, block, parameters)
+        return Terms({name: bits for name, bits in terms.items() if name != "leakage"})
+
+    mine = type("Mine", (tan22,), {"name": "mine", "label": "mine", "terms": forgetful})()
+    marks = RoundProbabilities.announced(0.05)
+    block = Block(10**7, marks, win_probability=0.83, secrecy=9e-11, leaked_bits=1e5)
+    with pytest.raises(InvalidArgumentError, match="leakage must be minus the leaked bits"):
+        mine.length(block)

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
+from postprocessing.errors import InvalidArgumentError
 from postprocessing.quantiles import exceedance
 from postprocessing.security.block import Block, Counts
 from postprocessing.security.terms import Terms
@@ -78,6 +79,14 @@ class Method(ABC, Generic[P]):
     composable: ClassVar[bool] = True
     peer_reviewed: ClassVar[bool] = True
 
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Refuse a method of its own name that says another's words of its keys."""
+        super().__init_subclass__(**keywords)
+        if "name" in vars(cls) and "label" not in vars(cls):
+            raise InvalidArgumentError(
+                "label", None, f"that of {cls.__name__}, inherited from none"
+            )
+
     @abstractmethod
     def optimise(self, block: Block) -> P:
         """Return the free parameters of the longest key of honest devices.
@@ -126,6 +135,9 @@ class Method(ABC, Generic[P]):
         """
         chosen = self.optimise(block) if parameters is None else parameters
         terms = self.terms(block, chosen)
+        if terms.get("leakage") != -block.leaked_bits:
+            allowed = f"minus the leaked bits of the block, {block.leaked_bits}"
+            raise InvalidArgumentError("leakage", terms.get("leakage"), allowed)
         total = terms.total
         return KeyLength(max(0, math.floor(total)), total, terms, chosen)
 

@@ -180,3 +180,28 @@ except InputFileError as error:
     assert "too large" in done.stdout
     assert done.stderr == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_stays_only_if_its_folder_is_on_the_disk(tmp_path, monkeypatch):
+    def fail(folder):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(atomic, "sync_folder", fail)
+    place = atomic.atomic_write(tmp_path / "a")
+    with pytest.raises(InputFileError, match="cannot write"), place as draft:
+        draft.write_bytes(b"secret")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_draft_that_others_can_read_is_no_private_file(tmp_path):
+    """A library may remove the draft and make it anew, under the umask."""
+
+    def write() -> None:
+        with atomic.atomic_write(tmp_path / "a") as draft:
+            draft.unlink()
+            draft.write_bytes(b"secret")
+            draft.chmod(0o644)
+
+    with pytest.raises(InputFileError, match="alone"):
+        write()
+    assert list(tmp_path.iterdir()) == []
