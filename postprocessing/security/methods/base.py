@@ -83,9 +83,8 @@ class Method(ABC, Generic[P]):
         """Refuse a method of its own name that says another's words of its keys."""
         super().__init_subclass__(**keywords)
         if "name" in vars(cls) and "label" not in vars(cls):
-            raise InvalidArgumentError(
-                "label", None, f"that of {cls.__name__}, inherited from none"
-            )
+            allowed = f"{cls.__name__}'s own, not inherited"
+            raise InvalidArgumentError("label", None, allowed)
 
     @abstractmethod
     def optimise(self, block: Block) -> P:
