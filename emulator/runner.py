@@ -149,7 +149,7 @@ def distill_emulated(
     on_progress: ProgressCallback | None = None,
     threads: int | None = None,
 ) -> DistillationReport:
-    """Distil emulated rounds, with the parties' randomness taken from the run's own streams.
+    """Distill emulated rounds, with the parties' randomness taken from the run's own streams.
 
     Parameters
     ----------

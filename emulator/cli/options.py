@@ -17,7 +17,8 @@ KeyFolder = Annotated[
 LayoutFile = Annotated[
     Path | None,
     typer.Option(
-        "--layout", help="TOML file: columns and their values [default: those diqkd emulate writes]"
+        "--layout",
+        help="TOML file: columns and their values [default: as diqkd emulate writes]",
     ),
 ]
 Threads = Annotated[int | None, typer.Option(help="threads to work on [default: one a processor]")]

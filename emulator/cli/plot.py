@@ -38,10 +38,11 @@ def command(
     ] = False,
 ) -> None:
     """Draw a picture into a file and say where."""
-    from emulator.pages.pictures import draw_picture
+    from emulator.pages.pictures import check_picture, draw_picture
     from emulator.plotting.style import check_suffix, save_axes
 
     path = Path(f"{what}.png") if out is None else out
+    check_picture(what)
     check_suffix(path)
     axes = draw_picture(
         what,

@@ -73,9 +73,7 @@ def draw_picture(
             raise InvalidArgumentError(option, value, allowed)
     if name == WATERFALL:
         return _waterfall(inputs)
-    if name not in FIGURES:
-        own = ", ".join((*STORE_PICTURES, WATERFALL))
-        raise InvalidArgumentError("figure", name, f"one of {', '.join(FIGURES)}, {own}")
+    check_picture(name)
     if inputs:
         raise InvalidArgumentError("inputs", str(inputs[0]), f"left out for {name}")
     return plot_figure(name)
@@ -88,6 +86,23 @@ def _waterfall(inputs: Sequence[Path]) -> Axes:
     report = read_report(inputs[0])
     title, terms = report.waterfall
     return plot_waterfall(terms, report.key_length, title=title)
+
+
+def check_picture(name: str) -> None:
+    """Refuse the name of no picture.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is none.
+
+    Examples
+    --------
+    >>> check_picture("xie-fig2")
+    """
+    names = (*FIGURES, *STORE_PICTURES, WATERFALL)
+    if name not in names:
+        raise InvalidArgumentError("figure", name, f"one of {', '.join(names)}")
 
 
 def _of_stores(

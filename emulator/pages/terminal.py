@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,15 @@ def print_frame(frame: pd.DataFrame, *, as_json: bool, as_csv: bool) -> None:
     elif as_csv:
         typer.echo(frame.to_csv(index=False), nl=False)
     else:
-        typer.echo(frame.astype(object).where(frame.notna(), "-").to_string(index=False))
+        # Each number with digits of its own: a column may go over decades.
+        typer.echo(frame.map(lambda cell: number(_plain(cell))).to_string(index=False))
+
+
+def _plain(cell: object) -> object:
+    """Return a cell of a table, None where it holds nothing."""
+    if isinstance(cell, float):
+        return None if math.isnan(cell) else float(cell)
+    return cell
 
 
 def _table(section: Section) -> Table:

@@ -218,7 +218,7 @@ class Sampler:
         return drawn
 
     def split(self, block: RoundBlock, to_alice: Codes, to_bob: Codes) -> None:
-        """Write each party's half of a block, see `postprocessing.rounds.PartyRecord`.
+        """Write each party's half of a block, see `postprocessing.records.PartyRecord`.
 
         Raises
         ------

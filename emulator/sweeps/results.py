@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from emulator.scenario.parameters import parameters_by_scheme, scenario_class
-from emulator.scenario.scenario import Scenario
+from emulator.scenario.scenario import FORMER_NAMES, Scenario
 from emulator.schemes.parameters import kinds
 from emulator.sweeps.store import COLUMNS, PARAMETERS, STORE_VERSION, columns_of
 from postprocessing.errors import InputFileError, InvalidArgumentError
@@ -240,6 +240,7 @@ def column_of(name: str) -> str:
         If there is no such column.
     """
     known = name.replace("-", "_")
+    known = next((old for old, new in FORMER_NAMES.items() if new == known), known)
     if known not in COLUMNS:
         allowed = f"a parameter or a result: {', '.join(COLUMNS[2:])}"
         raise InvalidArgumentError("column", name, allowed)

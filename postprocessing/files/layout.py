@@ -311,7 +311,7 @@ def layout_of(scheme: BellScheme | None, layout: Layout | Path | str | None) -> 
     """
     if layout is None:
         if scheme is None:
-            raise InvalidArgumentError("layout", None, "given, or else design")
+            raise InvalidArgumentError("layout", None, "given where there is no design")
         return Layout.of(scheme)
     described = layout if isinstance(layout, Layout) else Layout.read(Path(layout))
     if scheme is not None and described.bell_scheme() != scheme:

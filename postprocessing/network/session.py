@@ -55,7 +55,7 @@ def distill(
     threads: int | None = None,
     on_stage: StageCallback | None = None,
 ) -> SessionReport:
-    """Distil one party's record with the peer at the other end of a channel.
+    """Distill one party's record with the peer at the other end of a channel.
 
     The channel is closed in any case. Once the peer has shown that it is the other party, under the
     same design and with the same heralds, and before any message that tells of the record, the

@@ -31,7 +31,7 @@ def distill(
     on_stage: StageCallback | None = None,
     threads: int | None = None,
 ) -> DistillationReport:
-    """Distil two records into keys under a design made beforehand.
+    """Distill two records into keys under a design made beforehand.
 
     Parameters
     ----------

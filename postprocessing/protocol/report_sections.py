@@ -29,7 +29,10 @@ def summary(
         ("outcome", ended(report)),
         ("keys equal", {True: "yes", False: "NO", None: "-"}[report.keys_match]),
         ("key length", count(report.key_length, "bits")),
-        ("asymptotic key length", count(report.asymptotic_key_length, "bits for the same rounds")),
+        (
+            "asymptotic key length",
+            count(report.asymptotic_key_length, "bits of these key rounds"),
+        ),
         *worth(report),
         ("heralded rounds", heralded_rounds or count(report.heralded_rounds or None)),
         ("key / test rounds", f"{report.key_rounds:,} / {report.test_rounds:,}"),

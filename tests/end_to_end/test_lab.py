@@ -138,7 +138,7 @@ def test_without_a_design_there_is_no_key(tmp_path):
     refused = _call("distill", events, "--layout", layout, "--out", tmp_path)
     assert refused.exit_code == 2
     assert "out must be left out without design" in refused.stderr
-    assert "layout must be given, or else design" in _call("distill", events).stderr
+    assert "layout must be given where there is no design" in _call("distill", events).stderr
 
 
 def test_the_example_is_what_its_script_makes(tmp_path):

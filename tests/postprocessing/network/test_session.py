@@ -95,7 +95,7 @@ def _spent(folder, party):
 
 
 def _distill(folder, channel, record, design):
-    """Distil with files and marks in one folder."""
+    """Distill with files and marks in one folder."""
     party = channel.party
     files, spent = KeyFiles(folder, party), _spent(folder, party)
     return distill(channel, files, record, design, spent=spent)
