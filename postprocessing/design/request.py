@@ -8,15 +8,17 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from postprocessing.checks import whole_number
 from postprocessing.design.design import (
+    LEAST_COMPLETENESS,
     LOST_TESTS_SHARE,
+    MOST_COMPLETENESS,
     RARE_SHARE,
     Design,
     check_settings_rule,
+    pair_share,
 )
 from postprocessing.design.leakage import LeakageBudget, expected_leakage, leakage_budget
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PLANNED_ROUNDS
-from postprocessing.quantiles import lower_quantile
 from postprocessing.reconciliation import Mode, tag_length
 from postprocessing.scheme import BellScheme, RoundProbabilities
 from postprocessing.security import (
@@ -95,7 +97,7 @@ class Security:
     soundness : float
         ε in [1e-20, 1): the keys are ε-sound, ε_sec + 2 ε_cor = ε.
     completeness : float
-        Largest abort probability of honest devices, in [1e-12, 1). Not a security quantity.
+        Largest abort probability of honest devices, in [1e-12, 1/2]. Not a security quantity.
     method : str
         Key-length method, one of `METHODS`: "tan22", "geat", "renyi", "renyi_fixed", "asymptotic".
         "asymptotic" keys are not secure at finite size, those of the Rényi methods rest on a
@@ -130,10 +132,11 @@ class Security:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        for name, least in (("soundness", 1e-20), ("completeness", 1e-12)):
-            value = getattr(self, name)
-            if not least <= value < 1:
-                raise InvalidArgumentError(name, value, f"a probability in [{least}, 1)")
+        if not 1e-20 <= self.soundness < 1:
+            raise InvalidArgumentError("soundness", self.soundness, "a probability in [1e-20, 1)")
+        if not LEAST_COMPLETENESS <= self.completeness <= MOST_COMPLETENESS:
+            allowed = f"a probability in [{LEAST_COMPLETENESS}, {MOST_COMPLETENESS}]"
+            raise InvalidArgumentError("completeness", self.completeness, allowed)
         METHODS.named("method", self.method)
         if self.settings not in get_args(SettingsRule):
             allowed = f"one of {get_args(SettingsRule)}"
@@ -202,7 +205,6 @@ def _draft(
     tag_bits, charged = tag_length(rounds, epsilons.correctness), method.charged_per_test
     win = float(win_probability(expected.chsh))
     share = security.completeness * LOST_TESTS_SHARE
-    rare_share = security.completeness * RARE_SHARE
 
     def block_at(q: float, marks: RoundProbabilities) -> Block:
         """Return the block with a smooth estimate of its leakage."""
@@ -227,17 +229,18 @@ def _draft(
     budget = min((b for b in budgets if b), key=lambda b: b.budget_bits, default=None)
     block = block_at(q, marks)
     length, failing = _length_and_risk(method, block, budget)
+    tails = 2 * choice.pair_law(expected.scheme).size
+    rare = security.completeness * RARE_SHARE + tails * pair_share(security.completeness)
     return Design(
         scheme=expected.scheme,
         method=security.method,
         heralded_rounds=rounds,
         setting_choice=choice,
         tolerated_test_losses=int(block.accepted_losses),
-        least_test_rounds=lower_quantile(rounds, marks.test, rare_share),
         leakage=budget,
         epsilons=epsilons,
         completeness=security.completeness,
-        predicted_abort_probability=min(rare_share + failing, 1.0),
+        predicted_abort_probability=min(rare + failing, 1.0),
         expected_chsh=expected.chsh,
         expected_qber=expected.qber,
         length=length,

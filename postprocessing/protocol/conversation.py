@@ -3,7 +3,7 @@
 ::
 
     corrector  RoundMarks                       where settings follow marks, sent with each herald
-    both       SettingsAnnouncement            after the quantum phase
+    both       SettingsAnnouncement            after the quantum phase; abort: not as designed
     corrector  ThinningCoins                   drawn only now; none where settings follow marks
     reference  DisclosedTests                  or Abort: too few test rounds
     corrector  DisclosedTests, Acceptance      the former for Rényi keys; abort: too many lost tests

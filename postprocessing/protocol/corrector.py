@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from postprocessing.protocol.abort_reasons import TOO_MANY_LOST_TESTS, VERIFICATION_FAILED
+from postprocessing.protocol.abort_reasons import (
+    SETTINGS_NOT_AS_DESIGNED,
+    TOO_MANY_LOST_TESTS,
+    VERIFICATION_FAILED,
+)
 from postprocessing.protocol.ledger import Ledger
 from postprocessing.protocol.messages import (
     Acceptance,
@@ -47,12 +51,14 @@ def corrector(side: Side, ledger: Ledger) -> Script:
     if follows_marks(design):
         # They went out with the heralds, before the settings.
         yield RoundMarks(own_marks(side))
-        yield announcement(side)
-        peer = peer_settings(side, (yield from expect(SettingsAnnouncement)))
+    yield announcement(side)
+    peer = peer_settings(side, (yield from expect(SettingsAnnouncement)))
+    if not peer.as_designed:
+        # The reference has seen the same settings, and stops too.
+        return PartyResult().aborted(SETTINGS_NOT_AS_DESIGNED)
+    if follows_marks(design):
         sifted = sift_by_marks(side, peer, own_marks(side))
     else:
-        yield announcement(side)
-        peer = peer_settings(side, (yield from expect(SettingsAnnouncement)))
         coins = thinning_coins(side, peer)
         sifted = sift_by_coins(side, peer, coins)
         yield ThinningCoins(coins)

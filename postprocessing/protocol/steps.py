@@ -28,6 +28,7 @@ from postprocessing.reconciliation.verification import SEED_BYTES
 from postprocessing.scheme import AnnouncedMarks, LocalSettings
 from postprocessing.sifting.sift import (
     SiftedRounds,
+    count_pairs,
     count_surplus,
     packed_settings,
     round_marks,
@@ -75,10 +76,13 @@ class PeerSettings:
         The peer's settings, four to a byte.
     surplus_rounds : int
         Rounds that await a coin: the corrector tests, the reference has its key setting.
+    as_designed : bool
+        Whether each pair of settings is as frequent as the design has it.
     """
 
     packed: npt.NDArray[np.uint8]
     surplus_rounds: int
+    as_designed: bool
 
 
 def peer_settings(side: Side, message: SettingsAnnouncement) -> PeerSettings:
@@ -88,9 +92,11 @@ def peer_settings(side: Side, message: SettingsAnnouncement) -> PeerSettings:
     require(message.design_sha256 == side.design.fingerprint(), "the same design")
     packed = settings.dtype == np.uint8 and settings.shape == (-(-rounds // 4),)
     require(packed, "one setting a round")
-    surplus, unknown = count_surplus(side.design.scheme, side.party, side.record, settings)
-    require(unknown == 0, "settings of the scheme")
-    return PeerSettings(settings, surplus)
+    scheme, pairs = side.design.scheme, count_pairs(side.party, side.record, settings)
+    known = pairs[: len(scheme.alice_labels), : len(scheme.bob_labels)]
+    require(known.sum() == rounds, "settings of the scheme")
+    as_designed = side.design.settings_as_designed(known)
+    return PeerSettings(settings, count_surplus(scheme, pairs), as_designed)
 
 
 def thinning_coins(side: Side, peer: PeerSettings) -> PackedBits:
