@@ -20,7 +20,7 @@ from postprocessing.design.leakage import LeakageBudget, expected_leakage, leaka
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PLANNED_ROUNDS
 from postprocessing.reconciliation import Mode, tag_length
-from postprocessing.scheme import BellScheme, RoundProbabilities
+from postprocessing.scheme import BellScheme, LocalSettings, RoundProbabilities
 from postprocessing.security import (
     METHODS,
     Block,
@@ -33,6 +33,9 @@ from postprocessing.security import (
     win_probability,
 )
 from postprocessing.security.entropy import check_noisy_preprocessing
+
+# Probabilities finer than this are not exact in double precision any more.
+_GRID_BITS = (16, 32)
 
 ModeChoice = Literal["auto", "throughput", "efficiency"]
 
@@ -109,6 +112,12 @@ class Security:
         q in [0, 1/2), the probability with which the reference inverts each key bit.
     reconciliation : {"auto", "throughput", "efficiency"}
         Codes that decode fast, those that leak little, or whichever leave the longer key.
+    grid_bits : int
+        Each setting's probability is a whole multiple of 2⁻ᵇⁱᵗˢ, 16 to 32, which generators draw
+        exactly; the key length is that of these very probabilities.
+    test_probability_alice, test_probability_bob : float, optional
+        How often either party takes a setting that is not its key setting, both in (0, 1) and that
+        of the reference at most 1/2: taken exactly as they are. By default the best of the grid.
 
     Raises
     ------
@@ -129,6 +138,9 @@ class Security:
     settings: SettingsRule = "local"
     noisy_preprocessing: float | Literal["optimal"] = 0.0
     reconciliation: ModeChoice = "auto"
+    grid_bits: int = 16
+    test_probability_alice: float | None = None
+    test_probability_bob: float | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -147,6 +159,39 @@ class Security:
         if self.reconciliation not in get_args(ModeChoice):
             allowed = f"one of {get_args(ModeChoice)}"
             raise InvalidArgumentError("reconciliation", self.reconciliation, allowed)
+        whole_number("grid_bits", self.grid_bits, *_GRID_BITS)
+        self._check_own_settings()
+
+    def _check_own_settings(self) -> None:
+        """Check the probabilities that a laboratory brings."""
+        own = {
+            "test_probability_alice": self.test_probability_alice,
+            "test_probability_bob": self.test_probability_bob,
+        }
+        for name, value in own.items():
+            if value is None and any(other is not None for other in own.values()):
+                raise InvalidArgumentError(name, value, "given for both parties, or for none")
+            if value is not None and not 0 < value < 1:
+                raise InvalidArgumentError(name, value, "in (0, 1)")
+            if value is not None and self.settings != "local":
+                raise InvalidArgumentError(name, value, "absent where marks are announced")
+
+    def own_settings(self, scheme: BellScheme) -> LocalSettings | None:
+        """Return the settings that the laboratory brings; None where it takes the best.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the reference would test more often than thinning allows for.
+        """
+        by_party = {"alice": self.test_probability_alice, "bob": self.test_probability_bob}
+        gamma, p = by_party[scheme.corrector], by_party[scheme.reference]
+        if gamma is None or p is None:
+            return None
+        if p > 0.5:
+            name = f"test_probability_{scheme.reference}"
+            raise InvalidArgumentError(name, p, "in (0, 1/2] for the reference of this scheme")
+        return LocalSettings(gamma, p)
 
     def design(
         self, expected: ExpectedBehaviour | HasJointDistribution, heralded_rounds: int
@@ -215,12 +260,16 @@ def _draft(
         )
         return Block(rounds, marks, win, epsilons.secrecy, leaked, share, q)
 
+    own = security.own_settings(expected.scheme)
     q, choice = optimise_choices(
         method,
         block_at,
         rule=security.settings,
         noisy_preprocessing=security.noisy_preprocessing,
+        settings=own,
     )
+    # Whatever follows is computed for what is really drawn.
+    choice = own or choice.on_grid(security.grid_bits)
     marks, qber = choice.round_probabilities, noisy_error_rate(expected.qber, q)
     budgets = (
         leakage_budget(rounds, marks, qber, tag_bits, security.completeness, mode, charged)

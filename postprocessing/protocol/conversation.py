@@ -29,7 +29,7 @@ from postprocessing.protocol.ledger import Ledger
 from postprocessing.protocol.messages import Message
 from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.protocol.reference import reference
-from postprocessing.protocol.script import Expect, PartyResult, PeerAbortError, Side
+from postprocessing.protocol.script import Expect, PartyResult, Side, SilentEndError
 from postprocessing.records import PartyRecord
 from postprocessing.scheme import Party
 
@@ -137,7 +137,7 @@ class Conversation:
             self._expected = step.kinds
         except StopIteration as end:
             self._end(end.value)
-        except PeerAbortError as end:
+        except SilentEndError as end:
             self._end(end.result)
         return tuple(sent)
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from postprocessing.protocol.abort_reasons import (
-    SETTINGS_NOT_AS_DESIGNED,
-    TOO_MANY_LOST_TESTS,
-    VERIFICATION_FAILED,
-)
+from postprocessing.protocol.abort_reasons import TOO_MANY_LOST_TESTS, VERIFICATION_FAILED
 from postprocessing.protocol.ledger import Ledger
 from postprocessing.protocol.messages import (
     Acceptance,
@@ -53,9 +49,6 @@ def corrector(side: Side, ledger: Ledger) -> Script:
         yield RoundMarks(own_marks(side))
     yield announcement(side)
     peer = peer_settings(side, (yield from expect(SettingsAnnouncement)))
-    if not peer.as_designed:
-        # The reference has seen the same settings, and stops too.
-        return PartyResult().aborted(SETTINGS_NOT_AS_DESIGNED)
     if follows_marks(design):
         sifted = sift_by_marks(side, peer, own_marks(side))
     else:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from postprocessing.protocol.abort_reasons import (
     LEAKAGE_BUDGET_EXCEEDED,
     NO_KEY_LENGTH,
-    SETTINGS_NOT_AS_DESIGNED,
     TOO_MANY_LOST_TESTS,
     VERIFICATION_FAILED,
 )
@@ -51,9 +50,6 @@ def reference(side: Side, ledger: Ledger) -> Script:
     yield announcement(side)
     marks = (yield from expect(RoundMarks)).marks.copy() if follows_marks(design) else None
     peer = peer_settings(side, (yield from expect(SettingsAnnouncement)))
-    if not peer.as_designed:
-        # The corrector has seen the same settings, and stops too.
-        return PartyResult().aborted(SETTINGS_NOT_AS_DESIGNED)
     if marks is not None:
         sifted = sift_by_marks(side, peer, marks)
     else:
