@@ -16,7 +16,7 @@ from sizes import repeats, size
 from emulator import EntangledCoherent, Link, Sampler, emulate
 from postprocessing import LocalSettings
 from postprocessing.protocol.randomness import draw_coins
-from postprocessing.sifting.sift import count_surplus, packed_settings, sift
+from postprocessing.sifting.sift import count_pairs, count_surplus, packed_settings, sift
 from postprocessing.testing import tally_tests
 
 ROUNDS = size(100_000_000, 1_000_000)
@@ -106,7 +106,7 @@ def test_tally(benchmark, rates, sampler):
 
 def _sift_one(settings, party, record, peer_settings, coins):
     packed_settings(record)
-    count_surplus(settings, party, record, peer_settings)
+    count_pairs(party, record, peer_settings)
     return sift(settings, party, record, peer_settings, coins)
 
 
@@ -115,7 +115,7 @@ def public(rounds):
     """Both parties' announced settings and the coins."""
     settings = EntangledCoherent.bell_scheme
     alice, bob = packed_settings(rounds.alice), packed_settings(rounds.bob)
-    surplus, _ = count_surplus(settings, "alice", rounds.alice, bob)
+    surplus = count_surplus(settings, count_pairs("alice", rounds.alice, bob))
     coins = draw_coins(np.random.default_rng(1).bytes, surplus, LOCAL.thinning_probability)
     return settings, alice, bob, coins
 

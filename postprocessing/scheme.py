@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -195,9 +197,23 @@ class LocalSettings:
             value = self.reference_test_probability
             raise InvalidArgumentError("reference_test_probability", value, "in (0, 1/2]")
 
+    def on_grid(self, bits: int) -> LocalSettings:
+        """Return the nearest settings of which each has a whole multiple of 2⁻ᵇⁱᵗˢ.
+
+        Generators draw such probabilities exactly: γ/2 and 1 − γ, p and 1 − p.
+        """
+        gamma = _nearest(self.corrector_test_probability, 2, bits, most=1 - 2.0 ** (1 - bits))
+        return LocalSettings(gamma, _nearest(self.reference_test_probability, 1, bits, most=0.5))
+
+    @property
+    def thinning(self) -> Fraction:
+        """Exact probability p/(1 − p) that the coin keeps a surplus round as a test."""
+        p = Fraction(self.reference_test_probability)
+        return p / (1 - p)
+
     @property
     def thinning_probability(self) -> float:
-        """Probability p/(1 − p) that the coin keeps a surplus round as a test."""
+        """The same, rounded."""
         return self.reference_test_probability / (1 - self.reference_test_probability)
 
     @property
@@ -248,6 +264,11 @@ class AnnouncedMarks:
             value = self.test_probability
             raise InvalidArgumentError("test_probability", value, "in (0, 1)")
 
+    def on_grid(self, bits: int) -> AnnouncedMarks:
+        """Return the nearest marks of which each pair has a whole multiple of 2⁻ᵇⁱᵗˢ: γ/4."""
+        most = 1 - 2.0 ** (2 - bits)
+        return AnnouncedMarks(_nearest(self.test_probability, 4, bits, most))
+
     @property
     def round_probabilities(self) -> RoundProbabilities:
         """Probabilities of the kinds of round: key 1 − γ, test γ."""
@@ -265,6 +286,12 @@ class AnnouncedMarks:
         """Return the probability of each setting of `party`, whatever the mark."""
         law = self.pair_law(scheme)
         return np.asarray(law.sum(axis=1 if party == "alice" else 0))
+
+
+def _nearest(probability: float, step: int, bits: int, most: float) -> float:
+    """Return the nearest positive multiple of step · 2⁻ᵇⁱᵗˢ up to `most`, exactly."""
+    unit = math.ldexp(step, -bits)
+    return min(max(1, round(probability / unit)) * unit, most)
 
 
 SettingChoice = LocalSettings | AnnouncedMarks

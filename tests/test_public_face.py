@@ -73,5 +73,5 @@ def test_objects_show_themselves_on_one_line():
         shown = repr(value)
         assert shown.startswith(type(value).__name__)
         assert "\n" not in shown
-        assert len(shown) < 200
+        assert len(shown) < 220
     assert "gain" in diqkd.predict(model)._repr_html_()

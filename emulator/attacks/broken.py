@@ -1,4 +1,4 @@
-"""Attacks that the security claim does not cover: each breaks an assumption, and takes the key."""
+"""Attacks that the security claim does not cover: each breaks an assumption."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from postprocessing.design.design import Design
 from postprocessing.protocol.abort_reasons import (
     LEAKAGE_BUDGET_EXCEEDED,
     NO_KEY_LENGTH,
+    SETTINGS_NOT_AS_DESIGNED,
     TOO_FEW_TESTS,
     TOO_MANY_LOST_TESTS,
 )
@@ -124,8 +125,12 @@ def play_tallies(attack: Attack, target: Target, seed: int) -> Trial:
         tested = np.where(one.kinds.test, one.counts, coins)
         tests, lost = tests + int(tested.sum()), lost + int(tested[one.kinds.lost].sum())
     tally = GameTally(tests, lost)
+    unknown = sum(one.extractable_bits for one in played)
+    pairs = np.sum([one.pairs(target.scheme) for one in played], axis=0)
+    if not target.design.settings_as_designed(pairs):
+        return Trial(SETTINGS_NOT_AS_DESIGNED, 0, unknown, tally)
     end, length = decide(target.design, sum(one.key_rounds for one in played), tally)
-    return Trial(end, length, sum(one.extractable_bits for one in played), tally)
+    return Trial(end, length, unknown, tally)
 
 
 def decide(design: Design, key_rounds: int, tally: GameTally) -> tuple[str, int]:
@@ -191,6 +196,13 @@ class _Played:
     @property
     def key_rounds(self) -> int:
         return int(self.counts[self.kinds.key].sum())
+
+    def pairs(self, scheme: BellScheme) -> Counts:
+        """Return the rounds of each pair of settings, shape (x, y)."""
+        x, _, y, _, _ = self.sampler.columns
+        counts = np.zeros((len(scheme.alice_labels), len(scheme.bob_labels)), np.int64)
+        np.add.at(counts, (x, y), self.counts)
+        return counts
 
     @property
     def extractable_bits(self) -> float:

@@ -21,12 +21,17 @@ def command(
 ) -> None:
     """Write a design and say what it promises."""
     from emulator.laboratory import design_for
-    from emulator.pages.laboratory import print_design
+    from emulator.pages.laboratory import print_cost, print_design
     from postprocessing.files.designs import write_design
 
     design = design_for(scenario, layout)
     write_design(out, design)
     typer.echo(f"{out}: {design.label}")
     print_design(design)
+    if scenario.test_probability_alice is not None:
+        best = design_for(
+            scenario.replace(test_probability_alice=None, test_probability_bob=None), layout
+        )
+        print_cost(design, best)
     if design.key_length == 0:
         raise typer.Exit(EXIT_ABORTED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import typer
@@ -23,8 +25,24 @@ def print_design(design: Design) -> None:
     for party in ("alice", "bob"):
         labels = design.scheme.labels(party)
         choice = design.setting_choice.choice(design.scheme, party)
-        shown = ", ".join(f"{label} {p:.6f}" for label, p in zip(labels, choice, strict=True))
+        shown = ", ".join(f"{label} {_exact(p)}" for label, p in zip(labels, choice, strict=True))
         typer.echo(f"{party} draws each setting with probability: {shown}")
+
+
+def print_cost(design: Design, best: Design) -> None:
+    """Print what settings that were given cost against the best ones."""
+    cost = best.key_length - design.key_length
+    typer.echo(
+        f"these probabilities cost {cost:,} bits: the best ones give a key of "
+        f"{best.key_length:,} bits"
+    )
+
+
+def _exact(probability: float) -> str:
+    """Return all of a probability, by its binary and by its decimal digits."""
+    exact = Fraction(float(probability))
+    bits = max(16, exact.denominator.bit_length() - 1)
+    return f"{exact * 2**bits}/2^{bits} = {Decimal(float(probability)):f}"
 
 
 def print_exploration(found: Exploration) -> None:

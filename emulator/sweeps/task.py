@@ -22,6 +22,8 @@ from postprocessing.errors import DiqkdError, InputFileError
 _SOURCES = frozenset({".py", ".npz", ".json", ".toml"})
 # Bits that a number keeps in every reader of CSV and JSON.
 _SEED_BITS = 53
+# Parameters that the first version did not have.
+_LATER = ("grid_bits", "test_probability_alice", "test_probability_bob")
 
 
 @dataclass(frozen=True)
@@ -136,8 +138,11 @@ def _substance(scenario: Scenario) -> dict[str, object]:
     for name in scenario.file_parameters:
         if values[name] is not None:
             values[name] = {"sha256": _file_digest(name, Path(str(values[name])))}
-    # Under the names of the first version: the seeds of repeats follow from them.
-    return {former_name(name): value for name, value in values.items()}
+    # Under the names of the first version, and without what it did not have: the seeds of repeats
+    # follow from them.
+    fields = type(scenario).model_fields
+    later = {name for name in _LATER if values[name] == fields[name].default}
+    return {former_name(name): values[name] for name in values if name not in later}
 
 
 def _file_digest(name: str, path: Path) -> str:

@@ -14,9 +14,13 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from postprocessing.design.leakage import LeakageBudget
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PLANNED_ROUNDS
+from postprocessing.quantiles import exceedance, lower_quantile
 from postprocessing.reconciliation import MOST_TAG_BITS, tag_length
 from postprocessing.scheme import AnnouncedMarks, BellScheme, SettingChoice
 from postprocessing.security import (
@@ -39,6 +43,12 @@ from postprocessing.security.entropy import check_noisy_preprocessing
 # thousandth each, and too many lost tests have what these leave of a half.
 RARE_SHARE = 1e-3
 LOST_TESTS_SHARE = 0.5 - 2 * RARE_SHARE
+# Quantiles below which tests and settings are refused follow from it: they come neither near the
+# mean nor near nothing.
+LEAST_COMPLETENESS, MOST_COMPLETENESS = 1e-12, 0.5
+# A pair of settings may be as rare or as frequent as honest settings are with this probability, or
+# with a millionth of the completeness if that is less.
+PAIR_SHARE, PAIR_SHARE_OF_COMPLETENESS = 1e-12, 1e-6
 
 
 @dataclass(frozen=True)
@@ -57,14 +67,12 @@ class Design:
         Probabilities with which settings are chosen: by each side alone, or by shared marks.
     tolerated_test_losses : int
         Where the test is a count, it is accepted when at most this many test rounds are lost.
-    least_test_rounds : int
-        The run aborts below this number of test rounds: settings were not drawn as designed.
     leakage : LeakageBudget or None
         Code, tag length and leakage budget; None when no code serves the expected QBER.
     epsilons : EpsilonSplit
         Secrecy and correctness; soundness is ε_sec + 2 ε_cor.
     completeness : float
-        Bound on the abort probability of honest devices.
+        Bound on the abort probability of honest devices, in [1e-12, 1/2].
     predicted_abort_probability : float
         Union bound on the abort probability of honest devices with the expected behaviour.
     expected_chsh, expected_qber : float
@@ -97,7 +105,6 @@ class Design:
     heralded_rounds: int
     setting_choice: SettingChoice
     tolerated_test_losses: int
-    least_test_rounds: int
     leakage: LeakageBudget | None
     epsilons: EpsilonSplit
     completeness: float
@@ -121,6 +128,8 @@ class Design:
             raise InvalidArgumentError("least_score", self.least_score, allowed)
         if self.leakage is not None:
             least = tag_length(self.heralded_rounds, self.epsilons.correctness)
+            if self.key_error_rate > 0.5:
+                raise InvalidArgumentError("expected_qber", self.expected_qber, "at most 1/2")
             if not least <= self.leakage.tag_bits <= MOST_TAG_BITS:
                 allowed = f"at least {least} and at most {MOST_TAG_BITS}"
                 raise InvalidArgumentError("tag_bits", self.leakage.tag_bits, allowed)
@@ -133,8 +142,7 @@ class Design:
         ranges: dict[str, tuple[float, float]] = {
             "heralded_rounds": (1, MOST_PLANNED_ROUNDS),
             "tolerated_test_losses": (0, self.heralded_rounds),
-            "least_test_rounds": (0, MOST_PLANNED_ROUNDS),
-            "completeness": (0, 1),
+            "completeness": (LEAST_COMPLETENESS, MOST_COMPLETENESS),
             "predicted_abort_probability": (0, 1),
             "expected_chsh": (-most_chsh, most_chsh),
             "expected_qber": (0, 1),
@@ -223,6 +231,28 @@ class Design:
     def both_publish_tests(self) -> bool:
         """Whether the corrector publishes its test outcomes too."""
         return METHODS[self.method].published_per_test == 2
+
+    @cached_property
+    def least_test_rounds(self) -> int:
+        """The run aborts below this number of test rounds: it is unlikely under these settings."""
+        test = self.setting_choice.round_probabilities.test
+        return lower_quantile(self.heralded_rounds, test, self.completeness * RARE_SHARE)
+
+    def settings_as_designed(self, pairs: npt.NDArray[np.int64]) -> bool:
+        """Tell whether each pair of settings is neither too rare nor too frequent.
+
+        Parameters
+        ----------
+        pairs : ndarray of int64, shape (x, y)
+            Rounds of each pair, of all heralded rounds.
+        """
+        share, law = pair_share(self.completeness), self.setting_choice.pair_law(self.scheme)
+        rounds = self.heralded_rounds
+        return all(
+            exceedance(rounds, p, count - 1) >= share
+            and exceedance(rounds, 1 - p, rounds - count - 1) >= share
+            for p, count in zip(law.ravel().tolist(), pairs.ravel().tolist(), strict=True)
+        )
 
     @property
     def acceptance_rule(self) -> str:
@@ -325,6 +355,7 @@ class Design:
         values = asdict(self)
         if self.length is not None:
             values["length"]["terms"] = dict(self.length.terms)
+        values["least_test_rounds"] = self.least_test_rounds
         values["entropy_per_key_round"] = self.entropy_per_key_round
         values["label"] = self.label
         values["key_length"] = self.key_length
@@ -351,6 +382,11 @@ def check_settings_rule(method: str, rule: SettingsRule) -> None:
         covering = ", ".join(name for name in METHODS if rule in METHODS[name].rules)
         where = "where marks are announced" if rule == "announced" else "for local settings"
         raise InvalidArgumentError("method", method, f"{covering}, {where}")
+
+
+def pair_share(completeness: float) -> float:
+    """Return how unlikely a number of rounds of a pair of settings must be, to be refused."""
+    return min(PAIR_SHARE, PAIR_SHARE_OF_COMPLETENESS * completeness)
 
 
 def whole_bytes(bits: int) -> int:

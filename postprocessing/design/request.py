@@ -8,17 +8,19 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from postprocessing.checks import whole_number
 from postprocessing.design.design import (
+    LEAST_COMPLETENESS,
     LOST_TESTS_SHARE,
+    MOST_COMPLETENESS,
     RARE_SHARE,
     Design,
     check_settings_rule,
+    pair_share,
 )
 from postprocessing.design.leakage import LeakageBudget, expected_leakage, leakage_budget
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PLANNED_ROUNDS
-from postprocessing.quantiles import lower_quantile
 from postprocessing.reconciliation import Mode, tag_length
-from postprocessing.scheme import BellScheme, RoundProbabilities
+from postprocessing.scheme import BellScheme, LocalSettings, RoundProbabilities
 from postprocessing.security import (
     METHODS,
     Block,
@@ -31,6 +33,9 @@ from postprocessing.security import (
     win_probability,
 )
 from postprocessing.security.entropy import check_noisy_preprocessing
+
+# Probabilities finer than this are not exact in double precision any more.
+_GRID_BITS = (16, 32)
 
 ModeChoice = Literal["auto", "throughput", "efficiency"]
 
@@ -95,7 +100,7 @@ class Security:
     soundness : float
         ε in [1e-20, 1): the keys are ε-sound, ε_sec + 2 ε_cor = ε.
     completeness : float
-        Largest abort probability of honest devices, in [1e-12, 1). Not a security quantity.
+        Largest abort probability of honest devices, in [1e-12, 1/2]. Not a security quantity.
     method : str
         Key-length method, one of `METHODS`: "tan22", "geat", "renyi", "renyi_fixed", "asymptotic".
         "asymptotic" keys are not secure at finite size, those of the Rényi methods rest on a
@@ -107,6 +112,12 @@ class Security:
         q in [0, 1/2), the probability with which the reference inverts each key bit.
     reconciliation : {"auto", "throughput", "efficiency"}
         Codes that decode fast, those that leak little, or whichever leave the longer key.
+    grid_bits : int
+        Each setting's probability is a whole multiple of 2⁻ᵇⁱᵗˢ, 16 to 32, which generators draw
+        exactly; the key length is that of these very probabilities.
+    test_probability_alice, test_probability_bob : float, optional
+        How often either party takes a setting that is not its key setting, both in (0, 1) and that
+        of the reference at most 1/2: taken exactly as they are. By default the best of the grid.
 
     Raises
     ------
@@ -127,13 +138,17 @@ class Security:
     settings: SettingsRule = "local"
     noisy_preprocessing: float | Literal["optimal"] = 0.0
     reconciliation: ModeChoice = "auto"
+    grid_bits: int = 16
+    test_probability_alice: float | None = None
+    test_probability_bob: float | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        for name, least in (("soundness", 1e-20), ("completeness", 1e-12)):
-            value = getattr(self, name)
-            if not least <= value < 1:
-                raise InvalidArgumentError(name, value, f"a probability in [{least}, 1)")
+        if not 1e-20 <= self.soundness < 1:
+            raise InvalidArgumentError("soundness", self.soundness, "a probability in [1e-20, 1)")
+        if not LEAST_COMPLETENESS <= self.completeness <= MOST_COMPLETENESS:
+            allowed = f"a probability in [{LEAST_COMPLETENESS}, {MOST_COMPLETENESS}]"
+            raise InvalidArgumentError("completeness", self.completeness, allowed)
         METHODS.named("method", self.method)
         if self.settings not in get_args(SettingsRule):
             allowed = f"one of {get_args(SettingsRule)}"
@@ -144,6 +159,39 @@ class Security:
         if self.reconciliation not in get_args(ModeChoice):
             allowed = f"one of {get_args(ModeChoice)}"
             raise InvalidArgumentError("reconciliation", self.reconciliation, allowed)
+        whole_number("grid_bits", self.grid_bits, *_GRID_BITS)
+        self._check_own_settings()
+
+    def _check_own_settings(self) -> None:
+        """Check the probabilities that a laboratory brings."""
+        own = {
+            "test_probability_alice": self.test_probability_alice,
+            "test_probability_bob": self.test_probability_bob,
+        }
+        for name, value in own.items():
+            if value is None and any(other is not None for other in own.values()):
+                raise InvalidArgumentError(name, value, "given for both parties, or for none")
+            if value is not None and not 0 < value < 1:
+                raise InvalidArgumentError(name, value, "in (0, 1)")
+            if value is not None and self.settings != "local":
+                raise InvalidArgumentError(name, value, "absent where marks are announced")
+
+    def own_settings(self, scheme: BellScheme) -> LocalSettings | None:
+        """Return the settings that the laboratory brings; None where it takes the best.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the reference would test more often than thinning allows for.
+        """
+        by_party = {"alice": self.test_probability_alice, "bob": self.test_probability_bob}
+        gamma, p = by_party[scheme.corrector], by_party[scheme.reference]
+        if gamma is None or p is None:
+            return None
+        if p > 0.5:
+            name = f"test_probability_{scheme.reference}"
+            raise InvalidArgumentError(name, p, "in (0, 1/2] for the reference of this scheme")
+        return LocalSettings(gamma, p)
 
     def design(
         self, expected: ExpectedBehaviour | HasJointDistribution, heralded_rounds: int
@@ -202,7 +250,6 @@ def _draft(
     tag_bits, charged = tag_length(rounds, epsilons.correctness), method.charged_per_test
     win = float(win_probability(expected.chsh))
     share = security.completeness * LOST_TESTS_SHARE
-    rare_share = security.completeness * RARE_SHARE
 
     def block_at(q: float, marks: RoundProbabilities) -> Block:
         """Return the block with a smooth estimate of its leakage."""
@@ -213,12 +260,16 @@ def _draft(
         )
         return Block(rounds, marks, win, epsilons.secrecy, leaked, share, q)
 
+    own = security.own_settings(expected.scheme)
     q, choice = optimise_choices(
         method,
         block_at,
         rule=security.settings,
         noisy_preprocessing=security.noisy_preprocessing,
+        settings=own,
     )
+    # Whatever follows is computed for what is really drawn.
+    choice = own or choice.on_grid(security.grid_bits)
     marks, qber = choice.round_probabilities, noisy_error_rate(expected.qber, q)
     budgets = (
         leakage_budget(rounds, marks, qber, tag_bits, security.completeness, mode, charged)
@@ -227,17 +278,18 @@ def _draft(
     budget = min((b for b in budgets if b), key=lambda b: b.budget_bits, default=None)
     block = block_at(q, marks)
     length, failing = _length_and_risk(method, block, budget)
+    tails = 2 * choice.pair_law(expected.scheme).size
+    rare = security.completeness * RARE_SHARE + tails * pair_share(security.completeness)
     return Design(
         scheme=expected.scheme,
         method=security.method,
         heralded_rounds=rounds,
         setting_choice=choice,
         tolerated_test_losses=int(block.accepted_losses),
-        least_test_rounds=lower_quantile(rounds, marks.test, rare_share),
         leakage=budget,
         epsilons=epsilons,
         completeness=security.completeness,
-        predicted_abort_probability=min(rare_share + failing, 1.0),
+        predicted_abort_probability=min(rare + failing, 1.0),
         expected_chsh=expected.chsh,
         expected_qber=expected.qber,
         length=length,

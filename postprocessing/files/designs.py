@@ -83,7 +83,8 @@ def read_design(path: Path) -> Design:
     postprocessing.errors.InputFileError: design must be a readable file, got 'missing.json' ...
     """
     try:
-        return design_of(TypeAdapter(dict[str, Any]).validate_json(path.read_bytes()))
+        values = TypeAdapter(dict[str, Any]).validate_json(path.read_bytes())
+        return design_of({name: value for name, value in values.items() if name != _EMULATED})
     except OSError as error:
         message = f"design must be a readable file, got {str(path)!r} ({error.strerror})"
         raise InputFileError(message) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TOO_FEW_ROUNDS = "too few heralded rounds"
 MALFORMED_MESSAGE = "malformed message"
+SETTINGS_NOT_AS_DESIGNED = "settings not as designed"
 TOO_FEW_TESTS = "too few test rounds"
 TOO_MANY_LOST_TESTS = "too many lost tests"
 LEAKAGE_BUDGET_EXCEEDED = "leakage budget exceeded"

@@ -3,7 +3,7 @@
 ::
 
     corrector  RoundMarks                       where settings follow marks, sent with each herald
-    both       SettingsAnnouncement            after the quantum phase
+    both       SettingsAnnouncement            after the quantum phase; abort: not as designed
     corrector  ThinningCoins                   drawn only now; none where settings follow marks
     reference  DisclosedTests                  or Abort: too few test rounds
     corrector  DisclosedTests, Acceptance      the former for Rényi keys; abort: too many lost tests
@@ -29,7 +29,7 @@ from postprocessing.protocol.ledger import Ledger
 from postprocessing.protocol.messages import Message
 from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.protocol.reference import reference
-from postprocessing.protocol.script import Expect, PartyResult, PeerAbortError, Side
+from postprocessing.protocol.script import Expect, PartyResult, Side, SilentEndError
 from postprocessing.records import PartyRecord
 from postprocessing.scheme import Party
 
@@ -137,7 +137,7 @@ class Conversation:
             self._expected = step.kinds
         except StopIteration as end:
             self._end(end.value)
-        except PeerAbortError as end:
+        except SilentEndError as end:
             self._end(end.result)
         return tuple(sent)
 

@@ -47,12 +47,11 @@ def corrector(side: Side, ledger: Ledger) -> Script:
     if follows_marks(design):
         # They went out with the heralds, before the settings.
         yield RoundMarks(own_marks(side))
-        yield announcement(side)
-        peer = peer_settings(side, (yield from expect(SettingsAnnouncement)))
+    yield announcement(side)
+    peer = peer_settings(side, (yield from expect(SettingsAnnouncement)))
+    if follows_marks(design):
         sifted = sift_by_marks(side, peer, own_marks(side))
     else:
-        yield announcement(side)
-        peer = peer_settings(side, (yield from expect(SettingsAnnouncement)))
         coins = thinning_coins(side, peer)
         sifted = sift_by_coins(side, peer, coins)
         yield ThinningCoins(coins)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -46,15 +46,25 @@ class PartyRandomness:
     seed: int | None = None
 
 
-def draw_coins(source: ByteSource, count: int, probability: float) -> PackedBits:
-    """Draw `count` independent bits that are 1 with `probability`, to 2⁻⁶⁴."""
+def draw_coins(source: ByteSource, count: int, probability: Fraction | float) -> PackedBits:
+    """Draw `count` independent bits that are 1 with exactly `probability`.
+
+    A word of 64 random bits is compared with as many binary digits of the probability, and where
+    all are equal, another one with the next digits.
+    """
     if probability >= 1:
         return PackedBits.from_bits(np.ones(count, np.uint8))
-    threshold = np.uint64(math.floor(math.ldexp(probability, 64)))
+    digits, rest = divmod(Fraction(probability) * 2**64, 1)
+    threshold = np.uint64(digits)
     words = np.empty(word_count(count), np.uint64)
     for start in range(0, count, _CHUNK):
         size = min(_CHUNK, count - start)
-        chunk = PackedBits.from_bits(np.frombuffer(_drawn(source, 8 * size), "<u8") < threshold)
+        drawn = np.frombuffer(_drawn(source, 8 * size), "<u8")
+        coins = drawn < threshold
+        equal = np.flatnonzero(drawn == threshold)
+        if rest and len(equal):
+            coins[equal] = draw_coins(source, len(equal), rest).to_bits()
+        chunk = PackedBits.from_bits(coins)
         words[start // WORD_BITS :][: len(chunk.words)] = chunk.words
     return PackedBits(words, count)
 

@@ -74,8 +74,11 @@ class PartyResult:
 Script = Generator[Message | Expect, Message | None, PartyResult]
 
 
-class PeerAbortError(Exception):
-    """Ends a script whose peer has given up, with what was known then; its driver catches it."""
+class SilentEndError(Exception):
+    """Ends a script that has nothing to tell its peer, with what was known; its driver catches it.
+
+    The peer has given up, or sees for itself what is wrong.
+    """
 
     def __init__(self, result: PartyResult) -> None:
         super().__init__(result.abort_reason)
@@ -93,7 +96,7 @@ def expect_or_end(kind: type[M], known: PartyResult) -> Generator[Expect, Messag
     """Wait, inside a script, for a message of one kind; end where the peer gives up instead."""
     message = yield Expect((kind, Abort))
     if isinstance(message, Abort):
-        raise PeerAbortError(known.aborted(message.reason))
+        raise SilentEndError(known.aborted(message.reason))
     assert isinstance(message, kind)
     return message
 

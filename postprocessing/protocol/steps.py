@@ -12,7 +12,7 @@ from postprocessing.amplification import seed_length, toeplitz_hash_packed
 from postprocessing.bits import PackedBits
 from postprocessing.design.design import Design
 from postprocessing.errors import ProtocolError
-from postprocessing.protocol.abort_reasons import TOO_FEW_TESTS
+from postprocessing.protocol.abort_reasons import SETTINGS_NOT_AS_DESIGNED, TOO_FEW_TESTS
 from postprocessing.protocol.messages import (
     Acceptance,
     DisclosedFrames,
@@ -22,12 +22,13 @@ from postprocessing.protocol.messages import (
     Verification,
 )
 from postprocessing.protocol.randomness import draw_coins
-from postprocessing.protocol.script import Side
+from postprocessing.protocol.script import PartyResult, Side, SilentEndError
 from postprocessing.reconciliation import Frames, deal, decode, verification_tag
 from postprocessing.reconciliation.verification import SEED_BYTES
 from postprocessing.scheme import AnnouncedMarks, LocalSettings
 from postprocessing.sifting.sift import (
     SiftedRounds,
+    count_pairs,
     count_surplus,
     packed_settings,
     round_marks,
@@ -82,15 +83,22 @@ class PeerSettings:
 
 
 def peer_settings(side: Side, message: SettingsAnnouncement) -> PeerSettings:
-    """Return the peer's settings, if they are settings of the scheme under the same design."""
+    """Return the peer's settings, if they are settings of the scheme under the same design.
+
+    Ends the script where some pair of settings is not as frequent as the design has it.
+    """
     # A copy: what is counted now and what is sifted later must be the same.
     settings, rounds = np.array(message.settings, order="C"), len(side.record)
     require(message.design_sha256 == side.design.fingerprint(), "the same design")
     packed = settings.dtype == np.uint8 and settings.shape == (-(-rounds // 4),)
     require(packed, "one setting a round")
-    surplus, unknown = count_surplus(side.design.scheme, side.party, side.record, settings)
-    require(unknown == 0, "settings of the scheme")
-    return PeerSettings(settings, surplus)
+    scheme, pairs = side.design.scheme, count_pairs(side.party, side.record, settings)
+    known = pairs[: len(scheme.alice_labels), : len(scheme.bob_labels)]
+    require(known.sum() == rounds, "settings of the scheme")
+    if not side.design.settings_as_designed(known):
+        # The peer counts the same settings, and stops too.
+        raise SilentEndError(PartyResult().aborted(SETTINGS_NOT_AS_DESIGNED))
+    return PeerSettings(settings, count_surplus(scheme, pairs))
 
 
 def thinning_coins(side: Side, peer: PeerSettings) -> PackedBits:
@@ -98,7 +106,7 @@ def thinning_coins(side: Side, peer: PeerSettings) -> PackedBits:
     choice = side.design.setting_choice
     assert isinstance(choice, LocalSettings)
     source = side.randomness.choices
-    return draw_coins(source, peer.surplus_rounds, choice.thinning_probability)
+    return draw_coins(source, peer.surplus_rounds, choice.thinning)
 
 
 def sift_by_coins(side: Side, peer: PeerSettings, coins: PackedBits) -> SiftedRounds:

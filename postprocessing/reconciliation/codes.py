@@ -146,7 +146,7 @@ class RateAdaptation:
     code : str
         Name of the code.
     frame_bits : int
-        Most key bits in a frame.
+        Most key bits in a frame: whole words, as frames are dealt.
     split_rows : tuple of int
         Block rows split at first, and after each failure; increasing.
 
@@ -163,8 +163,9 @@ class RateAdaptation:
     def __post_init__(self) -> None:
         """Check that the code has as many bits and rows."""
         code = self.mother
-        if not 1 <= self.frame_bits <= code.frame_bits:
-            allowed = f"between 1 and {code.frame_bits}"
+        whole = self.frame_bits % WORD_BITS == 0
+        if not (whole and WORD_BITS <= self.frame_bits <= code.frame_bits):
+            allowed = f"a multiple of {WORD_BITS} between {WORD_BITS} and {code.frame_bits}"
             raise InvalidArgumentError("frame_bits", self.frame_bits, allowed)
         steps = (-1, *self.split_rows, code.rows + 1)
         if not self.split_rows or any(b <= a for a, b in pairwise(steps)):

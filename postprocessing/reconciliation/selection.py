@@ -49,15 +49,17 @@ def candidates(mode: Mode, key_bits: int, qber: float) -> Iterator[RateAdaptatio
     key_bits : int
         Length of the key, at least 1.
     qber : float
-        Expected error rate, in [0, 1/2]; the codes are made for up to 0.12.
+        Expected error rate, in [0, 1]; the codes are made for up to 0.12.
 
     Yields
     ------
     RateAdaptation
         Codes, most of which leak more than is needed.
     """
+    if qber > _MOST_QBER:
+        return
     entropy = binary_entropy(qber)
-    for code in code_family().values() if qber <= _MOST_QBER else ():
+    for code in code_family().values():
         most = max(_MOST_LEAK * entropy, _SMALL_LEAK)
         if _LEAST_LEAK * entropy <= code.leak_per_bit <= most and _serves(code, mode, qber):
             for failures in _first_failures(code, mode):

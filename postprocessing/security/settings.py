@@ -90,6 +90,7 @@ def optimise_choices(
     rule: SettingsRule,
     noisy_preprocessing: float | Literal["optimal"],
     test_probability: float | None = None,
+    settings: SettingChoice | None = None,
 ) -> tuple[float, SettingChoice]:
     """Return how much noise to add and how to choose settings for the longest key.
 
@@ -103,6 +104,8 @@ def optimise_choices(
         q in [0, 1/2), taken as it is unless "optimal".
     test_probability : float, optional
         p_test; the best one by default.
+    settings : LocalSettings or AnnouncedMarks, optional
+        Settings to take as they are.
 
     Returns
     -------
@@ -118,6 +121,8 @@ def optimise_choices(
     """
 
     def choice(q: float) -> SettingChoice:
+        if settings is not None:
+            return settings
         if test_probability is not None:
             return settings_with_tests(rule, test_probability)
         return optimise_settings(method, partial(block_at, q), rule=rule)

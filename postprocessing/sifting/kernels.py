@@ -9,9 +9,10 @@ from postprocessing.simd.compile import kernel
 
 _Bytes = npt.NDArray[np.uint8]
 _Words = npt.NDArray[np.uint64]
+_Counts = npt.NDArray[np.int64]
 
 # What the table of rounds says of a pair of settings; bit 0 is the sifted outcome.
-KEY, TEST, SURPLUS, UNKNOWN, DIFFERENT_WINS = 2, 4, 8, 16, 32
+KEY, TEST, SURPLUS, DIFFERENT_WINS = 2, 4, 8, 32
 _KEY_SHIFT, _TEST_SHIFT, _SURPLUS_SHIFT, _WINS_SHIFT = 1, 2, 3, 5
 
 # Rounds whose table entries are looked up before any is used; a multiple of 8.
@@ -77,12 +78,10 @@ def _write_flags(codes: _Bytes, peer: _Bytes, table: _Bytes, start: int, out: _B
 
 
 @kernel
-def count_pairs(own: _Bytes, peer: _Bytes, fours: _Bytes) -> int:
-    """Return the sum of what a table, by ``own << 8 | peer``, says of packed settings."""
-    total = 0
+def count_fours(own: _Bytes, peer: _Bytes, counts: _Counts) -> None:
+    """Count how often each two bytes of packed settings, ``own << 8 | peer``, meet."""
     for i in range(len(own)):
-        total += fours[(np.int64(own[i]) << 8) | np.int64(peer[i])]
-    return total
+        counts[(np.int64(own[i]) << 8) | np.int64(peer[i])] += 1
 
 
 @kernel(inline="always")

@@ -7,7 +7,6 @@ is ever an input.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -90,15 +89,11 @@ def round_marks(scheme: BellScheme, packed: npt.NDArray[np.uint8], rounds: int) 
     return PackedBits.from_bits(fours.ravel()[:rounds] != key)
 
 
-def count_surplus(
-    scheme: BellScheme, party: Party, record: PartyRecord, peer_settings: Bits
-) -> tuple[int, int]:
-    """Return how many rounds await a coin, and how many have settings that do not exist.
+def count_pairs(party: Party, record: PartyRecord, peer_settings: Bits) -> npt.NDArray[np.int64]:
+    """Count the rounds of each pair of settings, which both parties know once all are announced.
 
     Parameters
     ----------
-    scheme : BellScheme
-        The scheme's settings.
     party : {"alice", "bob"}
         Whose record it is.
     record : PartyRecord
@@ -108,10 +103,8 @@ def count_surplus(
 
     Returns
     -------
-    surplus : int
-        Rounds (corrector tests, reference has its key setting).
-    unknown : int
-        Rounds with a setting that the scheme does not have.
+    ndarray of int64, shape (4, 4)
+        By Alice's and Bob's setting, those that no scheme has included.
 
     Raises
     ------
@@ -119,20 +112,31 @@ def count_surplus(
         If the peer's settings are not packed for as many rounds.
     """
     _check_peer(record, peer_settings)
-    own = packed_settings(record)
-    whole = len(record) // 4
-    surplus, unknown = _counts_of_fours(scheme, party)
-    counts = [
-        kernels.count_pairs(own[:whole], peer_settings[:whole], table)
-        for table in (surplus, unknown)
-    ]
+    own, whole = packed_settings(record), len(record) // 4
+    met = np.zeros(1 << 16, np.int64)
+    kernels.count_fours(own[:whole], peer_settings[:whole], met)
+    # Axes: own settings of the last to the first round of a byte, then the peer's.
+    places, counts = met.reshape((MOST_SETTINGS,) * 8), np.zeros((MOST_SETTINGS,) * 2, np.int64)
+    for last in range(4):
+        counts += places.sum(axis=tuple({*range(8)} - {last, 4 + last}))
     # The last byte is filled up with rounds that are none.
-    kinds = _kinds(scheme, party)
     for place in range(len(record) - 4 * whole):
-        pair = ((own[whole] >> 2 * place) & 3, (peer_settings[whole] >> 2 * place) & 3)
-        counts[0] += int(kinds[pair] == kernels.SURPLUS)
-        counts[1] += int(kinds[pair] == kernels.UNKNOWN)
-    return counts[0], counts[1]
+        counts[(own[whole] >> 2 * place) & 3, (peer_settings[whole] >> 2 * place) & 3] += 1
+    return counts if party == "alice" else counts.T
+
+
+def count_surplus(scheme: BellScheme, pairs: npt.NDArray[np.int64]) -> int:
+    """Return how many rounds await a coin: the corrector tests, the reference has its key setting.
+
+    Parameters
+    ----------
+    scheme : BellScheme
+        The scheme's settings.
+    pairs : ndarray of int64, shape (4, 4)
+        Rounds of each pair of settings.
+    """
+    kinds = ((x, y, _kind(scheme, x, y)) for x, y, _ in scheme.chsh_signs)
+    return sum(int(pairs[x, y]) for x, y, kind in kinds if kind & kernels.SURPLUS)
 
 
 def sift(
@@ -194,7 +198,7 @@ def _check_peer(record: PartyRecord, peer_settings: Bits) -> None:
 def _round_table(scheme: BellScheme, party: Party) -> npt.NDArray[np.uint8]:
     """Return what a round is by own record code and peer setting, flat: ``code << 2 | peer``."""
     own, peer = scheme.labels(party), scheme.labels("bob" if party == "alice" else "alice")
-    table = np.full((256, MOST_SETTINGS), kernels.UNKNOWN, np.uint8)
+    table = np.zeros((256, MOST_SETTINGS), np.uint8)
     for setting in range(len(own)):
         for peer_setting in range(len(peer)):
             x, y = (setting, peer_setting) if party == "alice" else (peer_setting, setting)
@@ -205,30 +209,6 @@ def _round_table(scheme: BellScheme, party: Party) -> npt.NDArray[np.uint8]:
                     code = int(record_codes(setting, outcome, herald))
                     table[code, peer_setting] = kind | (outcome ^ flip)
     return table.ravel()
-
-
-def _kinds(scheme: BellScheme, party: Party) -> npt.NDArray[np.uint8]:
-    """Return the kind of a round by own and peer's setting."""
-    own, peer = scheme.labels(party), scheme.labels("bob" if party == "alice" else "alice")
-    kinds = np.full((MOST_SETTINGS, MOST_SETTINGS), kernels.UNKNOWN, np.uint8)
-    for pair in np.ndindex(len(own), len(peer)):
-        x, y = pair if party == "alice" else pair[::-1]
-        kinds[pair] = _kind(scheme, x, y) & ~kernels.DIFFERENT_WINS
-    return kinds
-
-
-@lru_cache(maxsize=8)
-def _counts_of_fours(
-    scheme: BellScheme, party: Party
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Return the numbers of surplus and of unknown rounds in bytes of settings, own and peer's."""
-    kinds = _kinds(scheme, party)
-    own, peer = np.divmod(np.arange(1 << 16), 256)
-    rounds = np.stack([kinds[(own >> 2 * k) & 3, (peer >> 2 * k) & 3] for k in range(4)])
-    surplus, unknown = (
-        (rounds == kind).sum(axis=0).astype(np.uint8) for kind in (kernels.SURPLUS, kernels.UNKNOWN)
-    )
-    return surplus, unknown
 
 
 def _kind(scheme: BellScheme, x: int, y: int) -> int:

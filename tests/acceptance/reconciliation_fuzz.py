@@ -43,9 +43,9 @@ from postprocessing.records import PartyRecord
 
 ROUNDS = 100_000
 QBER = 0.002
-RATES = RateAdaptation("fast0.0015-128-17x800", 30_000, (0, 1, 3, 6))
+RATES = RateAdaptation("fast0.0015-128-17x800", 30_016, (0, 1, 3, 6))
 # Another code, of whose syndromes as many bits are taken.
-OTHER = RateAdaptation("fast0.003-256-15x400", 30_000, (0,))
+OTHER = RateAdaptation("fast0.003-256-15x400", 30_016, (0,))
 # What no session comes near: it would hang.
 HANG_S = 120.0
 

@@ -18,6 +18,7 @@ from emulator.sweeps.results import load_results
 from postprocessing import distill, read_design, read_records
 from postprocessing.files.layout import Layout
 from postprocessing.network.authentication import KeyPool
+from postprocessing.scheme import AnnouncedMarks, LocalSettings
 
 FROZEN = Path(__file__).parents[1] / "reference" / "frozen_0_1_0"
 FILES = FROZEN / "files"
@@ -33,6 +34,14 @@ def _sha256(data: bytes | None) -> str | None:
     return None if data is None else hashlib.sha256(data).hexdigest()
 
 
+@pytest.fixture
+def no_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take settings as they are optimised: 0.1.0 had no grid of probabilities."""
+    for rule in (LocalSettings, AnnouncedMarks):
+        monkeypatch.setattr(rule, "on_grid", lambda settings, bits: settings)
+
+
+@pytest.mark.usefixtures("no_grid")
 @pytest.mark.parametrize("case", _cases("runs"))
 def test_runs_make_the_same_keys(case):
     scenario = load_scenario(case["preset"], case["changes"])
@@ -70,6 +79,7 @@ def test_predictions_are_the_same(case):
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=TOLERANCE)
 
 
+@pytest.mark.usefixtures("no_grid")
 @pytest.mark.parametrize("case", _cases("designs"))
 def test_designs_are_the_same(case):
     scenario, expected = load_scenario(None, case["parameters"]), case["result"]

@@ -102,7 +102,7 @@ def test_a_length_must_be_the_bound_at_the_frozen_parameters(honest, method):
         {"expected_chsh": 2.9},
         {"expected_qber": float("nan")},
         {"tolerated_test_losses": 10**7 + 1},
-        {"least_test_rounds": -1},
+        {"completeness": 0.6},
     ],
 )
 def test_numbers_out_of_range_are_refused(design, change):
@@ -225,7 +225,6 @@ def test_asymptotic_design_says_what_it_is(honest):
     "change",
     [
         {"tolerated_test_losses": 30_000},
-        {"least_test_rounds": 3},
         {"heralded_rounds": 10**7 + 1},
         {"epsilons": EpsilonSplit(0.9e-10, 0.1e-10)},
         {"scheme": dataclasses.replace(SCHEME, alice_labels=("a", "b", "c"))},

@@ -12,6 +12,7 @@ from postprocessing.design.design import Design
 from postprocessing.design.request import Security
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.designs import read_design, write_design
+from postprocessing.scheme import LocalSettings
 from postprocessing.security import Terms, key_length
 
 FROZEN = Path(__file__).parents[1] / "reference" / "frozen"
@@ -71,7 +72,11 @@ def test_terms_of_another_method_are_refused(name: str) -> None:
         ("asymptotic", 3_003_496),
     ],
 )
-def test_designs_are_those_of_the_first_version(honest, method: str, bits: int) -> None:
+def test_designs_are_those_of_the_first_version(
+    honest, method: str, bits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for the grid of their probabilities, which 0.1.0 did not have."""
+    monkeypatch.setattr(LocalSettings, "on_grid", lambda settings, bits: settings)
     assert Security(method=method).design(honest, 10**7).key_length == pytest.approx(bits, rel=1e-6)
 
 
@@ -91,3 +96,86 @@ def test_designs_are_those_of_the_first_version(honest, method: str, bits: int) 
 )
 def test_expected_lengths_are_those_of_the_first_version(arguments, bits) -> None:
     assert key_length(**arguments).bits == pytest.approx(bits, rel=1e-6)
+
+
+def _file(path: Path, change: dict[str, object], *place: str) -> Path:
+    """Write a design of 0.1.0 with something changed."""
+    values = json.loads((FROZEN / "design-tan22.json").read_text())
+    inner = values
+    for name in place:
+        inner = inner[name]
+    inner.update(change)
+    (path / "design.json").write_text(json.dumps(values))
+    return path / "design.json"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        (),
+        ("settings",),
+        ("local_settings",),
+        ("leakage",),
+        ("leakage", "reconciliation"),
+        ("epsilons",),
+        ("length",),
+        ("length", "parameters"),
+    ],
+)
+def test_a_misspelt_field_is_refused_by_name(place: tuple[str, ...], tmp_path: Path) -> None:
+    """Ignored, `noisy_preprocesing` would mean q = 0."""
+    path = _file(tmp_path, {"noisy_preprocesing": 0.1}, *place)
+    with pytest.raises(InputFileError, match=r"must be among .* got 'noisy_preprocesing'"):
+        read_design(path)
+
+
+def test_a_field_under_both_its_names_is_refused(tmp_path: Path) -> None:
+    values = json.loads((FROZEN / "design-tan22.json").read_text())
+    path = _file(tmp_path, {"scheme": values["settings"]})
+    with pytest.raises(InputFileError, match="design must be one with each field once"):
+        read_design(path)
+
+
+@pytest.mark.parametrize("bits", [1, 63, 65, 3_156_927])
+def test_frames_that_are_no_whole_words_are_refused(bits: int, tmp_path: Path) -> None:
+    """They would divide by zero when the tests are public already."""
+    path = _file(tmp_path, {"frame_bits": bits}, "leakage", "reconciliation")
+    with pytest.raises(InputFileError, match="frame_bits must be a multiple of 64"):
+        read_design(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"expected_qber": 0.51}, "expected_qber must be at most 1/2"),
+        ({"expected_qber": 1.0}, "expected_qber must be at most 1/2"),
+        ({"entropy_per_key_round": 1}, "entropy_per_key_round must be"),
+        ({"entropy_per_key_round": "1"}, "entropy_per_key_round must be"),
+        ({"entropy_per_key_round": None}, "entropy_per_key_round must be"),
+        ({"epsilons": {"secrecy": 0.9, "correctness": 0.1}}, "epsilons must be"),
+        ({"epsilons": {"secrecy": 0.0, "correctness": 1e-12}}, "secrecy must be in"),
+        ({"epsilons": {"secrecy": 1e-10, "correctness": 1.0}}, "correctness must be in"),
+    ],
+)
+def test_designs_that_say_more_than_they_can_are_refused(
+    change: dict[str, object], match: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputFileError, match=match):
+        read_design(_file(tmp_path, change))
+
+
+@pytest.mark.parametrize("qber", [0.5, 0.51, 1.0])
+@pytest.mark.parametrize("method", ["tan22", "geat", "renyi", "renyi_fixed", "asymptotic"])
+def test_devices_of_any_qber_have_a_design(method: str, qber: float, honest) -> None:
+    """Without a code and a key, but not without a word."""
+    devices = dataclasses.replace(honest, qber=qber)
+    for noise in (0.0, 0.1):
+        design = Security(method=method, noisy_preprocessing=noise).design(devices, 10**6)
+        assert (design.leakage, design.key_length) == (None, 0)
+
+
+def test_the_entropy_of_an_asymptotic_key_is_that_of_its_chsh_value(honest) -> None:
+    """S = 2 gives nothing, whatever a file says."""
+    design = Security(method="asymptotic").design(honest, 10**7)
+    local = dataclasses.replace(design, expected_chsh=0.0)
+    assert local.entropy_per_key_round == local.key_length == 0

@@ -247,11 +247,10 @@ def test_disclosed_frames_count_against_the_budget(fixed):
 
 
 def test_records_without_tests_give_no_key(fixed):
-    """Settings that were not drawn as designed cannot pass for lack of tests to lose."""
+    """Coins that were not drawn as designed cannot pass for lack of tests to lose."""
     design, rounds = fixed
-    zeros = np.zeros(len(rounds), np.uint8)
-    record = PartyRecord.of(zeros, zeros, zeros)
-    report = distill(record, record, design)
+    tails = PartyRandomness(choices=lambda count: b"\xff" * count)
+    report = distill(rounds.alice, rounds.bob, design, alice_randomness=tails)
     assert report.abort_reason == "too few test rounds"
     assert (report.alice_key, report.bob_key) == (None, None)
     assert _kinds(report.transcript)[-1] == ("bob", Abort)

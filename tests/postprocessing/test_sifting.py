@@ -15,7 +15,7 @@ from postprocessing.bits import PackedBits
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.records import PartyRecord
 from postprocessing.sifting.kernels import selections
-from postprocessing.sifting.sift import count_surplus, packed_settings, sift
+from postprocessing.sifting.sift import count_pairs, count_surplus, packed_settings, sift
 from postprocessing.testing import GameTally, tally_tests
 
 # Bob is the reference of the first scheme, Alice that of the second, which has eight heralds.
@@ -83,7 +83,10 @@ def _check(settings, records, coins):
     for party, peer in (PARTIES, PARTIES[::-1]):
         key, tests, parities = _literally(settings, party, records, coins)
         arguments = (settings, party, records[party], announced[peer])
-        assert count_surplus(*arguments) == (len(coins), 0)
+        pairs = count_pairs(party, records[party], announced[peer])
+        x, y = (records[name].settings.astype(int) for name in PARTIES)
+        assert np.array_equal(pairs, np.bincount(4 * x + y, minlength=16).reshape(4, 4))
+        assert count_surplus(settings, pairs) == len(coins)
         sifted = sift(*arguments, PackedBits.from_bits(coins))
         assert (sifted.key_rounds, sifted.test_rounds) == (len(key), len(tests))
         np.testing.assert_array_equal(sifted.key_bits.to_bits(), key)
@@ -203,14 +206,16 @@ def test_settings_that_do_not_exist_are_counted(scheme, party):
     strange = PartyRecord.of(any_setting, records[peer].outcomes, records[peer].heralds)
     announced = packed_settings(strange)
     announced[-1] |= 0b11111100
-    surplus, unknown = count_surplus(settings, party, records[party], announced)
+    pairs = count_pairs(party, records[party], announced)
     is_known = any_setting < known
-    assert unknown == np.count_nonzero(~is_known) > 0
+    by_peer = pairs.sum(axis=0 if party == "alice" else 1)
+    assert by_peer[known:].sum() == np.count_nonzero(~is_known) > 0
+    assert pairs.sum() == rounds
     kept = {
         name: PartyRecord(record.codes[is_known])
         for name, record in {party: records[party], peer: strange}.items()
     }
-    assert surplus == _surplus(settings, kept)
+    assert count_surplus(settings, pairs) == _surplus(settings, kept)
 
 
 def test_only_bob_flips_and_only_b1_on_d2():
@@ -288,9 +293,9 @@ def _zeros(count):
 def test_what_does_not_fit_the_record_is_refused():
     record = _records(SCHEME, 1000, seed=1)["alice"]
     peer = packed_settings(_records(SCHEME, 1000, seed=1)["bob"])
-    surplus, _ = count_surplus(SCHEME, "alice", record, peer)
+    surplus = count_surplus(SCHEME, count_pairs("alice", record, peer))
     with pytest.raises(InvalidArgumentError, match=r"peer_settings must be packed for 1000 rounds"):
-        count_surplus(SCHEME, "alice", record, peer[:-1])
+        count_pairs("alice", record, peer[:-1])
     with pytest.raises(InvalidArgumentError, match=r"peer_settings must be packed for 1000 rounds"):
         sift(SCHEME, "alice", record, peer[:-1], _zeros(surplus))
     for wrong in (surplus - 1, surplus + 1, 0):

@@ -193,11 +193,14 @@ def test_lifting_of_broken_words() -> None:
 @pytest.mark.parametrize(
     ("bits", "split", "match"),
     [
-        (0, (0,), "frame_bits must be between 1 and 102400"),
-        (102_401, (0,), "frame_bits must be between"),
-        (1000, (), "split_rows must be increasing"),
-        (1000, (3, 3), "split_rows must be increasing"),
-        (1000, (0, 33), "split_rows must be increasing"),
+        (0, (0,), "frame_bits must be a multiple of 64 between 64 and 102400"),
+        (1, (0,), "frame_bits must be a multiple of 64"),
+        (63, (0,), "frame_bits must be a multiple of 64"),
+        (100, (0,), "frame_bits must be a multiple of 64"),
+        (102_464, (0,), "frame_bits must be a multiple of 64"),
+        (1024, (), "split_rows must be increasing"),
+        (1024, (3, 3), "split_rows must be increasing"),
+        (1024, (0, 33), "split_rows must be increasing"),
     ],
 )
 def test_bad_rates(bits: int, split: tuple[int, ...], match: str) -> None:
