@@ -14,7 +14,7 @@ from emulator.cli.errors import explained
 def command(
     out: Annotated[Path, typer.Argument(metavar="FILE", help="the pool, for one of the parties")],
     keys: Annotated[
-        int, typer.Option(help="one-time keys a direction; 1e7 rounds take about 10 and ask for 48")
+        int, typer.Option(help="one-time keys a direction; 1e7 rounds take about 10 and ask for 52")
     ] = 10_000,
     from_key: Annotated[
         Path | None,

@@ -32,11 +32,12 @@ from postprocessing.network.authentication import (
     KeyPool,
     forgery_bound,
 )
+from postprocessing.network.messages import Present
 from postprocessing.network.wire import Buffer, decode, encode
 from postprocessing.protocol.messages import Message
 from postprocessing.scheme import Party
 
-VERSION = 4
+VERSION = 5
 # Of a packet: what waits for its tag is never more.
 MOST_BODY_BYTES = 1 << 20
 # Wrong tags of strangers that the listening end survives.
@@ -180,14 +181,26 @@ class AuthenticatedChannel:
             self.timeout_s = patience_s
 
     def greet(self, hello: Message) -> Message:
-        """Exchange first messages, by which both ends learn the session; return the peer's."""
+        """Exchange first messages, by which both ends learn the session; return the peer's.
+
+        Each end has then seen its own nonce in a packet of the peer: the peer is there now.
+
+        Raises
+        ------
+        SessionError, AuthenticationError, ProtocolError
+            As of `receive`.
+        """
         if self._connects:
             self.send(hello)
-            return self.receive()
-        answer = self._greeting or self.receive()
-        self.send(hello)
+            answer = self.receive()
+            self.send(Present())
+        else:
+            answer = self._greeting or self.receive()
+            self.send(hello)
         # Whatever the greetings lead to, the peer is to have its answer.
         self.flush()
+        if not self._connects and not isinstance(self.receive(), Present):
+            raise SessionError("the peer must show that it is there before it says more")
         return answer
 
     def send(self, message: Message) -> None:
@@ -301,11 +314,11 @@ class AuthenticatedChannel:
         deadline = time.monotonic() + self.timeout_s
         header = self._read(HEADER.size, deadline)
         mark, version, more, pool, session, number, place, length = HEADER.unpack(header)
-        if mark != _MARK or version != VERSION:
-            text = (
-                f"the peer must speak version {VERSION} of the protocol, got {mark + header[2:3]!r}"
-            )
-            raise SessionError(text)
+        if mark != _MARK:
+            raise SessionError(f"the peer must be a party of diqkd, it sends {header[:4]!r}")
+        if version != VERSION:
+            text = f"the peer must speak version {VERSION} of the protocol, it speaks {version}"
+            raise SessionError(f"{text}: both parties need the same release of diqkd")
         if pool != self._pool.identity:
             raise SessionError("the peer must have a copy of the same pool of keys, it has another")
         if more > 1 or length > MOST_BODY_BYTES:

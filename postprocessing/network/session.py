@@ -21,9 +21,9 @@ from postprocessing.records import PartyRecord
 # Beside a byte a round, which no message of the protocol exceeds.
 _MESSAGE_OVERHEAD_BYTES = 1 << 20
 
-# Of the corrector, who sends more: greeting, marks, settings, coins, tests, two verdicts, and that
-# it holds the key. Beside them there is one for every attempt to decode.
-_MESSAGES = 8
+# Of the corrector, who sends more: two greetings, marks, settings, coins, tests, two verdicts, and
+# that it holds the key. Beside them there is one for every attempt to decode.
+_MESSAGES = 9
 # Settings and the seed of the Toeplitz hash take the most.
 _MOST_BITS_A_ROUND = 2
 
@@ -57,10 +57,10 @@ def distill(
 ) -> SessionReport:
     """Distil one party's record with the peer at the other end of a channel.
 
-    The channel is closed in any case. Once the peer has shown that it is the other party, under the
-    same design and with the same heralds, and before any message that tells of the record, the
-    record is marked spent: of a session that ends before that nothing is known, after it anything
-    may be. The corrector writes its key first, unconfirmed, and says so; the reference then writes
+    The channel is closed in any case. Once the peer has shown that it is the other party, there
+    now (it has named the nonce that this end has just drawn), under the same design and with the
+    same heralds, and before any message that tells of the record, the record is marked spent: of a
+    session that ends before that nothing is known, after it anything may be. The corrector writes its key first, unconfirmed, and says so; the reference then writes
     its own and says so; then the corrector takes off the mark.
 
     Parameters

@@ -38,7 +38,7 @@ KINDS = (
     "none", "flip", "drop", "duplicate", "reorder", "truncate", "truncate and hang up",
     "delay", "long delay", "disconnect", "replay", "flood", "drip",
 )  # fmt: skip
-PACKETS = 9
+PACKETS = 10
 ROUNDS = 10_000
 TIMEOUT_S = 0.4
 # Far beyond any time-out: what takes longer hangs.
@@ -244,8 +244,8 @@ class Site:
 
         errors, hung = self._both(act, Line(fault, self.earlier, timeout_s), timeout_s)
         for party, marks in spent.items():
-            # What follows the greeting tells of the record.
-            if (party, 1) in self.earlier and not marks.has(records[party]):
+            # What follows the greetings tells of the record; Bob, who connects, has two.
+            if (party, 1 + (party == "bob")) in self.earlier and not marks.has(records[party]):
                 self.unmarked.append((self.sessions, party))
         keys = {party: _on_disk(out, party) for party in files}
         contents = {content for _, content in keys.values() if content}

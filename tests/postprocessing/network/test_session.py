@@ -35,7 +35,7 @@ from postprocessing.network.session import (
 )
 from postprocessing.network.spent_records import SpentRecords
 from postprocessing.network.wire import encode
-from postprocessing.protocol.messages import Abort, SettingsAnnouncement
+from postprocessing.protocol.messages import Abort, Message, SettingsAnnouncement
 from postprocessing.records import PartyRecord
 
 # Far beyond what a session takes on a busy machine.
@@ -237,7 +237,8 @@ def test_long_messages_go_both_ways_at_once(pools):
     found = _both(pools, act)
     for answer, traffic in found.values():
         assert np.array_equal(answer.settings, settings)
-        assert traffic.keys == 2 * 7
+        # Six packets each, and three greetings.
+        assert traffic.keys == 15
         assert traffic.sent_bytes > 5 * MOST_BODY_BYTES
 
 
@@ -277,13 +278,13 @@ def _hello(design, record):
     return Hello("bob", "distill", design.fingerprint(), record.heralds_sha256(), keys_left=200)
 
 
-def _packet(pool: KeyPool) -> bytes:
+def _packet(pool: KeyPool, message: Message | None = None) -> bytes:
     """Return the first packet that Bob sends."""
     near, far = socket.socketpair()
     channel = AuthenticatedChannel(
         near, pool, "bob", connects=True, timeout_s=PATIENCE_S, most_message_bytes=1000
     )
-    channel.send(Abort("why"))
+    channel.send(message or Abort("why"))
     channel.flush()
     packet = far.recv(10_000)
     assert len(packet) == HEADER.size + HEADER.unpack(packet[: HEADER.size])[-1] + TAG_BYTES
@@ -304,6 +305,41 @@ def _receive(pool: KeyPool, packet: bytes):
     finally:
         channel.abandon()
         far.close()
+
+
+def test_a_greeting_that_was_kept_back_costs_no_record(small, pools, tmp_path):
+    """Whoever plays it again cannot name the nonce that Alice has drawn, and hears no settings."""
+    design, rounds = small
+    near, far = socket.socketpair()
+    with KeyPool(pools["bob"], "bob") as pool:
+        kept = _packet(pool, _hello(design, rounds.bob))
+    far.sendall(kept)
+    with KeyPool(pools["alice"], "alice") as pool:
+        channel = AuthenticatedChannel(
+            near, pool, "alice", connects=False, timeout_s=0.2, most_message_bytes=1 << 24
+        )
+        with pytest.raises(SessionError, match="the peer is silent"):
+            _distill(tmp_path, channel, rounds.alice, design)
+    assert not _spent(tmp_path, "alice").has(rounds.alice)
+    heard = far.recv(1 << 24, socket.MSG_WAITALL)
+    assert len(heard) == HEADER.size + HEADER.unpack(heard[: HEADER.size])[-1] + TAG_BYTES
+    far.close()
+
+
+def test_the_third_greeting_is_no_other_message(small, pools, tmp_path):
+    design, rounds = small
+
+    def act(party, channel):
+        if party == "bob":
+            channel.send(_hello(design, rounds.bob))
+            channel.receive()
+            channel.send(Abort("no"))
+            return channel.close()
+        return _distill(tmp_path, channel, rounds.alice, design)
+
+    found = _both(pools, act)
+    assert "the peer must show that it is there" in str(found["alice"])
+    assert not _spent(tmp_path, "alice").has(rounds.alice)
 
 
 def test_a_malformed_message_ends_the_session(small, pools, tmp_path):
@@ -452,11 +488,11 @@ def test_a_pool_that_would_not_last_costs_no_record(small, pools, tmp_path, shor
 
 @pytest.mark.parametrize("count", [10_000, 5_000_000])
 def test_no_session_takes_more_packets_than_are_asked_for(count):
-    """By the messages of a session in one process, beside greeting and the word of the key."""
+    """By the messages of a session in one process, beside greetings and the word of the key."""
     design, rounds = small_rounds(count)
     entries = distill_seeded(rounds, design, seed=4).transcript.entries
     for party in ("alice", "bob"):
-        packets = 2
+        packets = 3
         for entry in entries:
             length = sum(map(len, encode(entry.message)))
             assert length <= count / 4 + 1000
