@@ -156,6 +156,11 @@ class AuthenticatedChannel:
         return self._met_wrong_tag
 
     @property
+    def pool_soundness(self) -> float | None:
+        """What the pool adds to the soundness of a key, see `KeyPool.soundness`."""
+        return self._pool.soundness
+
+    @property
     def keys_left(self) -> int:
         """Number of one-time keys that are left in the direction that has fewer."""
         return self._pool.remaining_keys

@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 from postprocessing.design.design import Design
 from postprocessing.errors import DiqkdError, InputFileError, ProtocolError, SessionError
-from postprocessing.network.channel import MOST_BODY_BYTES, AuthenticatedChannel
+from postprocessing.network.channel import MOST_BODY_BYTES, AuthenticatedChannel, Traffic
 from postprocessing.network.key_files import KeyFiles
 from postprocessing.network.messages import Hello, KeyHeld
-from postprocessing.network.report import SessionReport
+from postprocessing.network.report import SessionReport, with_authentication
 from postprocessing.network.spent_records import SpentRecords
 from postprocessing.protocol.conversation import Conversation
 from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.protocol.report_fields import Outcome
 from postprocessing.protocol.script import PartyResult
-from postprocessing.protocol.terms import no_secret
+from postprocessing.protocol.terms import claimed_epsilons, no_secret
 from postprocessing.records import PartyRecord
 
 # Beside a byte a round, which no message of the protocol exceeds.
@@ -60,8 +60,9 @@ def distill(
     The channel is closed in any case. Once the peer has shown that it is the other party, there
     now (it has named the nonce that this end has just drawn), under the same design and with the
     same heralds, and before any message that tells of the record, the record is marked spent: of a
-    session that ends before that nothing is known, after it anything may be. The corrector writes its key first, unconfirmed, and says so; the reference then writes
-    its own and says so; then the corrector takes off the mark.
+    session that ends before that nothing is known, after it anything may be. The corrector writes
+    its key first, unconfirmed, and says so; the reference then writes its own and says so; then the
+    corrector takes off the mark.
 
     Parameters
     ----------
@@ -132,6 +133,7 @@ def distill(
         result.abort_reason,
         session=channel.session,
         traffic=channel.traffic,
+        pool_soundness=channel.pool_soundness,
         record_spent=True,
         seed=source.seed,
         emulated=emulated,
@@ -155,6 +157,7 @@ def failed(
         str(error),
         session=channel.session,
         traffic=channel.traffic,
+        pool_soundness=channel.pool_soundness,
         record_spent=record_spent,
     )
 
@@ -240,14 +243,21 @@ def _keep(
 ) -> bool:
     """Write the key, and return whether the other party is known to hold it too."""
     session = channel.session
-    if channel.party == design.scheme.reference:
-        if not _holds(channel, session):
-            raise SessionError("the peer must hold its key before this one is written")
-        files.write(key, session, confirmed=True, seed=seed, emulated=emulated)
-        channel.send(KeyHeld(session, held=True))
-        return True
-    files.write(key, session, confirmed=False, seed=seed, emulated=emulated)
+    is_reference = channel.party == design.scheme.reference
+    if is_reference and not _holds(channel, session):
+        raise SessionError("the peer must hold its key before this one is written")
+    files.write(
+        key,
+        session,
+        confirmed=is_reference,
+        method=design.method,
+        soundness=_soundness(channel, design),
+        seed=seed,
+        emulated=emulated,
+    )
     channel.send(KeyHeld(session, held=True))
+    if is_reference:
+        return True
     try:
         confirmed = _holds(channel, session)
         if confirmed:
@@ -256,6 +266,13 @@ def _keep(
         # The key is there: a later session confirms it.
         return False
     return confirmed
+
+
+def _soundness(channel: AuthenticatedChannel, design: Design) -> float | None:
+    """Bound the soundness of a key before its last packets have gone: all that may go count."""
+    keys = channel.traffic.keys + 2 * most_packets(design)
+    claimed, pool = claimed_epsilons(design)["soundness"], channel.pool_soundness
+    return with_authentication(claimed, pool, Traffic(keys=keys).forgery_probability)
 
 
 def _holds(channel: AuthenticatedChannel, session: bytes) -> bool:

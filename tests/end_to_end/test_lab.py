@@ -281,9 +281,22 @@ def test_a_key_becomes_the_next_pool_once(emulated, tmp_path):
     before = {party: json.loads(path.read_text()) for party, path in reports.items()}
     key = tmp_path / "bob" / "bob.key"
     content = key.read_bytes()
-    assert _call("pool", tmp_path / "next.pool", "--from-key", key).exit_code == 0
+    refused = _call("pool", tmp_path / "next.pool", "--from-key", key)
+    assert refused.exit_code == 2
+    assert "key must be secure at finite size" in refused.stderr
+    # As of a design that proves it.
+    for path, told in {
+        key.with_name("bob.session.json"): {"method": "tan22", "soundness": 1e-6},
+        reports["bob"]: {"design": {"method": "tan22"}, "soundness_with_authentication": 2e-6},
+    }.items():
+        path.write_text(json.dumps(json.loads(path.read_text()) | told))
+    before["bob"] = json.loads(reports["bob"].read_text())
+    made = _call("pool", tmp_path / "next.pool", "--from-key", key)
+    assert made.exit_code == 0
+    assert "add the soundness of its key, 2e-06, to theirs" in made.stderr
+    assert "'The devices are not used again for another key.'" in made.stderr
     pool = (tmp_path / "next.pool").read_bytes()
-    assert pool[88:] == content[16 : 16 + (len(content) - 16) // 64 * 64]
+    assert pool[96:] == content[16 : 16 + (len(content) - 16) // 64 * 64]
     assert not key.exists()
     for gone in (key, key.with_name("bob.key.spent")):
         refused = _call("pool", tmp_path / "third.pool", "--from-key", gone)
@@ -293,12 +306,15 @@ def test_a_key_becomes_the_next_pool_once(emulated, tmp_path):
     for done in _parties(tmp_path, "--confirm").values():
         assert done.returncode == 0, done.stderr
         assert "confirmed, both parties hold it" in done.stdout
-    # What that cost is in the reports: two greetings, and two words that the key is held.
+    # What that cost is in the reports: three greetings, and two words that the key is held.
     for party, path in reports.items():
         report, earlier = json.loads(path.read_text()), before[party]
         risk = "authentication_failure_probability"
         assert report.pop(risk) > earlier.pop(risk) + 6e-23
-        more = {"authentication_key_bits": 4 * 256, "net_key_bits": -4 * 256}
+        more = {"authentication_key_bits": 5 * 256, "net_key_bits": -5 * 256}
+        if party == "bob":
+            assert report.pop("soundness_with_authentication") >= 2e-6
+            del earlier["soundness_with_authentication"]
         assert report == earlier | {name: earlier[name] + bits for name, bits in more.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
 import shutil
@@ -23,10 +24,16 @@ from postprocessing.errors import (
     ProtocolError,
     SessionError,
 )
-from postprocessing.network.authentication import TAG_BYTES, KeyPool, create_pool
+from postprocessing.network.authentication import (
+    TAG_BYTES,
+    KeyPool,
+    create_pool,
+    create_pool_from_key,
+)
 from postprocessing.network.channel import HEADER, MOST_BODY_BYTES, AuthenticatedChannel
 from postprocessing.network.key_files import KeyFiles, read_key
 from postprocessing.network.messages import Hello
+from postprocessing.network.report import with_authentication
 from postprocessing.network.session import (
     confirm,
     distill,
@@ -133,6 +140,26 @@ def test_the_keys_are_those_of_one_process(small, pools, tmp_path):
     assert values["session"] == found["bob"].session.hex()
     # What is not proved has no soundness to add to.
     assert values["soundness_with_authentication"] is None
+
+
+def test_the_soundness_of_a_pool_is_added(small, pools, tmp_path):
+    """That of the key that it was made of; it is in report and session, and the next pool's."""
+    design, rounds = small
+    key = tmp_path / "made.key"
+    key.write_bytes(bytes(16 + 64 * 200))
+    told = {"seed": None, "method": "tan22", "soundness": 1e-6}
+    (tmp_path / "made.session.json").write_text(json.dumps(told))
+    pools["alice"].unlink()
+    create_pool_from_key(pools["alice"], key)
+    shutil.copy(pools["alice"], pools["bob"])
+    found = _both(pools, lambda p, channel: _distill(tmp_path, channel, getattr(rounds, p), design))
+    assert {report.pool_soundness for report in found.values()} == {1e-6}
+    session = json.loads((tmp_path / "alice.session.json").read_text())
+    assert (session["method"], session["composable"]) == ("asymptotic", False)
+    assert session["soundness"] is None
+    whole = with_authentication(1e-10, found["alice"].pool_soundness, 1e-20)
+    assert whole == 1e-10 + 1e-6 + 1e-20
+    assert with_authentication(1e-10, None, 1e-20) is None
 
 
 def test_an_abort_reaches_both(small, pools, tmp_path):
