@@ -171,7 +171,7 @@ class SessionReport(DistillationReport):
         rows: tuple[Row, ...] = (
             ("outcome", ended(self)),
             ("key length", count(self.key_length, "bits")),
-            *worth(self),
+            *worth(self, self.soundness_with_authentication),
             *warning,
             ("heralded rounds", count(self.heralded_rounds or None)),
             ("leaked bits", count(self.leaked_bits)),

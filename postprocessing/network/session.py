@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from postprocessing.design.design import Design
 from postprocessing.errors import DiqkdError, InputFileError, ProtocolError, SessionError
-from postprocessing.network.channel import MOST_BODY_BYTES, AuthenticatedChannel, Traffic
+from postprocessing.network.channel import AuthenticatedChannel, Traffic
 from postprocessing.network.key_files import KeyFiles
 from postprocessing.network.messages import Hello, KeyHeld
+from postprocessing.network.packets import MOST_BODY_BYTES
 from postprocessing.network.report import SessionReport, with_authentication
 from postprocessing.network.spent_records import SpentRecords
 from postprocessing.protocol.conversation import Conversation

@@ -29,8 +29,9 @@ from rich.progress import track
 from postprocessing import DiqkdError, Security
 from postprocessing.design.design import Design
 from postprocessing.network.authentication import TAG_BYTES, KeyPool, create_pool
-from postprocessing.network.channel import HEADER, AuthenticatedChannel
+from postprocessing.network.channel import AuthenticatedChannel
 from postprocessing.network.key_files import KeyFiles
+from postprocessing.network.packets import HEADER
 from postprocessing.network.session import confirm, distill, most_message_bytes
 from postprocessing.network.spent_records import SpentRecords
 

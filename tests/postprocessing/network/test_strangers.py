@@ -13,9 +13,10 @@ import pytest
 from postprocessing.errors import AuthenticationError, ProtocolError, SessionError
 from postprocessing.network import meeting
 from postprocessing.network.authentication import KeyPool, create_pool
-from postprocessing.network.channel import HEADER, VERSION, AuthenticatedChannel
+from postprocessing.network.channel import AuthenticatedChannel
 from postprocessing.network.meeting import first_channel
 from postprocessing.network.messages import Present
+from postprocessing.network.packets import HEADER, VERSION
 from postprocessing.network.tcp import arrivals, connect
 from postprocessing.protocol.messages import Abort
 
