@@ -20,7 +20,6 @@ import hashlib
 import math
 import os
 import secrets
-import stat
 import struct
 import threading
 from pathlib import Path
@@ -30,6 +29,7 @@ from typing import Self
 from postprocessing.checks import whole_number
 from postprocessing.errors import AuthenticationError, InputFileError, SessionError
 from postprocessing.files.atomic import write_output
+from postprocessing.files.private import check_private
 from postprocessing.network.key_files import is_file, key_soundness, read_key, spend_key
 from postprocessing.scheme import Party
 
@@ -173,7 +173,7 @@ class KeyPool:
             raise InputFileError(message) from error
         try:
             self._lock()
-            self._check_private()
+            check_private("auth-key", path, self._descriptor)
             self._positions = self._take_over()
         except BaseException:
             self.close()
@@ -316,17 +316,6 @@ class KeyPool:
         except OSError as error:
             text = f"auth-key must be where files can be locked, got {str(self._path)!r}"
             raise InputFileError(f"{text} ({error.strerror})") from error
-
-    def _check_private(self) -> None:
-        """Refuse keys that others may have seen."""
-        found = os.fstat(self._descriptor)
-        mode = stat.S_IMODE(found.st_mode)
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            text = f"auth-key must be its owner's alone (0600), {str(self._path)!r} has mode"
-            raise InputFileError(f"{text} {mode:04o}")
-        if found.st_uid != os.geteuid():
-            text = f"auth-key must be the user's own file, {str(self._path)!r} is of user"
-            raise InputFileError(f"{text} {found.st_uid}")
 
     def _take_over(self) -> tuple[int, int]:
         """Read the header, check it, and make the pool the party's own."""

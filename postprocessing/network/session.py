@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 
 from postprocessing.design.design import Design
@@ -13,6 +15,7 @@ from postprocessing.network.packets import MOST_BODY_BYTES
 from postprocessing.network.report import SessionReport, with_authentication
 from postprocessing.network.spent_records import SpentRecords
 from postprocessing.protocol.conversation import Conversation
+from postprocessing.protocol.messages import Syndromes
 from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.protocol.report_fields import Outcome
 from postprocessing.protocol.script import PartyResult
@@ -28,6 +31,9 @@ _MESSAGES = 9
 # Settings and the seed of the Toeplitz hash take the most.
 _MOST_BITS_A_ROUND = 2
 
+# Least time of an answer to syndromes, in seconds a round: about what decoding takes.
+_ANSWER_STEP_S = 1e-7
+
 StageCallback = Callable[[str], None]
 
 
@@ -42,6 +48,20 @@ def most_packets(design: Design) -> int:
     most_bytes = -(-_MOST_BITS_A_ROUND * design.heralded_rounds // 8)
     # One more for what goes before the arrays, and for syndromes of a frame that is not full.
     return (_MESSAGES + attempts) * (-(-most_bytes // MOST_BODY_BYTES) + 1)
+
+
+def answer_time(elapsed_s: float, step_s: float) -> float:
+    """Return when to answer what took some time: after a step, or twice, four times, … as long.
+
+    How long decoding takes depends on the errors. Whoever watches the line then learns how often
+    the time was doubled, and no more.
+
+    Examples
+    --------
+    >>> [answer_time(elapsed, 1.0) for elapsed in (0.0, 0.9, 1.1, 3.9, 4.1)]
+    [1.0, 1.0, 2.0, 4.0, 8.0]
+    """
+    return step_s * 2.0 ** math.ceil(math.log2(max(elapsed_s, step_s) / step_s))
 
 
 def distill(
@@ -116,7 +136,8 @@ def distill(
         )
         _greet(channel, own, keys=most_packets(design))
         spent.spend(record)
-        result = _converse(conversation, channel, on_stage or (lambda stage: None))
+        step_s = _ANSWER_STEP_S * design.heralded_rounds
+        result = _converse(conversation, channel, on_stage or (lambda stage: None), step_s)
         confirmed = result.key is not None and _keep(
             result.key, channel, files, design, source.seed, emulated=emulated
         )
@@ -219,7 +240,10 @@ def _greet(channel: AuthenticatedChannel, own: Hello, keys: int = 0) -> None:
 
 
 def _converse(
-    conversation: Conversation, channel: AuthenticatedChannel, on_stage: StageCallback
+    conversation: Conversation,
+    channel: AuthenticatedChannel,
+    on_stage: StageCallback,
+    step_s: float,
 ) -> PartyResult:
     """Pass messages until this party has its result and everything is sent."""
     for message in conversation.start():
@@ -227,7 +251,12 @@ def _converse(
     while conversation.result is None:
         message = channel.receive()
         on_stage(message.stage)
-        for answer in conversation.receive(message):
+        started = time.monotonic()
+        answers = conversation.receive(message)
+        if isinstance(message, Syndromes):
+            elapsed_s = time.monotonic() - started
+            time.sleep(answer_time(elapsed_s, step_s) - elapsed_s)
+        for answer in answers:
             channel.send(answer)
     channel.flush()
     return conversation.result

@@ -123,6 +123,54 @@ def test_fresh_seeds_by_default(emulated, tmp_path):
     assert keys[0] != keys[1]
 
 
+def test_a_block_that_is_distilled_again_is_warned_of(emulated, tmp_path):
+    """Where its keys may be secret, under any name; the mark is its owner's alone."""
+    plain = tmp_path / "plain.json"
+    write_design(plain, read_design(emulated / "design.json"))
+    files = [tmp_path / "alice.parquet", tmp_path / "bob.parquet"]
+    for file in files:
+        shutil.copy(emulated / file.name, file)
+    marks = tmp_path / "distilled-records"
+    warned = []
+    for more in (
+        ("--design", emulated / "design.json", "--out", tmp_path / "emulated"),
+        ("--design", plain, "--out", tmp_path / "seeded", "--seed", 1),
+        ("--design", plain),
+        ("--design", plain, "--out", tmp_path / "one"),
+        ("--design", plain, "--out", tmp_path / "two"),
+    ):
+        assert marks.exists() == ("two" in str(more[-1]))
+        assert _call("distill", *files, *more).exit_code == 0
+        report = Path(more[3], "report.json") if len(more) > 2 else None
+        warned.append(json.loads(report.read_text())["warning"] if report else None)
+    assert warned[2:4] == [None, None]
+    assert warned[4].startswith("this block was distilled before: use the keys of one run")
+    assert {path.stat().st_mode & 0o077 for path in (marks, *marks.iterdir())} == {0}
+    # Where no mark can be left, the keys are there all the same.
+    shutil.rmtree(marks)
+    marks.touch()
+    unmarked = _call("distill", *files, "--design", plain, "--out", tmp_path / "three", "--json")
+    assert unmarked.exit_code == 0
+    assert "this block is not marked as distilled" in json.loads(unmarked.stdout)["warning"]
+    assert (tmp_path / "three" / "alice.key").exists()
+
+
+def test_a_record_that_others_can_read_is_refused(emulated, tmp_path):
+    """Nobody is met, and nothing is spent."""
+    assert _call("pool", tmp_path / "alice.pool", "--keys", 100).exit_code == 0
+    record = tmp_path / "alice.parquet"
+    shutil.copy(emulated / "alice.parquet", record)
+    record.chmod(0o640)
+    line = ("--connect", "127.0.0.1:9", "--wait-s", 0.1, "--auth-key", tmp_path / "alice.pool")
+    files = ("--record", record, "--design", emulated / "design.json", "--out", tmp_path / "out")
+    refused = _call("party", "alice", *line, *files)
+    assert refused.exit_code == 2
+    assert "record must be its owner's alone (0600)" in refused.stderr
+    assert "has mode 0640: chmod 600" in refused.stderr
+    record.chmod(0o600)
+    assert "nobody listens" in _call("party", "alice", *line, *files).stderr
+
+
 def test_without_a_design_there_is_no_key(tmp_path):
     events, layout = EXAMPLE / "events.csv", EXAMPLE / "lab.toml"
     result = _call("distill", events, "--layout", layout, "--json")

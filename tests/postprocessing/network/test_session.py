@@ -24,6 +24,7 @@ from postprocessing.errors import (
     ProtocolError,
     SessionError,
 )
+from postprocessing.network import session
 from postprocessing.network.authentication import (
     TAG_BYTES,
     KeyPool,
@@ -155,12 +156,23 @@ def test_the_soundness_of_a_pool_is_added(small, pools, tmp_path):
     shutil.copy(pools["alice"], pools["bob"])
     found = _both(pools, lambda p, channel: _distill(tmp_path, channel, getattr(rounds, p), design))
     assert {report.pool_soundness for report in found.values()} == {1e-6}
-    session = json.loads((tmp_path / "alice.session.json").read_text())
-    assert (session["method"], session["composable"]) == ("asymptotic", False)
-    assert session["soundness"] is None
+    told = json.loads((tmp_path / "alice.session.json").read_text())
+    assert (told["method"], told["composable"], told["soundness"]) == ("asymptotic", False, None)
     whole = with_authentication(1e-10, found["alice"].pool_soundness, 1e-20)
     assert whole == 1e-10 + 1e-6 + 1e-20
     assert with_authentication(1e-10, None, 1e-20) is None
+
+
+def test_syndromes_are_answered_at_doubled_steps(small, pools, tmp_path, monkeypatch):
+    """Not when decoding happens to be done, which depends on the errors."""
+    design, rounds = small
+    slept = []
+    monkeypatch.setattr(session, "_ANSWER_STEP_S", 1e-3)
+    monkeypatch.setattr(session.time, "sleep", slept.append)
+    found = _both(pools, lambda p, channel: _distill(tmp_path, channel, getattr(rounds, p), design))
+    assert {report.outcome for report in found.values()} == {"key"}
+    assert slept
+    assert all(seconds >= 0 for seconds in slept)
 
 
 def test_an_abort_reaches_both(small, pools, tmp_path):
