@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,7 @@ def command(
     from postprocessing.network.key_files import key_soundness
 
     if from_key is not None:
-        key = from_key.resolve()
+        key = Path(os.path.realpath(from_key))
         count = create_pool_from_key(out, key)
         # What tells of a key stays when it is spent.
         _warn(key_soundness(key))

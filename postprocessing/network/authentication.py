@@ -103,7 +103,7 @@ def create_pool_from_key(path: Path, key: Path) -> int:
         secret, or not secure at finite size.
     """
     # What is told of a key is beside the file, not beside a link to it.
-    key = key.resolve()
+    key = Path(os.path.realpath(key))
     count = (len(read_key(key)) - IDENTITY_BYTES) // (2 * KEY_BYTES)
     if count < 1:
         text = f"key must be at least {_pool_bytes(1)} bytes long, {str(key)!r} is not"
@@ -121,7 +121,12 @@ def _pool_bytes(count: int) -> int:
 
 
 def _check_new(path: Path) -> None:
-    if not path.parent.is_dir():
+    try:
+        exists = path.parent.is_dir()
+    except OSError as error:
+        text = f"pool must be in a folder one can enter, got {str(path)!r} ({error.strerror})"
+        raise InputFileError(text) from error
+    if not exists:
         raise InputFileError(f"pool must be in an existing folder, got {str(path)!r}")
     if os.path.lexists(path):
         raise InputFileError(f"pool must be a new file, {str(path)!r} exists")

@@ -203,7 +203,7 @@ class KeyFiles:
         report |= {name: value + more[name] for name, value in known.items()}
         replace_output(self._folder / self._report, _text(report))
         told = _told(self._folder / self._session)
-        if told.get("soundness") is not None:
+        if isinstance(told.get("soundness"), float):
             told["soundness"] += forgery_probability
             replace_output(self._folder / self._session, json.dumps(told).encode())
 
@@ -330,7 +330,7 @@ def spend_key(path: Path) -> bytes:
         it would stay unspent.
     """
     # The mark must go to the file, not to a link to it.
-    path = path.resolve()
+    path = Path(os.path.realpath(path))
     key = read_key(path)
     spent = path.with_name(path.name + SPENT)
     try:

@@ -50,12 +50,12 @@ class SpentRecords:
     @classmethod
     def beside(cls, pool: Path, party: Party) -> Self:
         """Return the marks of all pools in one folder: what a party keeps from run to run."""
-        return cls(pool.resolve().parent / f"{party}.spent-records")
+        return cls(Path(os.path.realpath(pool)).parent / f"{party}.spent-records")
 
     @classmethod
     def distilled(cls, file: Path) -> Self:
         """Return the marks beside a file of both parties' rounds, or of one's."""
-        return cls(file.resolve().parent / "distilled-records")
+        return cls(Path(os.path.realpath(file)).parent / "distilled-records")
 
     def has(self, record: PartyRecord) -> bool:
         """Tell whether a record is spent."""

@@ -9,12 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from postprocessing.errors import InputFileError
 from postprocessing.network import authentication
 from postprocessing.network.authentication import KeyPool, create_pool, create_pool_from_key
 from postprocessing.network.key_files import KeyFiles, key_soundness, read_key, spend_key
+from postprocessing.network.spent_records import SpentRecords
+from postprocessing.records import PartyRecord
 
 KEY = bytes(range(200))
 TOLD = {"method": "tan22", "soundness": 1e-10}
@@ -112,7 +115,13 @@ def test_a_folder_that_may_not_be_entered_is_no_traceback(files, tmp_path, monke
     def closed(path, **_):
         raise PermissionError(errno.EACCES, "Permission denied")
 
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(InputFileError, match="key must be a readable file"):
+        create_pool_from_key(tmp_path / "pool", tmp_path / "loop")
+    assert not SpentRecords.beside(tmp_path / "loop", "alice").has(PartyRecord(np.zeros(9, "u1")))
     monkeypatch.setattr(Path, "stat", closed)
+    with pytest.raises(InputFileError, match=r"pool must be in a folder one can enter"):
+        create_pool(tmp_path / "pool", 1)
     for act in (files.read, files.session, lambda: KeyPool(tmp_path / "pool", "alice")):
         with pytest.raises(InputFileError, match=r"cannot look for .* \(Permission denied\)"):
             act()
