@@ -25,8 +25,10 @@ from postprocessing.files.lab_report import PRIVATE, LabReport
 from postprocessing.files.layout import Layout, layout_of
 from postprocessing.files.records import read_records, write_records
 from postprocessing.files.validation import Validation, validate
+from postprocessing.network.spent_records import SpentRecords
 from postprocessing.protocol.distillation import distill
 from postprocessing.protocol.randomness import PartyRandomness
+from postprocessing.protocol.terms import no_secret
 from postprocessing.records import PartyRecord
 from postprocessing.scheme import Party
 from postprocessing.security import asymptotic_key_fraction
@@ -313,7 +315,8 @@ def distill_files(
 ) -> LabReport:
     """Distill recorded rounds into keys, under a design made before they were recorded.
 
-    The security statement is for one run on a block of rounds: of several, use the keys of one.
+    The security statement is for one run on a block of rounds: of several, use the keys of one. A
+    block whose secret keys are kept is marked beside its first file, and warned of from then on.
 
     Parameters
     ----------
@@ -374,7 +377,10 @@ def distill_files(
         on_stage=lambda stage: progress(stage, None),
         threads=threads,
     )
-    report = LabReport.from_files(distillation, validation, emulated=emulated)
+    kept = out is not None and distillation.key_length > 0
+    secret = no_secret(seed, emulated) is None
+    again = SpentRecords.distilled(Path(files[0])).note(alice) if kept and secret else None
+    report = LabReport.from_files(distillation, validation, emulated=emulated, warning=again)
     if out is not None:
         write_output(Path(out), report.files())
     return report

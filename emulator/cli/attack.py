@@ -24,7 +24,7 @@ def command(
 ) -> None:
     """Attack a link and tell what came of it."""
     from emulator.attacks import ATTACKS, run_attack
-    from emulator.pages.terminal import print_json
+    from emulator.pages.terminal import print_json, print_values, worth
 
     if name == "list":
         for attack in ATTACKS.values():
@@ -32,10 +32,7 @@ def command(
         return
     with StageProgress() as progress:
         report = run_attack(name, scenario, runs=runs, on_progress=progress.show)
-    if as_json:
-        print_json(report.to_dict())
-    else:
-        for label, value in report.to_dict().items():
-            typer.echo(f"{label.replace('_', ' ')}: {'none' if value is None else value}")
+    shown = report.to_dict() | worth(scenario)
+    print_json(shown) if as_json else print_values(shown)
     if report.key_length == 0:
         raise typer.Exit(EXIT_ABORTED)

@@ -22,11 +22,13 @@ def command(
     """Write a design and say what it promises."""
     from emulator.laboratory import design_for
     from emulator.pages.laboratory import print_cost, print_design
+    from emulator.pages.terminal import print_values, worth
     from postprocessing.files.designs import write_design
 
     design = design_for(scenario, layout)
     write_design(out, design)
-    typer.echo(f"{out}: {design.label}")
+    typer.echo(out)
+    print_values(worth(scenario))
     print_design(design)
     if scenario.test_probability_alice is not None:
         best = design_for(

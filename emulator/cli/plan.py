@@ -33,9 +33,8 @@ def command(
         raise InvalidArgumentError("key_bits", key_bits, "a finite number")
     import pandas as pd
 
-    from emulator.pages.terminal import print_frame, print_json
+    from emulator.pages.terminal import print_frame, print_json, print_values, worth
     from emulator.theory.planning import plan, plan_table
-    from postprocessing.security import METHODS
 
     wanted = None if key_bits is None else math.ceil(key_bits)
     if over is not None:
@@ -44,12 +43,10 @@ def command(
         print_frame(frame, as_json=as_json, as_csv=as_csv)
         return
     chosen = plan(scenario, key_bits=wanted, seconds=seconds)
-    label = METHODS[scenario.method].label
-    shown: dict[str, object] = {**chosen.to_dict(), "security": label}
+    shown = chosen.to_dict() | worth(scenario)
     if as_json:
         print_json(shown)
     elif as_csv:
         print_frame(pd.DataFrame([shown]), as_json=False, as_csv=True)
     else:
-        for name, value in shown.items():
-            typer.echo(f"{name.replace('_', ' ')}: {'-' if value is None else value}")
+        print_values(shown)

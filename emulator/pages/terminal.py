@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,10 +13,13 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from postprocessing.sections import Section, number
+from postprocessing.security import METHODS
+from postprocessing.security.epsilons import weakness
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from emulator.scenario.scenario import Scenario
     from emulator.theory.prediction import Prediction
     from postprocessing.protocol.report import DistillationReport
 
@@ -48,6 +51,21 @@ def print_sections(sections: Iterable[Section], console: Console | None = None) 
 def print_json(values: object) -> None:
     """Print values as JSON: indented, without NaN."""
     typer.echo(json.dumps(values, indent=2, allow_nan=False))
+
+
+def worth(scenario: Scenario) -> dict[str, object]:
+    """Return what keys of a scenario are worth: the label, and its ε beside it."""
+    method = METHODS[scenario.method]
+    soundness = scenario.soundness if method.composable else None
+    weak = weakness(soundness)
+    told: dict[str, object] = {"security": method.label, "soundness": soundness}
+    return told if weak is None else told | {"warning": weak}
+
+
+def print_values(values: Mapping[str, object]) -> None:
+    """Print values by name, a line each."""
+    for name, value in values.items():
+        typer.echo(f"{name.replace('_', ' ')}: {'-' if value is None else value}")
 
 
 def print_prediction(prediction: Prediction, console: Console) -> None:

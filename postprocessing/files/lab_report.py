@@ -50,7 +50,12 @@ class LabReport(DistillationReport):
 
     @classmethod
     def from_files(
-        cls, report: DistillationReport, validation: Validation, *, emulated: bool
+        cls,
+        report: DistillationReport,
+        validation: Validation,
+        *,
+        emulated: bool,
+        warning: str | None = None,
     ) -> LabReport:
         """Return the report of rounds from files.
 
@@ -62,9 +67,11 @@ class LabReport(DistillationReport):
             What they look like.
         emulated : bool
             Whether they are known to be emulated.
+        warning : str, optional
+            What else is to be said of keys that may be secret.
         """
-        warning = no_secret(report.seed, emulated)
-        return cls.extending(report, emulated=emulated, warning=warning, validation=validation)
+        told = no_secret(report.seed, emulated) or warning
+        return cls.extending(report, emulated=emulated, warning=told, validation=validation)
 
     def present(self) -> tuple[Section, ...]:
         """Return what the report says, for any output to show: a summary, then the details."""

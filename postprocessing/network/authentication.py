@@ -6,7 +6,8 @@ makes the tag of one packet of L bytes; whoever has seen it forges another with 
 8⌈L/16⌉ 2⁻¹⁰⁶ (Bernstein, FSE 2005, LNCS 3557, 32), whatever their computer, as s is fresh.
 
 A pool is known by its identity, 16 random bytes that no key is made of: packets carry it, so that
-two pools that differ are told from a forged tag.
+two pools that differ are told from a forged tag. It knows the soundness of the key that it was made
+of, by which its tags may fail too.
 
 The pool remembers on disk how far it has been used, before a key makes a tag and before a packet
 under a key is acted upon. A crash can thus lose keys, never use one twice.
@@ -16,9 +17,9 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import math
 import os
 import secrets
-import stat
 import struct
 import threading
 from pathlib import Path
@@ -28,7 +29,8 @@ from typing import Self
 from postprocessing.checks import whole_number
 from postprocessing.errors import AuthenticationError, InputFileError, SessionError
 from postprocessing.files.atomic import write_output
-from postprocessing.network.key_files import read_key, spend_key
+from postprocessing.files.private import check_private
+from postprocessing.network.key_files import is_file, key_soundness, read_key, spend_key
 from postprocessing.scheme import Party
 
 KEY_BYTES = 32
@@ -36,9 +38,10 @@ TAG_BYTES = 16
 
 IDENTITY_BYTES = 16
 
-_MAGIC = b"diqkd-k2"
-# Magic, owner, identity, keys a direction, next key from Alice, from Bob, checksum of these.
-_HEADER = struct.Struct(">8s8s16sQQQ32s")
+_MAGIC = b"diqkd-k3"
+# Magic, owner, identity, keys a direction, next key from Alice, from Bob, soundness of the key that
+# it was made of, which the pools of 0.1.0 do not know, and the checksum of these.
+_LAYOUTS = {_MAGIC: struct.Struct(">8s8s16sQQQd32s"), b"diqkd-k2": struct.Struct(">8s8s16sQQQ32s")}
 _OWNERS = {"alice": b"alice\0\0\0", "bob": b"bob\0\0\0\0\0"}
 _NOBODY = b"nobody\0\0"
 _MOST_KEYS = 2**32
@@ -76,14 +79,15 @@ def create_pool(path: Path, keys: int) -> None:
     """
     count = whole_number("keys", keys, 1, _MOST_KEYS)
     _check_new(path)
-    _write_new(path, secrets.token_bytes(_pool_bytes(count)), count)
+    _write_new(path, secrets.token_bytes(_pool_bytes(count)), count, soundness=0.0)
 
 
 def create_pool_from_key(path: Path, key: Path) -> int:
     """Write a new pool of the bits of a key, which is spent by that; return its keys a direction.
 
     The key is marked spent, down to the disk, before the pool is written: a crash loses it. Its
-    first 16 bytes become the pool's identity, which is public, and tag nothing.
+    first 16 bytes become the pool's identity, which is public, and tag nothing. The pool remembers
+    the key's soundness, see `KeyPool.soundness`.
 
     Parameters
     ----------
@@ -95,15 +99,19 @@ def create_pool_from_key(path: Path, key: Path) -> int:
     Raises
     ------
     InputFileError
-        If the path is taken or cannot be written, or the key is too short, unconfirmed, spent, or
-        no secret.
+        If the path is taken or cannot be written, or the key is too short, unconfirmed, spent, no
+        secret, or not secure at finite size.
     """
+    # What is told of a key is beside the file, not beside a link to it.
+    key = Path(os.path.realpath(key))
     count = (len(read_key(key)) - IDENTITY_BYTES) // (2 * KEY_BYTES)
     if count < 1:
         text = f"key must be at least {_pool_bytes(1)} bytes long, {str(key)!r} is not"
         raise InputFileError(text)
     _check_new(path)
-    _write_new(path, spend_key(key)[: _pool_bytes(count)], count)
+    soundness = key_soundness(key)
+    told = math.nan if soundness is None else soundness
+    _write_new(path, spend_key(key)[: _pool_bytes(count)], count, soundness=told)
     return count
 
 
@@ -113,15 +121,21 @@ def _pool_bytes(count: int) -> int:
 
 
 def _check_new(path: Path) -> None:
-    if not path.parent.is_dir():
+    try:
+        exists = path.parent.is_dir()
+    except OSError as error:
+        text = f"pool must be in a folder one can enter, got {str(path)!r} ({error.strerror})"
+        raise InputFileError(text) from error
+    if not exists:
         raise InputFileError(f"pool must be in an existing folder, got {str(path)!r}")
     if os.path.lexists(path):
         raise InputFileError(f"pool must be a new file, {str(path)!r} exists")
 
 
-def _write_new(path: Path, content: bytes, count: int) -> None:
+def _write_new(path: Path, content: bytes, count: int, *, soundness: float) -> None:
     identity, keys = content[:IDENTITY_BYTES], content[IDENTITY_BYTES:]
-    write_output(path.parent, {path.name: _header(_NOBODY, identity, count, (0, 0)) + keys})
+    header = _header(_MAGIC, _NOBODY, identity, count, 0, 0, soundness)
+    write_output(path.parent, {path.name: header + keys})
 
 
 class KeyPool:
@@ -140,7 +154,7 @@ class KeyPool:
         If the file is no pool, is damaged, belongs to the other party, is in use, or can be read by
         other users.
     SessionError
-        If it cannot be written to.
+        If it cannot be read or written to.
 
     Notes
     -----
@@ -153,7 +167,9 @@ class KeyPool:
         self._guard = threading.Lock()
         self._identity: bytes
         self._capacity: int
-        if not path.is_file():
+        self._magic: bytes
+        self._told: list[float]
+        if not is_file(path):
             raise InputFileError(f"auth-key must be a pool of keys, got {str(path)!r}")
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -162,7 +178,7 @@ class KeyPool:
             raise InputFileError(message) from error
         try:
             self._lock()
-            self._check_private()
+            check_private("auth-key", path, self._descriptor)
             self._positions = self._take_over()
         except BaseException:
             self.close()
@@ -187,6 +203,14 @@ class KeyPool:
     def identity(self) -> bytes:
         """What tells this pool and its copy from all others; public."""
         return self._identity
+
+    @property
+    def soundness(self) -> float | None:
+        """What the pool adds to the soundness of every key made with it.
+
+        That of the key that it was made of: 0 for random bits, None where nobody knows.
+        """
+        return None if not self._told or math.isnan(self._told[0]) else self._told[0]
 
     @property
     def used_keys(self) -> int:
@@ -249,15 +273,18 @@ class KeyPool:
             raise SessionError(text)
 
     def _key(self, direction: int, place: int) -> bytes:
-        offset = _HEADER.size + (direction * self._capacity + place) * KEY_BYTES
-        try:
-            key = os.pread(self._descriptor, KEY_BYTES, offset)
-        except OSError as error:
-            text = f"the pool of keys {str(self._path)!r} cannot be read ({error.strerror})"
-            raise SessionError(text) from error
+        offset = _LAYOUTS[self._magic].size + (direction * self._capacity + place) * KEY_BYTES
+        key = self._read(KEY_BYTES, offset)
         if len(key) < KEY_BYTES:
             raise SessionError(f"the pool of keys {str(self._path)!r} has been cut short")
         return key
+
+    def _read(self, size: int, offset: int) -> bytes:
+        try:
+            return os.pread(self._descriptor, size, offset)
+        except OSError as error:
+            text = f"the pool of keys {str(self._path)!r} cannot be read ({error.strerror})"
+            raise SessionError(text) from error
 
     def _advance(self, direction: int, position: int) -> None:
         """Write a new position down to the disk."""
@@ -268,13 +295,18 @@ class KeyPool:
     def _write(self, positions: tuple[int, int]) -> None:
         try:
             owner = _OWNERS[self._party]
-            header = _header(owner, self._identity, self._capacity, positions)
+            header = self._header_of(owner, positions)
             os.pwrite(self._descriptor, header, 0)
             os.fsync(self._descriptor)
         except OSError as error:
             text = f"the pool of keys {str(self._path)!r} cannot be written to ({error.strerror})"
             raise SessionError(text) from error
         self._positions = positions
+
+    def _header_of(self, owner: bytes, positions: tuple[int, int]) -> bytes:
+        """Return the header, in the layout in which the pool was made."""
+        place: tuple[bytes | float, ...] = (owner, self._identity, self._capacity, *positions)
+        return _header(self._magic, *place, *self._told)
 
     def _lock(self) -> None:
         """Keep others from the file itself, by whatever name they open it.
@@ -290,26 +322,18 @@ class KeyPool:
             text = f"auth-key must be where files can be locked, got {str(self._path)!r}"
             raise InputFileError(f"{text} ({error.strerror})") from error
 
-    def _check_private(self) -> None:
-        """Refuse keys that others may have seen."""
-        found = os.fstat(self._descriptor)
-        mode = stat.S_IMODE(found.st_mode)
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            text = f"auth-key must be its owner's alone (0600), {str(self._path)!r} has mode"
-            raise InputFileError(f"{text} {mode:04o}")
-        if found.st_uid != os.geteuid():
-            text = f"auth-key must be the user's own file, {str(self._path)!r} is of user"
-            raise InputFileError(f"{text} {found.st_uid}")
-
     def _take_over(self) -> tuple[int, int]:
         """Read the header, check it, and make the pool the party's own."""
-        header = os.pread(self._descriptor, _HEADER.size, 0)
-        if len(header) < _HEADER.size or not header.startswith(_MAGIC):
+        start = self._read(_LAYOUTS[_MAGIC].size, 0)
+        self._magic = start[: len(_MAGIC)]
+        layout = _LAYOUTS.get(self._magic)
+        header = start[: layout.size] if layout else b""
+        if layout is None or len(header) < layout.size:
             raise InputFileError(f"auth-key must be a pool of keys, {str(self._path)!r} is not")
-        _, owner, self._identity, self._capacity, from_alice, from_bob, _ = _HEADER.unpack(header)
-        positions = (from_alice, from_bob)
-        size = _HEADER.size + 2 * self._capacity * KEY_BYTES
-        whole = header == _header(owner, self._identity, self._capacity, positions)
+        _, owner, self._identity, self._capacity, *more, _ = layout.unpack(header)
+        positions, self._told = (more[0], more[1]), more[2:]
+        size = layout.size + 2 * self._capacity * KEY_BYTES
+        whole = header == self._header_of(owner, positions)
         if not whole or os.fstat(self._descriptor).st_size != size:
             # A position half written must not pass for an earlier one, nor a key of a pool that was
             # cut short for one of the other direction.
@@ -320,7 +344,8 @@ class KeyPool:
         return positions
 
 
-def _header(owner: bytes, identity: bytes, count: int, positions: tuple[int, int]) -> bytes:
-    fields = (_MAGIC, owner, identity, count, *positions)
-    plain = _HEADER.pack(*fields, bytes(32))[: -hashlib.sha256().digest_size]
-    return _HEADER.pack(*fields, hashlib.sha256(plain).digest())
+def _header(magic: bytes, *fields: bytes | float) -> bytes:
+    """Return a header of its magic, its fields in order, and their checksum."""
+    layout = _LAYOUTS[magic]
+    plain = layout.pack(magic, *fields, bytes(32))[: -hashlib.sha256().digest_size]
+    return layout.pack(magic, *fields, hashlib.sha256(plain).digest())

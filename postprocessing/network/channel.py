@@ -1,29 +1,15 @@
-"""An authenticated channel over TCP: messages in order, in packets with a one-time tag each.
-
-::
-
-    packet  = header | body | tag
-    header  = "dq" | version | more | pool | session | number | key | length     (big-endian)
-    tag     = Poly1305 under the key of that place, over sender | header | body
-
-`more` is 1 while packets of the same message follow. Packets of one direction are numbered from 0.
-The session is the nonce of the party that connects, then that of the party that listens, which
-together no two sessions share; the connecting party's first packet still has zeros for the second.
-"""
+"""An authenticated channel over TCP: messages in order, in packets with a one-time tag each."""
 
 from __future__ import annotations
 
 import contextlib
 import secrets
 import socket
-import struct
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 from postprocessing.errors import AuthenticationError, SessionError
 from postprocessing.network.authentication import (
@@ -32,24 +18,27 @@ from postprocessing.network.authentication import (
     KeyPool,
     forgery_bound,
 )
+from postprocessing.network.messages import Present
+from postprocessing.network.packets import (
+    HEADER,
+    MARK,
+    MOST_BODY_BYTES,
+    MOST_TAGGED_BYTES,
+    NONCE_BYTES,
+    VERSION,
+    other,
+    pieces,
+    tagger,
+)
 from postprocessing.network.wire import Buffer, decode, encode
 from postprocessing.protocol.messages import Message
 from postprocessing.scheme import Party
 
-VERSION = 4
-# Of a packet: what waits for its tag is never more.
-MOST_BODY_BYTES = 1 << 20
 # Wrong tags of strangers that the listening end survives.
 MOST_FORGERIES = 10_000
 
-_MARK = b"dq"
-HEADER = struct.Struct(">2sBB16s32sQQI")
-# Tagged: the sender, a byte, beside header and body.
-_MOST_TAGGED_BYTES = 1 + HEADER.size + MOST_BODY_BYTES
 # One wrong tag at each end, by which a session ends, beside those of strangers.
 FAILED_TRIES = MOST_FORGERIES + 2
-_NONCE_BYTES = 16
-_SENDERS = {"alice": b"A", "bob": b"B"}
 # How long somebody who has connected may take to say who they are.
 _FIRST_PACKET_S = 10.0
 # How long to hear a peer out that has nothing more to say.
@@ -84,7 +73,7 @@ class Traffic:
         Whoever forges is free to send the longest packet there is, and has a try for every packet
         that was accepted and for every wrong tag that a session may meet.
         """
-        return (self.keys + FAILED_TRIES) * forgery_bound(_MOST_TAGGED_BYTES)
+        return (self.keys + FAILED_TRIES) * forgery_bound(MOST_TAGGED_BYTES)
 
 
 class AuthenticatedChannel:
@@ -128,8 +117,8 @@ class AuthenticatedChannel:
         self._incoming = connection
         # Time-outs belong to the object: one each for the thread that sends and the other.
         self._outgoing = connection.dup()
-        self._nonce = secrets.token_bytes(_NONCE_BYTES)
-        self._peer_nonce = bytes(_NONCE_BYTES)
+        self._nonce = secrets.token_bytes(NONCE_BYTES)
+        self._peer_nonce = bytes(NONCE_BYTES)
         self._sent_packets = self._received_packets = 0
         self._sent_bytes = self._received_bytes = 0
         self._used_before = pool.used_keys
@@ -153,6 +142,11 @@ class AuthenticatedChannel:
     def met_wrong_tag(self) -> bool:
         """Whether a packet has come as the other party's whose tag is wrong: a try to forge one."""
         return self._met_wrong_tag
+
+    @property
+    def pool_soundness(self) -> float | None:
+        """What the pool adds to the soundness of a key, see `KeyPool.soundness`."""
+        return self._pool.soundness
 
     @property
     def keys_left(self) -> int:
@@ -180,14 +174,26 @@ class AuthenticatedChannel:
             self.timeout_s = patience_s
 
     def greet(self, hello: Message) -> Message:
-        """Exchange first messages, by which both ends learn the session; return the peer's."""
+        """Exchange first messages, by which both ends learn the session; return the peer's.
+
+        Each end has then seen its own nonce in a packet of the peer: the peer is there now.
+
+        Raises
+        ------
+        SessionError, AuthenticationError, ProtocolError
+            As of `receive`.
+        """
         if self._connects:
             self.send(hello)
-            return self.receive()
-        answer = self._greeting or self.receive()
-        self.send(hello)
+            answer = self.receive()
+            self.send(Present())
+        else:
+            answer = self._greeting or self.receive()
+            self.send(hello)
         # Whatever the greetings lead to, the peer is to have its answer.
         self.flush()
+        if not self._connects and not isinstance(self.receive(), Present):
+            raise SessionError("the peer must show that it is there before it says more")
         return answer
 
     def send(self, message: Message) -> None:
@@ -263,17 +269,17 @@ class AuthenticatedChannel:
 
     def _send(self, message: Message) -> None:
         """Send a message in packets; runs in the thread that sends."""
-        pieces = list(_pieces(encode(message)))
-        for piece in pieces[:-1]:
+        *first, last = pieces(encode(message))
+        for piece in first:
             self._send_packet(piece, more=True)
-        self._send_packet(pieces[-1], more=False)
+        self._send_packet(last, more=False)
 
     def _send_packet(self, body: list[Buffer], *, more: bool) -> None:
         place, key = self._pool.take()
         length = sum(map(len, body))
         counted = (self.session, self._sent_packets, place, length)
-        header = HEADER.pack(_MARK, VERSION, more, self._pool.identity, *counted)
-        tag = _tagger(key, self.party, header, body).finalize()
+        header = HEADER.pack(MARK, VERSION, more, self._pool.identity, *counted)
+        tag = tagger(key, self.party, header, body).finalize()
         self._outgoing.settimeout(self.timeout_s)
         try:
             for part in (header, *body, tag):
@@ -301,11 +307,11 @@ class AuthenticatedChannel:
         deadline = time.monotonic() + self.timeout_s
         header = self._read(HEADER.size, deadline)
         mark, version, more, pool, session, number, place, length = HEADER.unpack(header)
-        if mark != _MARK or version != VERSION:
-            text = (
-                f"the peer must speak version {VERSION} of the protocol, got {mark + header[2:3]!r}"
-            )
-            raise SessionError(text)
+        if mark != MARK:
+            raise SessionError(f"the peer must be a party of diqkd, it sends {header[:4]!r}")
+        if version != VERSION:
+            text = f"the peer must speak version {VERSION} of the protocol, it speaks {version}"
+            raise SessionError(f"{text}: both parties need the same release of diqkd")
         if pool != self._pool.identity:
             raise SessionError("the peer must have a copy of the same pool of keys, it has another")
         if more > 1 or length > MOST_BODY_BYTES:
@@ -318,25 +324,25 @@ class AuthenticatedChannel:
         body = self._read(length, deadline)
         tag = self._read(TAG_BYTES, deadline)
         try:
-            _tagger(key, _other(self.party), header, [body]).verify(tag)
+            tagger(key, other(self.party), header, [body]).verify(tag)
         except InvalidSignature:
             self._met_wrong_tag = True
             raise AuthenticationError("a packet whose tag is wrong: altered on the way") from None
         self._has_met = True
         self._pool.accept(place)
-        self._peer_nonce = session[_NONCE_BYTES:] if self._connects else session[:_NONCE_BYTES]
+        self._peer_nonce = session[NONCE_BYTES:] if self._connects else session[:NONCE_BYTES]
         self._received_packets += 1
         self._received_bytes += len(header) + length + TAG_BYTES
         return bool(more), body
 
     def _check_session(self, session: bytes) -> None:
         """Check that a packet is of this session: at first, as far as one can know."""
-        own, peer = session[:_NONCE_BYTES], session[_NONCE_BYTES:]
+        own, peer = session[:NONCE_BYTES], session[NONCE_BYTES:]
         if not self._connects:
             own, peer = peer, own
         first = self._received_packets == 0
         # To the party that listens the first packet comes before its own nonce is known.
-        expected = bytes(_NONCE_BYTES) if first and not self._connects else self._nonce
+        expected = bytes(NONCE_BYTES) if first and not self._connects else self._nonce
         if own != expected or not (first or peer == self._peer_nonce):
             raise AuthenticationError("a packet of another session")
 
@@ -363,31 +369,3 @@ class AuthenticatedChannel:
             raise SessionError(f"the peer is silent for {self.timeout_s:g} s") from error
         except OSError as error:
             raise SessionError(f"the connection is lost ({error.strerror})") from error
-
-
-def _tagger(key: bytes, sender: Party, header: bytes, body: list[Buffer]) -> Poly1305:
-    """Return the tag's computation over everything a packet says."""
-    tagger = Poly1305(key)
-    for part in (_SENDERS[sender], header, *body):
-        tagger.update(part)
-    return tagger
-
-
-def _other(party: Party) -> Party:
-    return "bob" if party == "alice" else "alice"
-
-
-def _pieces(buffers: list[Buffer]) -> Iterator[list[Buffer]]:
-    """Cut buffers into pieces of at most a packet's body, without copying; at least one."""
-    piece: list[Buffer] = []
-    room = MOST_BODY_BYTES
-    for buffer in buffers:
-        view = memoryview(buffer)
-        while len(view):
-            if room == 0:
-                yield piece
-                piece, room = [], MOST_BODY_BYTES
-            piece.append(view[:room])
-            taken = len(piece[-1])
-            view, room = view[taken:], room - taken
-    yield piece

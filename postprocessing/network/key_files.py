@@ -16,8 +16,8 @@ unconfirmed until it hears from the other; that one writes only once it knows of
 from __future__ import annotations
 
 import json
+import math
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from postprocessing.files.atomic import (
 )
 from postprocessing.protocol.terms import no_secret
 from postprocessing.scheme import Party
+from postprocessing.security import METHODS
 
 UNCONFIRMED = ".unconfirmed"
 SPENT = ".spent"
@@ -63,17 +64,17 @@ class KeyFiles:
     @property
     def is_confirmed(self) -> bool:
         """Whether there is a key that both parties hold."""
-        return self.path.is_file()
+        return is_file(self.path)
 
     @property
     def is_unconfirmed(self) -> bool:
         """Whether there is a key that the other party may lack."""
-        return self._waiting.is_file() and not self.is_confirmed
+        return is_file(self._waiting) and not self.is_confirmed
 
     @property
     def is_spent(self) -> bool:
         """Whether there was a key that both parties held, and that has become a pool."""
-        return self._spent.is_file()
+        return is_file(self._spent)
 
     @property
     def _waiting(self) -> Path:
@@ -86,8 +87,8 @@ class KeyFiles:
     def check_free(self) -> None:
         """Refuse a folder that holds an earlier key of this party, or cannot hold one.
 
-        The report of a session that failed is in nobody's way. Drafts of this party's keys that a
-        crash has left behind are removed.
+        The report of a session that failed is in nobody's way, nor is a draft: whether it is one of
+        a running session or what a crash has left behind, nobody can tell.
 
         Raises
         ------
@@ -98,8 +99,6 @@ class KeyFiles:
         if not self._tells_of_failure():
             names.append(self._report)
         check_output_folder(self._folder, names)
-        for draft in self._folder.glob(f"{UNFINISHED}*/{self._key}*"):
-            shutil.rmtree(draft.parent, ignore_errors=True)
 
     def write(
         self,
@@ -107,6 +106,8 @@ class KeyFiles:
         session: bytes,
         *,
         confirmed: bool,
+        method: str,
+        soundness: float | None,
         seed: int | None = None,
         emulated: bool = False,
     ) -> None:
@@ -118,6 +119,10 @@ class KeyFiles:
             The key, and the identifier of the session that it was made in.
         confirmed : bool
             Whether the other party is known to hold it.
+        method : str
+            How its length was computed.
+        soundness : float or None
+            Its soundness, that of its authentication included; None where none is claimed.
         seed : int, optional
             The seed of the emulation that it was made in, by which it is no secret.
         emulated : bool
@@ -129,7 +134,14 @@ class KeyFiles:
             If there is a key already, or the folder cannot be written to.
         """
         name = self._key if confirmed else self._waiting.name
-        told = {"session": session.hex(), "seed": seed, "emulated": emulated}
+        told = {
+            "session": session.hex(),
+            "seed": seed,
+            "emulated": emulated,
+            "method": method,
+            "composable": METHODS[method].composable,
+            "soundness": soundness,
+        }
         write_output(self._folder, {self._session: json.dumps(told).encode(), name: key})
 
     def confirm(self) -> None:
@@ -159,7 +171,7 @@ class KeyFiles:
             write_output(self._folder, {self._report: _text(report)})
 
     def amend_report(self, *, confirmed: bool, key_bits: int, forgery_probability: float) -> None:
-        """Bring the report of a key up to date after a later session about it; others stay.
+        """Bring what is told of a key up to date after a later session about it; others stay.
 
         Parameters
         ----------
@@ -190,6 +202,10 @@ class KeyFiles:
         known = {name: report[name] for name in more if report.get(name) is not None}
         report |= {name: value + more[name] for name, value in known.items()}
         replace_output(self._folder / self._report, _text(report))
+        told = _told(self._folder / self._session)
+        if isinstance(told.get("soundness"), float):
+            told["soundness"] += forgery_probability
+            replace_output(self._folder / self._session, json.dumps(told).encode())
 
     def _tells_of_failure(self) -> bool:
         return _told(self._folder / self._report).get("outcome") == FAILED
@@ -232,6 +248,20 @@ class KeyFiles:
         return read_key(self.path)
 
 
+def is_file(path: Path) -> bool:
+    """Tell whether a file is there.
+
+    Raises
+    ------
+    InputFileError
+        If nobody can tell, as in a folder that may not be entered.
+    """
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise InputFileError(f"cannot look for {str(path)!r} ({error.strerror})") from error
+
+
 def read_key(path: Path) -> bytes:
     """Return the content of a key file that both parties hold.
 
@@ -246,20 +276,48 @@ def read_key(path: Path) -> bytes:
         raise InputFileError(text)
     if path.name.endswith(SPENT):
         raise InputFileError(f"key must be unspent, {str(path)!r} has become a pool of keys")
-    names = (f"{path.stem}.session.json", "report.json")
-    tellers = [told for name in names if "seed" in (told := _told(path.parent / name))]
+    tellers = _tellers(path)
     for told in tellers:
         reason = no_secret(told["seed"], told.get("emulated", False))
         if reason is not None:
             raise InputFileError(f"key must be secret, {str(path)!r} is {reason}")
-    if path.name in KEY_NAMES and path.is_file() and not tellers:
-        text = f"key must have {names[0]} or {names[1]} beside it, {str(path)!r} has neither"
-        raise InputFileError(text)
+    if path.name in KEY_NAMES and is_file(path) and not tellers:
+        names = f"{path.stem}.session.json or report.json"
+        raise InputFileError(f"key must have {names} beside it, {str(path)!r} has neither")
     try:
         return path.read_bytes()
     except OSError as error:
         message = f"key must be a readable file, got {str(path)!r} ({error.strerror})"
         raise InputFileError(message) from error
+
+
+def key_soundness(path: Path) -> float | None:
+    """Return the soundness of a key, by the session and the reports beside it.
+
+    Returns
+    -------
+    float or None
+        The greatest that is told, None where nobody tells: of a key of somewhere else, or of one
+        that was authenticated with a pool of unknown soundness.
+
+    Raises
+    ------
+    InputFileError
+        If its method gives keys that are not secure at finite size, or is not told.
+    """
+    tellers = _tellers(path)
+    claims = [claim for told in tellers if (claim := _claim(told)) is not None]
+    if tellers and not claims:
+        names = f"{path.stem}.report.json or report.json"
+        text = f"key must have {names} beside it to tell its method, {str(path)!r} has neither"
+        raise InputFileError(text)
+    for method, _ in claims:
+        if method not in METHODS or not METHODS[method].composable:
+            text = f"key must be secure at finite size, {str(path)!r} is of method {method}"
+            raise InputFileError(text)
+    # Whatever is not known counts as more than anything.
+    greatest = max((soundness for _, soundness in claims), default=math.inf)
+    return greatest if greatest < 1 else None
 
 
 def spend_key(path: Path) -> bytes:
@@ -272,7 +330,7 @@ def spend_key(path: Path) -> bytes:
         it would stay unspent.
     """
     # The mark must go to the file, not to a link to it.
-    path = path.resolve()
+    path = Path(os.path.realpath(path))
     key = read_key(path)
     spent = path.with_name(path.name + SPENT)
     try:
@@ -290,6 +348,27 @@ def spend_key(path: Path) -> bytes:
         text = f"key must be marked spent, {str(path)!r} cannot be ({error.strerror})"
         raise InputFileError(text) from error
     return key
+
+
+def _tellers(path: Path) -> list[dict[str, Any]]:
+    """Return what the session and the reports beside a key tell, those that are there."""
+    names = (f"{path.stem}.session.json", f"{path.stem}.report.json", "report.json")
+    return [told for name in names if "seed" in (told := _told(path.parent / name))]
+
+
+def _claim(told: dict[str, Any]) -> tuple[str, float] | None:
+    """Return the method and the soundness that a session or a report tells, 1 or more if none."""
+    match told:
+        case {"method": str(method), "soundness": soundness}:
+            pass
+        case {"design": {"method": str(method)}, "soundness_with_authentication": soundness}:
+            pass
+        case {"design": {"method": str(method)}, "epsilons": {"soundness": soundness}}:
+            pass
+        case _:
+            return None
+    known = isinstance(soundness, float) and soundness > 0
+    return method, soundness if known else math.inf
 
 
 def _text(report: dict[str, Any]) -> bytes:

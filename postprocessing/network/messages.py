@@ -26,6 +26,16 @@ class Hello(Message, frozen=True):
     keys_left: int = 0
 
 
+class Present(Message, frozen=True):
+    """The third greeting, of the party that connects: its packet alone tells something.
+
+    It names the session, and so the nonce that the listening party has just drawn. A greeting that
+    was kept back from an earlier session is followed by no such packet.
+    """
+
+    stage: ClassVar[str] = "greeting"
+
+
 class KeyHeld(Message, frozen=True):
     """Whether the sender has the key of a session on its disk; it tells nothing of the key."""
 
@@ -34,4 +44,4 @@ class KeyHeld(Message, frozen=True):
     held: bool
 
 
-SessionMessage = Hello | KeyHeld
+SessionMessage = Hello | Present | KeyHeld

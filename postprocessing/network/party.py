@@ -18,6 +18,7 @@ from postprocessing.errors import (
 )
 from postprocessing.files.designs import is_emulated, read_design
 from postprocessing.files.layout import Layout, layout_of
+from postprocessing.files.private import check_private
 from postprocessing.files.records import read_party_record
 from postprocessing.network.authentication import KeyPool
 from postprocessing.network.channel import AuthenticatedChannel
@@ -124,7 +125,7 @@ def run_party(
     pool : Path or str
         This party's pool of authentication keys, see `create_pool`.
     record : Path or str
-        This party's rounds, used once: .parquet, .csv, .npz or .h5.
+        This party's rounds, used once: .parquet, .csv, .npz or .h5; its owner's alone (0600).
     design : Path or str
         The design, made beforehand.
     out : Path or str
@@ -160,6 +161,7 @@ def run_party(
     spent = SpentRecords.beside(Path(pool), party)
     with KeyPool(Path(pool), party) as keys:
         given = read_design(Path(design))
+        check_private("record", Path(record))
         rounds = read_party_record(Path(record), layout_of(given.scheme, layout), party)
         reason = _hopeless(len(rounds), given)
         if reason is not None:

@@ -54,7 +54,10 @@ class SessionReport(DistillationReport):
     authentication_failure_probability : float
         Bound on the probability that any packet was forged.
     soundness_with_authentication : float or None
-        That and the key's soundness together; None where no soundness is claimed.
+        That, the pool's and the key's soundness together; None where no soundness is claimed, or
+        nobody knows the pool's.
+    pool_soundness : float or None
+        Soundness of the key that the pool was made of, 0 for random bits, None where unknown.
 
     Notes
     -----
@@ -71,6 +74,7 @@ class SessionReport(DistillationReport):
     received_bytes: int
     authentication_failure_probability: float
     soundness_with_authentication: float | None
+    pool_soundness: float | None = 0.0
 
     @classmethod
     def of_session(
@@ -82,6 +86,7 @@ class SessionReport(DistillationReport):
         *,
         session: bytes = b"",
         traffic: Traffic = NO_TRAFFIC,
+        pool_soundness: float | None = 0.0,
         record_spent: bool = False,
         seed: int | None = None,
         emulated: bool = False,
@@ -102,6 +107,8 @@ class SessionReport(DistillationReport):
             Fields of the report.
         traffic : Traffic
             Bytes and one-time keys of both directions.
+        pool_soundness : float or None
+            As of `KeyPool.soundness`.
         key_rounds, test_rounds, leaked_bits : optional
             Fields of the report too.
         lost_tests : int, optional
@@ -131,7 +138,8 @@ class SessionReport(DistillationReport):
             sent_bytes=traffic.sent_bytes,
             received_bytes=traffic.received_bytes,
             authentication_failure_probability=forgery,
-            soundness_with_authentication=None if claimed is None else claimed + forgery,
+            soundness_with_authentication=with_authentication(claimed, pool_soundness, forgery),
+            pool_soundness=pool_soundness,
             **told,
             **known,
         )
@@ -163,7 +171,7 @@ class SessionReport(DistillationReport):
         rows: tuple[Row, ...] = (
             ("outcome", ended(self)),
             ("key length", count(self.key_length, "bits")),
-            *worth(self),
+            *worth(self, self.soundness_with_authentication),
             *warning,
             ("heralded rounds", count(self.heralded_rounds or None)),
             ("leaked bits", count(self.leaked_bits)),
@@ -182,6 +190,29 @@ class SessionReport(DistillationReport):
             ("one-time keys", f"{self.traffic.keys:,}, {self.authentication_key_bits:,} bits"),
             ("net key", count(self.net_key_bits, "bits")),
             ("forged unnoticed", f"at most {self.authentication_failure_probability:.3g}"),
+            ("soundness of the pool", number(self.pool_soundness)),
             ("soundness with authentication", number(self.soundness_with_authentication)),
         )
         return Section("traffic", rows)
+
+
+def with_authentication(
+    claimed: float | None, pool: float | None, forgery_probability: float
+) -> float | None:
+    """Return the soundness of a key together with that of its authentication.
+
+    Parameters
+    ----------
+    claimed, pool : float or None
+        Soundness of the key itself, and of the key that the pool was made of.
+    forgery_probability : float
+        Bound on the probability that any packet was forged.
+
+    Returns
+    -------
+    float or None
+        Their sum, None where one of them is not known.
+    """
+    if claimed is None or pool is None:
+        return None
+    return claimed + pool + forgery_probability

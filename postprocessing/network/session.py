@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 
 from postprocessing.design.design import Design
 from postprocessing.errors import DiqkdError, InputFileError, ProtocolError, SessionError
-from postprocessing.network.channel import MOST_BODY_BYTES, AuthenticatedChannel
+from postprocessing.network.channel import AuthenticatedChannel, Traffic
 from postprocessing.network.key_files import KeyFiles
 from postprocessing.network.messages import Hello, KeyHeld
-from postprocessing.network.report import SessionReport
+from postprocessing.network.packets import MOST_BODY_BYTES
+from postprocessing.network.report import SessionReport, with_authentication
 from postprocessing.network.spent_records import SpentRecords
 from postprocessing.protocol.conversation import Conversation
+from postprocessing.protocol.messages import Syndromes
 from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.protocol.report_fields import Outcome
 from postprocessing.protocol.script import PartyResult
-from postprocessing.protocol.terms import no_secret
+from postprocessing.protocol.terms import claimed_epsilons, no_secret
 from postprocessing.records import PartyRecord
 
 # Beside a byte a round, which no message of the protocol exceeds.
 _MESSAGE_OVERHEAD_BYTES = 1 << 20
 
-# Of the corrector, who sends more: greeting, marks, settings, coins, tests, two verdicts, and that
-# it holds the key. Beside them there is one for every attempt to decode.
-_MESSAGES = 8
+# Of the corrector, who sends more: two greetings, marks, settings, coins, tests, two verdicts, and
+# that it holds the key. Beside them there is one for every attempt to decode.
+_MESSAGES = 9
 # Settings and the seed of the Toeplitz hash take the most.
 _MOST_BITS_A_ROUND = 2
+
+# Least time of an answer to syndromes, in seconds a round: about what decoding takes.
+_ANSWER_STEP_S = 1e-7
 
 StageCallback = Callable[[str], None]
 
@@ -43,6 +50,20 @@ def most_packets(design: Design) -> int:
     return (_MESSAGES + attempts) * (-(-most_bytes // MOST_BODY_BYTES) + 1)
 
 
+def answer_time(elapsed_s: float, step_s: float) -> float:
+    """Return when to answer what took some time: after a step, or twice, four times, … as long.
+
+    How long decoding takes depends on the errors. Whoever watches the line then learns how often
+    the time was doubled, and no more.
+
+    Examples
+    --------
+    >>> [answer_time(elapsed, 1.0) for elapsed in (0.0, 0.9, 1.1, 3.9, 4.1)]
+    [1.0, 1.0, 2.0, 4.0, 8.0]
+    """
+    return step_s * 2.0 ** math.ceil(math.log2(max(elapsed_s, step_s) / step_s))
+
+
 def distill(
     channel: AuthenticatedChannel,
     files: KeyFiles,
@@ -57,11 +78,12 @@ def distill(
 ) -> SessionReport:
     """Distill one party's record with the peer at the other end of a channel.
 
-    The channel is closed in any case. Once the peer has shown that it is the other party, under the
-    same design and with the same heralds, and before any message that tells of the record, the
-    record is marked spent: of a session that ends before that nothing is known, after it anything
-    may be. The corrector writes its key first, unconfirmed, and says so; the reference then writes
-    its own and says so; then the corrector takes off the mark.
+    The channel is closed in any case. Once the peer has shown that it is the other party, there
+    now (it has named the nonce that this end has just drawn), under the same design and with the
+    same heralds, and before any message that tells of the record, the record is marked spent: of a
+    session that ends before that nothing is known, after it anything may be. The corrector writes
+    its key first, unconfirmed, and says so; the reference then writes its own and says so; then the
+    corrector takes off the mark.
 
     Parameters
     ----------
@@ -114,7 +136,8 @@ def distill(
         )
         _greet(channel, own, keys=most_packets(design))
         spent.spend(record)
-        result = _converse(conversation, channel, on_stage or (lambda stage: None))
+        step_s = _ANSWER_STEP_S * design.heralded_rounds
+        result = _converse(conversation, channel, on_stage or (lambda stage: None), step_s)
         confirmed = result.key is not None and _keep(
             result.key, channel, files, design, source.seed, emulated=emulated
         )
@@ -132,6 +155,7 @@ def distill(
         result.abort_reason,
         session=channel.session,
         traffic=channel.traffic,
+        pool_soundness=channel.pool_soundness,
         record_spent=True,
         seed=source.seed,
         emulated=emulated,
@@ -155,6 +179,7 @@ def failed(
         str(error),
         session=channel.session,
         traffic=channel.traffic,
+        pool_soundness=channel.pool_soundness,
         record_spent=record_spent,
     )
 
@@ -215,7 +240,10 @@ def _greet(channel: AuthenticatedChannel, own: Hello, keys: int = 0) -> None:
 
 
 def _converse(
-    conversation: Conversation, channel: AuthenticatedChannel, on_stage: StageCallback
+    conversation: Conversation,
+    channel: AuthenticatedChannel,
+    on_stage: StageCallback,
+    step_s: float,
 ) -> PartyResult:
     """Pass messages until this party has its result and everything is sent."""
     for message in conversation.start():
@@ -223,7 +251,12 @@ def _converse(
     while conversation.result is None:
         message = channel.receive()
         on_stage(message.stage)
-        for answer in conversation.receive(message):
+        started = time.monotonic()
+        answers = conversation.receive(message)
+        if isinstance(message, Syndromes):
+            elapsed_s = time.monotonic() - started
+            time.sleep(answer_time(elapsed_s, step_s) - elapsed_s)
+        for answer in answers:
             channel.send(answer)
     channel.flush()
     return conversation.result
@@ -240,14 +273,21 @@ def _keep(
 ) -> bool:
     """Write the key, and return whether the other party is known to hold it too."""
     session = channel.session
-    if channel.party == design.scheme.reference:
-        if not _holds(channel, session):
-            raise SessionError("the peer must hold its key before this one is written")
-        files.write(key, session, confirmed=True, seed=seed, emulated=emulated)
-        channel.send(KeyHeld(session, held=True))
-        return True
-    files.write(key, session, confirmed=False, seed=seed, emulated=emulated)
+    is_reference = channel.party == design.scheme.reference
+    if is_reference and not _holds(channel, session):
+        raise SessionError("the peer must hold its key before this one is written")
+    files.write(
+        key,
+        session,
+        confirmed=is_reference,
+        method=design.method,
+        soundness=_soundness(channel, design),
+        seed=seed,
+        emulated=emulated,
+    )
     channel.send(KeyHeld(session, held=True))
+    if is_reference:
+        return True
     try:
         confirmed = _holds(channel, session)
         if confirmed:
@@ -256,6 +296,13 @@ def _keep(
         # The key is there: a later session confirms it.
         return False
     return confirmed
+
+
+def _soundness(channel: AuthenticatedChannel, design: Design) -> float | None:
+    """Bound the soundness of a key before its last packets have gone: all that may go count."""
+    keys = channel.traffic.keys + 2 * most_packets(design)
+    claimed, pool = claimed_epsilons(design)["soundness"], channel.pool_soundness
+    return with_authentication(claimed, pool, Traffic(keys=keys).forgery_probability)
 
 
 def _holds(channel: AuthenticatedChannel, session: bytes) -> bool:

@@ -21,6 +21,7 @@ from postprocessing.scheme import Party
 # A block begins at the first round of its record, so its beginning tells that it is used again,
 # however many rounds follow. So many fresh outcomes never coincide, and fewer make no key.
 _KNOWN_BY_ROUNDS = 1024
+USED_BEFORE = "this block was distilled before: use the keys of one run, and no others"
 _SECRET = "secret"
 _SECRET_BYTES = 32
 _MARK_BYTES = 32
@@ -49,7 +50,12 @@ class SpentRecords:
     @classmethod
     def beside(cls, pool: Path, party: Party) -> Self:
         """Return the marks of all pools in one folder: what a party keeps from run to run."""
-        return cls(pool.resolve().parent / f"{party}.spent-records")
+        return cls(Path(os.path.realpath(pool)).parent / f"{party}.spent-records")
+
+    @classmethod
+    def distilled(cls, file: Path) -> Self:
+        """Return the marks beside a file of both parties' rounds, or of one's."""
+        return cls(Path(os.path.realpath(file)).parent / "distilled-records")
 
     def has(self, record: PartyRecord) -> bool:
         """Tell whether a record is spent."""
@@ -90,6 +96,16 @@ class SpentRecords:
         except OSError as error:
             text = f"record must be marked spent, {str(self._folder)!r} cannot hold a mark"
             raise InputFileError(f"{text} ({error.strerror})") from error
+
+    def note(self, record: PartyRecord) -> str | None:
+        """Mark a record that may be used again, with a warning; return that, if there is one."""
+        try:
+            if self.has(record):
+                return USED_BEFORE
+            self.spend(record)
+        except InputFileError as error:
+            return f"this block is not marked as distilled: {error}"
+        return None
 
     def _read_secret(self) -> bytes | None:
         """Return the secret of the folder; None where it has neither secret nor marks.

@@ -9,6 +9,7 @@ from postprocessing.protocol.report_fields import ReportFields
 from postprocessing.protocol.transcript import Transcript
 from postprocessing.sections import Row, Section, Waterfall, count, number, pairs
 from postprocessing.security import TERM_LABELS
+from postprocessing.security.epsilons import weakness
 
 
 def summary(
@@ -53,9 +54,20 @@ def ended(report: ReportFields) -> str:
     return f"{report.outcome}: {report.abort_reason}"
 
 
-def worth(report: ReportFields) -> tuple[Row, ...]:
-    """Return what the key is worth: the label, and its ε beside it."""
-    return (("security", report.label or "-"), ("soundness", _soundness(report.epsilons)))
+def worth(report: ReportFields, soundness: float | None = None) -> tuple[Row, ...]:
+    """Return what the key is worth: the label, its ε beside it, and whether that is much.
+
+    Parameters
+    ----------
+    report : ReportFields
+        The report.
+    soundness : float, optional
+        The ε to look at, by default that of the report's parts.
+    """
+    whole = (report.epsilons or {}).get("soundness") if soundness is None else soundness
+    weak = weakness(whole)
+    rows = (("security", report.label or "-"), ("soundness", _soundness(report.epsilons)))
+    return rows if weak is None else (*rows, ("warning", weak))
 
 
 def seconds(report: ReportFields) -> float:

@@ -14,6 +14,7 @@ _MARKED = (
     "directions, from mark to outcome; rounds are sequential.",
     "Settings and outcomes stay inside the laboratories until the quantum phase has ended.",
 )
+NO_REUSE = "The devices are not used again for another key."
 ASSUMPTIONS = (
     "Quantum theory is correct.",
     "Settings, thinning coins, noise bits and hash seeds are fresh, distributed as stated and "
@@ -24,7 +25,7 @@ ASSUMPTIONS = (
     _SEALED,
     "Unheralded pulses are discarded and their outcomes never published.",
     "Classical post-processing is trusted and the public channel authenticated.",
-    "The devices are not used again for another key.",
+    NO_REUSE,
     "Each block of rounds is post-processed once.",
 )
 

@@ -6,6 +6,26 @@ from dataclasses import dataclass
 
 from postprocessing.errors import InvalidArgumentError
 
+MOST_SOUNDNESS = 1e-5
+
+
+def weakness(soundness: float | None) -> str | None:
+    """Return why a key of some soundness is worth little; None where it is not, or claims none.
+
+    Examples
+    --------
+    >>> weakness(0.5)
+    'soundness 0.5 is above 1e-05: too often such keys differ, or are known to others'
+    >>> weakness(1e-10) is None
+    True
+    """
+    if soundness is None or soundness <= MOST_SOUNDNESS:
+        return None
+    return (
+        f"soundness {soundness:.3g} is above {MOST_SOUNDNESS:.0e}: "
+        "too often such keys differ, or are known to others"
+    )
+
 
 @dataclass(frozen=True)
 class EpsilonSplit:

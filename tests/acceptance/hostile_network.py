@@ -29,8 +29,9 @@ from rich.progress import track
 from postprocessing import DiqkdError, Security
 from postprocessing.design.design import Design
 from postprocessing.network.authentication import TAG_BYTES, KeyPool, create_pool
-from postprocessing.network.channel import HEADER, AuthenticatedChannel
+from postprocessing.network.channel import AuthenticatedChannel
 from postprocessing.network.key_files import KeyFiles
+from postprocessing.network.packets import HEADER
 from postprocessing.network.session import confirm, distill, most_message_bytes
 from postprocessing.network.spent_records import SpentRecords
 
@@ -38,7 +39,7 @@ KINDS = (
     "none", "flip", "drop", "duplicate", "reorder", "truncate", "truncate and hang up",
     "delay", "long delay", "disconnect", "replay", "flood", "drip",
 )  # fmt: skip
-PACKETS = 9
+PACKETS = 10
 ROUNDS = 10_000
 TIMEOUT_S = 0.4
 # Far beyond any time-out: what takes longer hangs.
@@ -244,8 +245,8 @@ class Site:
 
         errors, hung = self._both(act, Line(fault, self.earlier, timeout_s), timeout_s)
         for party, marks in spent.items():
-            # What follows the greeting tells of the record.
-            if (party, 1) in self.earlier and not marks.has(records[party]):
+            # What follows the greetings tells of the record; Bob, who connects, has two.
+            if (party, 1 + (party == "bob")) in self.earlier and not marks.has(records[party]):
                 self.unmarked.append((self.sessions, party))
         keys = {party: _on_disk(out, party) for party in files}
         contents = {content for _, content in keys.values() if content}

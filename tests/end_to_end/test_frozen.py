@@ -134,6 +134,12 @@ def test_old_pools_are_read(tmp_path):
         path.chmod(0o600)
         with KeyPool(path, party) as pool:
             assert pool.remaining_keys == 92
+            used = pool.used_keys
+            pool.take()
+        with KeyPool(path, party) as pool:
+            assert pool.used_keys == used + 1
+            # What it was made of it does not know.
+            assert pool.soundness is None
 
 
 @pytest.mark.parametrize("folder", ["run-key", "run-aborted"])

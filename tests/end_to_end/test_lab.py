@@ -123,6 +123,54 @@ def test_fresh_seeds_by_default(emulated, tmp_path):
     assert keys[0] != keys[1]
 
 
+def test_a_block_that_is_distilled_again_is_warned_of(emulated, tmp_path):
+    """Where its keys may be secret, under any name; the mark is its owner's alone."""
+    plain = tmp_path / "plain.json"
+    write_design(plain, read_design(emulated / "design.json"))
+    files = [tmp_path / "alice.parquet", tmp_path / "bob.parquet"]
+    for file in files:
+        shutil.copy(emulated / file.name, file)
+    marks = tmp_path / "distilled-records"
+    warned = []
+    for more in (
+        ("--design", emulated / "design.json", "--out", tmp_path / "emulated"),
+        ("--design", plain, "--out", tmp_path / "seeded", "--seed", 1),
+        ("--design", plain),
+        ("--design", plain, "--out", tmp_path / "one"),
+        ("--design", plain, "--out", tmp_path / "two"),
+    ):
+        assert marks.exists() == ("two" in str(more[-1]))
+        assert _call("distill", *files, *more).exit_code == 0
+        report = Path(more[3], "report.json") if len(more) > 2 else None
+        warned.append(json.loads(report.read_text())["warning"] if report else None)
+    assert warned[2:4] == [None, None]
+    assert warned[4].startswith("this block was distilled before: use the keys of one run")
+    assert {path.stat().st_mode & 0o077 for path in (marks, *marks.iterdir())} == {0}
+    # Where no mark can be left, the keys are there all the same.
+    shutil.rmtree(marks)
+    marks.touch()
+    unmarked = _call("distill", *files, "--design", plain, "--out", tmp_path / "three", "--json")
+    assert unmarked.exit_code == 0
+    assert "this block is not marked as distilled" in json.loads(unmarked.stdout)["warning"]
+    assert (tmp_path / "three" / "alice.key").exists()
+
+
+def test_a_record_that_others_can_read_is_refused(emulated, tmp_path):
+    """Nobody is met, and nothing is spent."""
+    assert _call("pool", tmp_path / "alice.pool", "--keys", 100).exit_code == 0
+    record = tmp_path / "alice.parquet"
+    shutil.copy(emulated / "alice.parquet", record)
+    record.chmod(0o640)
+    line = ("--connect", "127.0.0.1:9", "--wait-s", 0.1, "--auth-key", tmp_path / "alice.pool")
+    files = ("--record", record, "--design", emulated / "design.json", "--out", tmp_path / "out")
+    refused = _call("party", "alice", *line, *files)
+    assert refused.exit_code == 2
+    assert "record must be its owner's alone (0600)" in refused.stderr
+    assert "has mode 0640: chmod 600" in refused.stderr
+    record.chmod(0o600)
+    assert "nobody listens" in _call("party", "alice", *line, *files).stderr
+
+
 def test_without_a_design_there_is_no_key(tmp_path):
     events, layout = EXAMPLE / "events.csv", EXAMPLE / "lab.toml"
     result = _call("distill", events, "--layout", layout, "--json")
@@ -281,9 +329,22 @@ def test_a_key_becomes_the_next_pool_once(emulated, tmp_path):
     before = {party: json.loads(path.read_text()) for party, path in reports.items()}
     key = tmp_path / "bob" / "bob.key"
     content = key.read_bytes()
-    assert _call("pool", tmp_path / "next.pool", "--from-key", key).exit_code == 0
+    refused = _call("pool", tmp_path / "next.pool", "--from-key", key)
+    assert refused.exit_code == 2
+    assert "key must be secure at finite size" in refused.stderr
+    # As of a design that proves it.
+    for path, told in {
+        key.with_name("bob.session.json"): {"method": "tan22", "soundness": 1e-6},
+        reports["bob"]: {"design": {"method": "tan22"}, "soundness_with_authentication": 2e-6},
+    }.items():
+        path.write_text(json.dumps(json.loads(path.read_text()) | told))
+    before["bob"] = json.loads(reports["bob"].read_text())
+    made = _call("pool", tmp_path / "next.pool", "--from-key", key)
+    assert made.exit_code == 0
+    assert "add the soundness of its key, 2e-06, to theirs" in made.stderr
+    assert "'The devices are not used again for another key.'" in made.stderr
     pool = (tmp_path / "next.pool").read_bytes()
-    assert pool[88:] == content[16 : 16 + (len(content) - 16) // 64 * 64]
+    assert pool[96:] == content[16 : 16 + (len(content) - 16) // 64 * 64]
     assert not key.exists()
     for gone in (key, key.with_name("bob.key.spent")):
         refused = _call("pool", tmp_path / "third.pool", "--from-key", gone)
@@ -293,12 +354,15 @@ def test_a_key_becomes_the_next_pool_once(emulated, tmp_path):
     for done in _parties(tmp_path, "--confirm").values():
         assert done.returncode == 0, done.stderr
         assert "confirmed, both parties hold it" in done.stdout
-    # What that cost is in the reports: two greetings, and two words that the key is held.
+    # What that cost is in the reports: three greetings, and two words that the key is held.
     for party, path in reports.items():
         report, earlier = json.loads(path.read_text()), before[party]
         risk = "authentication_failure_probability"
         assert report.pop(risk) > earlier.pop(risk) + 6e-23
-        more = {"authentication_key_bits": 4 * 256, "net_key_bits": -4 * 256}
+        more = {"authentication_key_bits": 5 * 256, "net_key_bits": -5 * 256}
+        if party == "bob":
+            assert report.pop("soundness_with_authentication") >= 2e-6
+            del earlier["soundness_with_authentication"]
         assert report == earlier | {name: earlier[name] + bits for name, bits in more.items()}
 
 

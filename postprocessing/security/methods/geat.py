@@ -14,7 +14,7 @@ class Geat(Tan22):
     name = "geat"
     label = (
         "composable finite-size security against coherent attacks, with announcements round by "
-        "round (generalised entropy accumulation, Metger et al. 2022)"
+        "round (this project's form of generalised entropy accumulation, Metger et al. 2022)"
     )
     rules = frozenset({"local", "announced"})
 

@@ -13,7 +13,10 @@ class Tan22(Method[AccumulationParameters]):
     """Fixed lengths by the bound of Tan et al., Quantum 6, 880 (2022)."""
 
     name = "tan22"
-    label = "composable finite-size security against coherent attacks (Tan et al. 2022)"
+    label = (
+        "composable finite-size security against coherent attacks (this project's form of Tan et "
+        "al. 2022: local settings with thinning, published tests, noise)"
+    )
     parameters = AccumulationParameters
 
     def optimise(self, block: Block) -> AccumulationParameters:

@@ -105,10 +105,10 @@ def test_a_pool_cut_short_or_made_longer_is_refused(pools, change):
         KeyPool(pools[1], "bob")
 
 
-@pytest.mark.parametrize("byte", range(88))
+@pytest.mark.parametrize("byte", range(96))
 def test_every_byte_of_the_header_is_checked(pools, byte):
     content = bytearray(pools[0].read_bytes())
-    assert len(content) == 88 + 40 * 32
+    assert len(content) == 96 + 40 * 32
     content[byte] ^= 1
     pools[0].write_bytes(content)
     with pytest.raises(InputFileError, match=r"auth-key must be (whole|a pool of keys)"):
@@ -241,6 +241,9 @@ def test_a_full_disk_ends_the_session_and_repeats_no_key(pools, monkeypatch):
             alice.peek(0)
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(SessionError, match=r"the pool of keys .* cannot be written to"):
+        KeyPool(pools[0], "alice")
+    monkeypatch.setattr(os, "pread", lambda *_: full(_))
+    with pytest.raises(SessionError, match=r"the pool of keys .* cannot be read \(No space"):
         KeyPool(pools[0], "alice")
 
 

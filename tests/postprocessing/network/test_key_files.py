@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from postprocessing.errors import InputFileError
 from postprocessing.network import authentication
-from postprocessing.network.authentication import KeyPool, create_pool_from_key
-from postprocessing.network.key_files import KeyFiles, read_key, spend_key
+from postprocessing.network.authentication import KeyPool, create_pool, create_pool_from_key
+from postprocessing.network.key_files import KeyFiles, key_soundness, read_key, spend_key
+from postprocessing.network.spent_records import SpentRecords
+from postprocessing.records import PartyRecord
 
 KEY = bytes(range(200))
+TOLD = {"method": "tan22", "soundness": 1e-10}
 
 
 @pytest.fixture
 def files(tmp_path):
     """Files with a confirmed key."""
     files = KeyFiles(tmp_path, "alice")
-    files.write(KEY, b"session", confirmed=True)
+    files.write(KEY, b"session", **TOLD, confirmed=True)
     return files
 
 
 def test_a_key_becomes_a_pool_once(files, tmp_path):
     assert create_pool_from_key(tmp_path / "pool", files.path) == 2
-    assert (tmp_path / "pool").read_bytes()[88:] == KEY[16:144]
+    assert (tmp_path / "pool").read_bytes()[96:] == KEY[16:144]
     with KeyPool(tmp_path / "pool", "bob") as pool:
         assert pool.take() == (0, KEY[80:112])
     assert not files.is_confirmed
@@ -45,6 +51,80 @@ def test_a_key_becomes_a_pool_once(files, tmp_path):
     assert files.session() == b"session"
     files.confirm()
     assert not files.is_confirmed
+
+
+def test_a_pool_remembers_what_its_key_was_worth(files, tmp_path):
+    """To the last bit, and after it has been used."""
+    create_pool_from_key(tmp_path / "pool", files.path)
+    create_pool(tmp_path / "random", 2)
+    (tmp_path / "key").write_bytes(KEY)
+    create_pool_from_key(tmp_path / "elsewhere", tmp_path / "key")
+    for name, expected in {"pool": 1e-10, "random": 0.0, "elsewhere": None}.items():
+        for _ in range(2):
+            with KeyPool(tmp_path / name, "alice") as pool:
+                pool.take()
+                assert pool.soundness == expected
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"method": "asymptotic", "soundness": None},
+        {"method": "unknown", "soundness": 1e-10},
+        {"design": {"method": "asymptotic"}, "epsilons": {"soundness": None}},
+        {"design": {"method": "asymptotic"}, "epsilons": {"soundness": 1e-10}},
+    ],
+)
+@pytest.mark.parametrize("name", ["alice.session.json", "alice.report.json", "report.json"])
+def test_no_pool_is_made_of_a_key_that_is_not_composable(tmp_path, told, name):
+    key = tmp_path / "alice.key"
+    key.write_bytes(KEY)
+    (tmp_path / name).write_text(json.dumps({"seed": None} | told))
+    with pytest.raises(InputFileError, match=r"key must be secure at finite size, .* of method"):
+        create_pool_from_key(tmp_path / "pool", key)
+    assert key.exists()
+    assert not (tmp_path / "pool").exists()
+
+
+def test_of_several_that_tell_the_worst_counts(files, tmp_path):
+    design = {"method": "tan22"}
+    report = {"seed": None, "design": design, "soundness_with_authentication": 3e-10}
+    (tmp_path / "alice.report.json").write_text(json.dumps(report))
+    assert key_soundness(files.path) == 3e-10
+    report["soundness_with_authentication"] = None
+    (tmp_path / "alice.report.json").write_text(json.dumps(report))
+    assert key_soundness(files.path) is None
+    run = {"seed": None, "design": design, "epsilons": {"soundness": 2e-10}}
+    (tmp_path / "alice.report.json").write_text(json.dumps(run))
+    assert key_soundness(files.path) == 2e-10
+
+
+def test_a_session_of_0_1_0_needs_its_report(files, tmp_path):
+    """It does not tell the method."""
+    (tmp_path / "alice.session.json").write_text(json.dumps({"session": "00", "seed": None}))
+    with pytest.raises(InputFileError, match=r"alice.report.json or .* to tell its method"):
+        create_pool_from_key(tmp_path / "pool", files.path)
+    told = {"design": {"method": "geat"}, "soundness_with_authentication": 1e-9}
+    files.write_report({"seed": None} | told)
+    create_pool_from_key(tmp_path / "pool", files.path)
+    with KeyPool(tmp_path / "pool", "bob") as pool:
+        assert pool.soundness == 1e-9
+
+
+def test_a_folder_that_may_not_be_entered_is_no_traceback(files, tmp_path, monkeypatch):
+    def closed(path, **_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(InputFileError, match="key must be a readable file"):
+        create_pool_from_key(tmp_path / "pool", tmp_path / "loop")
+    assert not SpentRecords.beside(tmp_path / "loop", "alice").has(PartyRecord(np.zeros(9, "u1")))
+    monkeypatch.setattr(Path, "stat", closed)
+    with pytest.raises(InputFileError, match=r"pool must be in a folder one can enter"):
+        create_pool(tmp_path / "pool", 1)
+    for act in (files.read, files.session, lambda: KeyPool(tmp_path / "pool", "alice")):
+        with pytest.raises(InputFileError, match=r"cannot look for .* \(Permission denied\)"):
+            act()
 
 
 def test_a_key_put_back_is_not_spent_again(files, tmp_path):
@@ -115,7 +195,8 @@ def hardlink_to(path, target, count=[0]):
         os._exit(1)
 
 Path.hardlink_to = hardlink_to
-KeyFiles(Path(sys.argv[1]), "alice").write(bytes(range(200)), b"session", confirmed=True, seed=3)
+told = {"method": "tan22", "soundness": 1e-10, "seed": 3}
+KeyFiles(Path(sys.argv[1]), "alice").write(bytes(range(200)), b"session", confirmed=True, **told)
 """
 
 
@@ -126,18 +207,16 @@ def _crash(folder, links):
 
 
 def test_a_crash_leaves_no_key_without_its_session(tmp_path):
-    """The session comes first; what is left of the key is removed before the next."""
+    """The session comes first; what is left of the key may be of a session that still runs."""
     files = KeyFiles(tmp_path, "alice")
     _crash(tmp_path, 1)
     assert (tmp_path / "alice.session.json").exists()
     assert not files.is_confirmed
     assert files.session() == b""
     (tmp_path / "alice.session.json").unlink()
-    other = tmp_path / ".unfinished-other"
-    other.mkdir()
-    (other / "bob.key").write_bytes(KEY)
+    (draft,) = tmp_path.iterdir()
     files.check_free()
-    assert list(tmp_path.iterdir()) == [other]
+    assert (draft / "alice.key").read_bytes() == KEY
 
 
 def test_a_crash_after_the_key_hides_nothing(tmp_path):
@@ -147,7 +226,7 @@ def test_a_crash_after_the_key_hides_nothing(tmp_path):
     assert key.stat().st_nlink == 2
     with pytest.raises(InputFileError, match="key must be secret"):
         spend_key(key)
-    (tmp_path / "alice.session.json").write_text(json.dumps({"session": "00", "seed": None}))
+    (tmp_path / "alice.session.json").write_text(json.dumps({"session": "00", "seed": None} | TOLD))
     assert spend_key(key) == KEY
     assert KeyFiles(tmp_path, "alice").is_spent
     assert (tmp_path / "alice.key.spent").stat().st_nlink == 1
@@ -190,9 +269,13 @@ def test_a_later_confirmation_is_in_the_report(tmp_path):
         "authentication_failure_probability": 2.0**-69,
     }
     assert json.loads(path.read_text()) == told | changed
+    assert not (tmp_path / "alice.session.json").exists()
+    (tmp_path / "alice.session.json").write_text(json.dumps({"seed": None} | TOLD))
     files.amend_report(confirmed=True, **more)
     assert json.loads(path.read_text())["outcome"] == "key"
     assert json.loads(path.read_text())["net_key_bits"] == 1088
+    session = json.loads((tmp_path / "alice.session.json").read_text())
+    assert session["soundness"] == 1e-10 + 2.0**-70
     assert path.stat().st_mode & 0o777 == 0o600
     path.unlink()
     files.write_report({"outcome": "aborted"})
@@ -218,7 +301,7 @@ def test_what_a_seed_gives_is_no_secret(tmp_path, name):
 
 def test_the_session_tells_of_the_seed(tmp_path):
     files = KeyFiles(tmp_path, "bob")
-    files.write(KEY, b"session", confirmed=False, seed=0)
+    files.write(KEY, b"session", **TOLD, confirmed=False, seed=0)
     files.confirm()
     with pytest.raises(InputFileError, match="key must be secret"):
         files.read()
@@ -227,7 +310,7 @@ def test_the_session_tells_of_the_seed(tmp_path):
 def test_a_mark_half_taken_off_is_taken_off(tmp_path):
     """A crash between the two steps leaves the key under both names."""
     files = KeyFiles(tmp_path, "alice")
-    files.write(KEY, b"session", confirmed=False)
+    files.write(KEY, b"session", **TOLD, confirmed=False)
     files.path.hardlink_to(tmp_path / "alice.key.unconfirmed")
     files.confirm()
     assert files.read() == KEY

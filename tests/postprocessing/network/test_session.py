@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
 import shutil
@@ -23,10 +24,18 @@ from postprocessing.errors import (
     ProtocolError,
     SessionError,
 )
-from postprocessing.network.authentication import TAG_BYTES, KeyPool, create_pool
-from postprocessing.network.channel import HEADER, MOST_BODY_BYTES, AuthenticatedChannel
+from postprocessing.network import session
+from postprocessing.network.authentication import (
+    TAG_BYTES,
+    KeyPool,
+    create_pool,
+    create_pool_from_key,
+)
+from postprocessing.network.channel import AuthenticatedChannel
 from postprocessing.network.key_files import KeyFiles, read_key
 from postprocessing.network.messages import Hello
+from postprocessing.network.packets import HEADER, MOST_BODY_BYTES
+from postprocessing.network.report import with_authentication
 from postprocessing.network.session import (
     confirm,
     distill,
@@ -35,7 +44,7 @@ from postprocessing.network.session import (
 )
 from postprocessing.network.spent_records import SpentRecords
 from postprocessing.network.wire import encode
-from postprocessing.protocol.messages import Abort, SettingsAnnouncement
+from postprocessing.protocol.messages import Abort, Message, SettingsAnnouncement
 from postprocessing.records import PartyRecord
 
 # Far beyond what a session takes on a busy machine.
@@ -133,6 +142,37 @@ def test_the_keys_are_those_of_one_process(small, pools, tmp_path):
     assert values["session"] == found["bob"].session.hex()
     # What is not proved has no soundness to add to.
     assert values["soundness_with_authentication"] is None
+
+
+def test_the_soundness_of_a_pool_is_added(small, pools, tmp_path):
+    """That of the key that it was made of; it is in report and session, and the next pool's."""
+    design, rounds = small
+    key = tmp_path / "made.key"
+    key.write_bytes(bytes(16 + 64 * 200))
+    told = {"seed": None, "method": "tan22", "soundness": 1e-6}
+    (tmp_path / "made.session.json").write_text(json.dumps(told))
+    pools["alice"].unlink()
+    create_pool_from_key(pools["alice"], key)
+    shutil.copy(pools["alice"], pools["bob"])
+    found = _both(pools, lambda p, channel: _distill(tmp_path, channel, getattr(rounds, p), design))
+    assert {report.pool_soundness for report in found.values()} == {1e-6}
+    told = json.loads((tmp_path / "alice.session.json").read_text())
+    assert (told["method"], told["composable"], told["soundness"]) == ("asymptotic", False, None)
+    whole = with_authentication(1e-10, found["alice"].pool_soundness, 1e-20)
+    assert whole == 1e-10 + 1e-6 + 1e-20
+    assert with_authentication(1e-10, None, 1e-20) is None
+
+
+def test_syndromes_are_answered_at_doubled_steps(small, pools, tmp_path, monkeypatch):
+    """Not when decoding happens to be done, which depends on the errors."""
+    design, rounds = small
+    slept = []
+    monkeypatch.setattr(session, "_ANSWER_STEP_S", 1e-3)
+    monkeypatch.setattr(session.time, "sleep", slept.append)
+    found = _both(pools, lambda p, channel: _distill(tmp_path, channel, getattr(rounds, p), design))
+    assert {report.outcome for report in found.values()} == {"key"}
+    assert slept
+    assert all(seconds >= 0 for seconds in slept)
 
 
 def test_an_abort_reaches_both(small, pools, tmp_path):
@@ -237,7 +277,8 @@ def test_long_messages_go_both_ways_at_once(pools):
     found = _both(pools, act)
     for answer, traffic in found.values():
         assert np.array_equal(answer.settings, settings)
-        assert traffic.keys == 2 * 7
+        # Six packets each, and three greetings.
+        assert traffic.keys == 15
         assert traffic.sent_bytes > 5 * MOST_BODY_BYTES
 
 
@@ -277,13 +318,13 @@ def _hello(design, record):
     return Hello("bob", "distill", design.fingerprint(), record.heralds_sha256(), keys_left=200)
 
 
-def _packet(pool: KeyPool) -> bytes:
+def _packet(pool: KeyPool, message: Message | None = None) -> bytes:
     """Return the first packet that Bob sends."""
     near, far = socket.socketpair()
     channel = AuthenticatedChannel(
         near, pool, "bob", connects=True, timeout_s=PATIENCE_S, most_message_bytes=1000
     )
-    channel.send(Abort("why"))
+    channel.send(message or Abort("why"))
     channel.flush()
     packet = far.recv(10_000)
     assert len(packet) == HEADER.size + HEADER.unpack(packet[: HEADER.size])[-1] + TAG_BYTES
@@ -304,6 +345,41 @@ def _receive(pool: KeyPool, packet: bytes):
     finally:
         channel.abandon()
         far.close()
+
+
+def test_a_greeting_that_was_kept_back_costs_no_record(small, pools, tmp_path):
+    """Whoever plays it again cannot name the nonce that Alice has drawn, and hears no settings."""
+    design, rounds = small
+    near, far = socket.socketpair()
+    with KeyPool(pools["bob"], "bob") as pool:
+        kept = _packet(pool, _hello(design, rounds.bob))
+    far.sendall(kept)
+    with KeyPool(pools["alice"], "alice") as pool:
+        channel = AuthenticatedChannel(
+            near, pool, "alice", connects=False, timeout_s=0.2, most_message_bytes=1 << 24
+        )
+        with pytest.raises(SessionError, match="the peer is silent"):
+            _distill(tmp_path, channel, rounds.alice, design)
+    assert not _spent(tmp_path, "alice").has(rounds.alice)
+    heard = far.recv(1 << 24, socket.MSG_WAITALL)
+    assert len(heard) == HEADER.size + HEADER.unpack(heard[: HEADER.size])[-1] + TAG_BYTES
+    far.close()
+
+
+def test_the_third_greeting_is_no_other_message(small, pools, tmp_path):
+    design, rounds = small
+
+    def act(party, channel):
+        if party == "bob":
+            channel.send(_hello(design, rounds.bob))
+            channel.receive()
+            channel.send(Abort("no"))
+            return channel.close()
+        return _distill(tmp_path, channel, rounds.alice, design)
+
+    found = _both(pools, act)
+    assert "the peer must show that it is there" in str(found["alice"])
+    assert not _spent(tmp_path, "alice").has(rounds.alice)
 
 
 def test_a_malformed_message_ends_the_session(small, pools, tmp_path):
@@ -452,11 +528,11 @@ def test_a_pool_that_would_not_last_costs_no_record(small, pools, tmp_path, shor
 
 @pytest.mark.parametrize("count", [10_000, 5_000_000])
 def test_no_session_takes_more_packets_than_are_asked_for(count):
-    """By the messages of a session in one process, beside greeting and the word of the key."""
+    """By the messages of a session in one process, beside greetings and the word of the key."""
     design, rounds = small_rounds(count)
     entries = distill_seeded(rounds, design, seed=4).transcript.entries
     for party in ("alice", "bob"):
-        packets = 2
+        packets = 3
         for entry in entries:
             length = sum(map(len, encode(entry.message)))
             assert length <= count / 4 + 1000

@@ -13,8 +13,10 @@ import pytest
 from postprocessing.errors import AuthenticationError, ProtocolError, SessionError
 from postprocessing.network import meeting
 from postprocessing.network.authentication import KeyPool, create_pool
-from postprocessing.network.channel import HEADER, AuthenticatedChannel
+from postprocessing.network.channel import AuthenticatedChannel
 from postprocessing.network.meeting import first_channel
+from postprocessing.network.messages import Present
+from postprocessing.network.packets import HEADER, VERSION
 from postprocessing.network.tcp import arrivals, connect
 from postprocessing.protocol.messages import Abort
 
@@ -58,9 +60,9 @@ def _bob(pool, address):
     )
 
 
-def _wrong_packet(pool: KeyPool, place: int, number: int = 0) -> bytes:
+def _wrong_packet(pool: KeyPool, place: int, number: int = 0, version: int = VERSION) -> bytes:
     """Return a packet as Bob's first, but for its tag."""
-    header = HEADER.pack(b"dq", 4, 0, pool.identity, bytes(32), number, place, 3)
+    header = HEADER.pack(b"dq", version, 0, pool.identity, bytes(32), number, place, 3)
     return header + b"abc" + bytes(16)
 
 
@@ -97,6 +99,7 @@ def test_strangers_do_not_keep_the_peer_away(pools, address, monkeypatch):
     def coming():
         _try(address, b"")
         _try(address, b"GET / HTTP/1.1\r\n" * 20)
+        _try(address, _wrong_packet(alice, 0, version=4))
         _try(address, b"", stays=True)
         _try(address, _wrong_packet(alice, 0))
         # A key there will never be: the pool is not used up for that.
@@ -108,16 +111,26 @@ def test_strangers_do_not_keep_the_peer_away(pools, address, monkeypatch):
         ends[0].send(Abort("it is me"))
 
     channel, reasons = _meet(alice, address, coming)
+    heard = []
+
+    def answer():
+        heard.append(ends[0].receive().reason)
+        ends[0].send(Present())
+
+    answering = threading.Thread(target=answer, daemon=True)
+    answering.start()
     assert channel.greet(Abort("hello")).reason == "it is me"
-    assert ends[0].receive().reason == "hello"
+    answering.join(WAIT_S)
+    assert heard == ["hello"]
     assert reasons[0] == "the peer has ended the connection"
-    assert reasons[1].startswith("the peer must speak version 4")
-    assert reasons[2] == "the peer is silent for 1 s"
-    assert reasons[3].startswith("a packet whose tag is wrong")
-    assert reasons[5].startswith("packet 1 where 0 is due")
-    assert len(reasons) == 5 + MALFORMED
-    # One key each for the greetings, none for strangers.
-    assert alice.used_keys == 2
+    assert reasons[1] == "the peer must be a party of diqkd, it sends b'GET '"
+    assert reasons[2].startswith("the peer must speak version 5 of the protocol, it speaks 4")
+    assert reasons[3] == "the peer is silent for 1 s"
+    assert reasons[4].startswith("a packet whose tag is wrong")
+    assert reasons[6].startswith("packet 1 where 0 is due")
+    assert len(reasons) == 6 + MALFORMED
+    # One key each for the three greetings, none for strangers.
+    assert alice.used_keys == 3
     for end in (channel, *ends):
         end.abandon()
 

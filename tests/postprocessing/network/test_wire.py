@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from postprocessing.bits import PackedBits
 from postprocessing.errors import ProtocolError
-from postprocessing.network.messages import Hello, KeyHeld
+from postprocessing.network.messages import Hello, KeyHeld, Present
 from postprocessing.network.wire import AnyMessage, decode, encode
 from postprocessing.protocol.messages import (
     Abort,
@@ -69,6 +69,7 @@ EXAMPLES = (
     Abort("too few test rounds"),
     Abort("é"),
     Hello("bob", "distill", "ab", None, emulated=True, keys_left=2**63),
+    Present(),
     Hello("alice", "confirm"),
     KeyHeld(bytes(32), held=True),
 )
