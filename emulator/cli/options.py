@@ -20,6 +20,9 @@ LayoutFile = Annotated[
         "--layout", help="TOML file: columns and their values [default: those diqkd emulate writes]"
     ),
 ]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="put the file in the place of an earlier one")
+]
 Threads = Annotated[int | None, typer.Option(help="threads to work on [default: one a processor]")]
 Where = Annotated[
     list[str] | None,

@@ -124,6 +124,30 @@ def atomic_write(path: Path, *, replace: bool = False, private: bool = True) -> 
         raise InputFileError(f"cannot write {str(path)!r} ({error.strerror or error})") from error
 
 
+@contextmanager
+def all_or_none(paths: Sequence[Path]) -> Iterator[None]:
+    """Take back the files that were not there before, if not all of them can be written."""
+    new = [path for path in paths if not os.path.lexists(path)]
+    try:
+        yield
+    except BaseException:
+        _remove(new)
+        raise
+
+
+def check_new_file(path: Path, *, replace: bool) -> None:
+    """Refuse, before the work, a file that is there and must stay.
+
+    Raises
+    ------
+    InputFileError
+        If something is there that is not to be replaced.
+    """
+    if not replace and os.path.lexists(path):
+        message = f"out must be a new file, {str(path)!r} is there (--replace puts another there)"
+        raise InputFileError(message)
+
+
 def replace_output(path: Path, content: bytes) -> None:
     """Write a file (0600) in place of an earlier one: the one or the other is there, and whole.
 

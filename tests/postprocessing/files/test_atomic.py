@@ -145,6 +145,18 @@ def test_a_writer_that_fails_changes_nothing(tmp_path, replace):
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [(path.name, b"old")]
 
 
+def test_files_that_belong_together_come_together(tmp_path):
+    names = ["alice.csv", "bob.csv", "design.json"]
+    (tmp_path / "design.json").write_bytes(b"old")
+    with (
+        pytest.raises(InputFileError, match="out must be a new file"),
+        atomic.all_or_none([tmp_path / name for name in names]),
+    ):
+        for name in names:
+            _write(tmp_path / name, b"new", replace=False)
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("design.json", b"old")]
+
+
 def test_only_what_may_be_replaced_is(tmp_path):
     path = tmp_path / "table.csv"
     path.write_bytes(b"old")
