@@ -72,6 +72,11 @@ def write_output(folder: Path, files: Mapping[str, bytes]) -> None:
                 _link(drafts / name, folder / name)
                 linked.append(folder / name)
                 sync_folder(folder)
+    except FileExistsError as error:
+        _remove(linked)
+        held = [str(folder / name) for name in files if os.path.lexists(folder / name)]
+        message = f"out must be a new file, {', '.join(held)} is there ({error.strerror})"
+        raise InputFileError(message) from error
     except OSError as error:
         _remove(linked)
         message = f"out must be a folder one can write to, got {str(folder)!r} ({error.strerror})"
