@@ -19,7 +19,7 @@ from postprocessing.checks import thread_count
 from postprocessing.design.design import Design
 from postprocessing.design.request import ExpectedValues
 from postprocessing.errors import InputFileError, InvalidArgumentError
-from postprocessing.files.atomic import check_output_folder, write_output
+from postprocessing.files.atomic import all_or_none, check_output_folder, write_output
 from postprocessing.files.designs import is_emulated, read_design, write_design
 from postprocessing.files.lab_report import PRIVATE, LabReport
 from postprocessing.files.layout import Layout, layout_of
@@ -245,8 +245,9 @@ def emulate_to(
     500
     """
     out, progress = Path(folder), on_progress or (lambda stage, fraction: None)
-    names = ["rounds"] if joint else ["alice", "bob"]
-    check_output_folder(out, [*(f"{name}.{file_format}" for name in names), "design.json"])
+    parties = ["rounds"] if joint else ["alice", "bob"]
+    names = [*(f"{party}.{file_format}" for party in parties), "design.json"]
+    check_output_folder(out, names)
     design = design_for(scenario)
     seed = secrets.randbits(63) if scenario.seed is None else scenario.seed
     rule, model = scenario.stopping_rule(), scenario.build_model().working_point()
@@ -260,9 +261,10 @@ def emulate_to(
     progress("files", None)
     both: dict[Party, PartyRecord] = {"alice": rounds.alice, "bob": rounds.bob}
     parts = {"rounds": both} if joint else {name: {name: both[name]} for name in both}
-    for name, records in parts.items():
-        write_records(out / f"{name}.{file_format}", design.scheme, records)
-    write_design(out / "design.json", design, emulated=True)
+    with all_or_none([out / name for name in names]):
+        for name, records in parts.items():
+            write_records(out / f"{name}.{file_format}", design.scheme, records)
+        write_design(out / "design.json", design, emulated=True)
     return EmulatedFiles(design, rounds.pulses, len(rounds), seed)
 
 

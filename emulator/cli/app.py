@@ -8,6 +8,7 @@ import typer
 
 from emulator.cli.errors import EXIT_CODES
 from emulator.cli.lazy import LazyGroup, add, new_app
+from emulator.cli.streams import lasting_streams
 from emulator.cli.verbs import VERBS
 
 app = new_app(cls=LazyGroup)
@@ -17,7 +18,8 @@ for _name, _verb in VERBS.items():
 
 def main() -> None:
     """Run the command line."""
-    app()
+    with lasting_streams():
+        app()
 
 
 def _show_version(wanted: bool) -> None:

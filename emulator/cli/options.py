@@ -21,6 +21,9 @@ LayoutFile = Annotated[
         help="TOML file: columns and their values [default: as diqkd emulate writes]",
     ),
 ]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="put the file in the place of an earlier one")
+]
 Threads = Annotated[int | None, typer.Option(help="threads to work on [default: one a processor]")]
 Where = Annotated[
     list[str] | None,

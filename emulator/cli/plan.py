@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from emulator.cli.errors import EXIT_ABORTED
 from emulator.cli.flags import scenario_flags
 from emulator.cli.options import AsCsv, AsJson, check_format
+from emulator.cli.progress import StageProgress
 from emulator.scenario.axes import parse_axis
 from emulator.scenario.scenario import Scenario
 from postprocessing.errors import InvalidArgumentError
@@ -38,15 +40,25 @@ def command(
 
     wanted = None if key_bits is None else math.ceil(key_bits)
     if over is not None:
-        axis = parse_axis("over", over)
-        frame = plan_table(scenario, *axis, key_bits=wanted, seconds=seconds)
+        name, values = parse_axis("over", over)
+        with StageProgress() as progress:
+            steps = progress.steps("plans", values)
+            frame = plan_table(scenario, name, steps, key_bits=wanted, seconds=seconds)
         print_frame(frame, as_json=as_json, as_csv=as_csv)
+        if not frame["key_length"].any():
+            raise typer.Exit(EXIT_ABORTED)
         return
-    chosen = plan(scenario, key_bits=wanted, seconds=seconds)
+    with StageProgress() as progress:
+        progress.show("plan", None)
+        chosen = plan(scenario, key_bits=wanted, seconds=seconds)
     shown = chosen.to_dict() | worth(scenario)
     if as_json:
         print_json(shown)
     elif as_csv:
         print_frame(pd.DataFrame([shown]), as_json=False, as_csv=True)
+    elif chosen.reason is not None:
+        typer.echo(f"no key: {chosen.reason}")
     else:
-        print_values(shown)
+        print_values({name: value for name, value in shown.items() if name != "reason"})
+    if chosen.reason is not None:
+        raise typer.Exit(EXIT_ABORTED)

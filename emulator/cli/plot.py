@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from emulator.cli.errors import explained
-from emulator.cli.options import Where, conditions
+from emulator.cli.options import Replace, Where, conditions
+from emulator.cli.progress import StageProgress
+from postprocessing.files.atomic import check_new_file
 
 
 @explained
@@ -36,6 +38,7 @@ def command(
     quantiles: Annotated[
         bool, typer.Option("--quantiles", help="median, 5 % and 95 %, not mean ± standard error")
     ] = False,
+    replace: Replace = False,
 ) -> None:
     """Draw a picture into a file and say where."""
     from emulator.pages.pictures import check_picture, draw_picture
@@ -44,12 +47,15 @@ def command(
     path = Path(f"{what}.png") if out is None else out
     check_picture(what)
     check_suffix(path)
-    axes = draw_picture(
-        what,
-        inputs or (),
-        over=over,
-        where=conditions(where),
-        interval="quantiles" if quantiles else None,
-    )
+    check_new_file(path, replace=replace)
+    with StageProgress() as progress:
+        progress.show("theory", None)
+        axes = draw_picture(
+            what,
+            inputs or (),
+            over=over,
+            where=conditions(where),
+            interval="quantiles" if quantiles else None,
+        )
     save_axes(axes, path)
     typer.echo(str(path))

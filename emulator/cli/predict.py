@@ -8,6 +8,7 @@ import typer
 
 from emulator.cli.flags import scenario_flags
 from emulator.cli.options import AsCsv, AsJson, check_format
+from emulator.cli.progress import StageProgress
 from emulator.scenario.axes import parse_axis
 from emulator.scenario.scenario import Scenario
 from postprocessing.errors import InvalidArgumentError
@@ -49,7 +50,9 @@ def command(
     elif statements:
         print_frame(papers.statements(), as_json=as_json, as_csv=as_csv)
     elif over is not None:
-        curve = prediction_curve(scenario, *parse_axis("over", over))
+        name, values = parse_axis("over", over)
+        with StageProgress() as progress:
+            curve = prediction_curve(scenario, name, progress.steps("theory", values))
         print_frame(curve, as_json=as_json, as_csv=as_csv)
     else:
         prediction = predict(scenario.build_model())

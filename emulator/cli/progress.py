@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 from rich.console import Console
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from emulator.sweeps.sweeper import RowCallback, SweepSummary
 
 _SECONDS_BETWEEN_LINES = 30.0
+
+Value = TypeVar("Value")
 
 
 class StageProgress:
@@ -40,6 +42,12 @@ class StageProgress:
         """Show a stage and how much of it is done."""
         total = None if fraction is None else 1.0
         self._progress.update(self._task, description=stage, total=total, completed=fraction or 0.0)
+
+    def steps(self, stage: str, values: Sequence[Value]) -> Iterator[Value]:
+        """Yield values, showing how many of them are done."""
+        for done, value in enumerate(values):
+            self.show(stage, done / len(values))
+            yield value
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from emulator.cli.errors import explained
-from emulator.cli.options import AsCsv, AsJson, Where, check_format, conditions
+from emulator.cli.options import AsCsv, AsJson, Replace, Where, check_format, conditions
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.files.atomic import check_new_file
 
 
 @explained
@@ -30,6 +31,7 @@ def command(
     export: Annotated[
         Path | None, typer.Option(help="write every run to this .parquet or .csv file as well")
     ] = None,
+    replace: Replace = False,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
@@ -40,6 +42,8 @@ def command(
     check_format(as_json, as_csv)
     if export is not None and export.resolve() in [store.resolve() for store in stores]:
         raise InvalidArgumentError("export", str(export), "another file than the stores")
+    if export is not None:
+        check_new_file(export, replace=replace)
     frame = results.select(results.load_results(*stores), conditions(where))
     table = results.aggregate(frame, by, value or results.DEFAULT_VALUES, quantile or ())
     if export is not None:

@@ -22,6 +22,8 @@ def print_design(design: Design) -> None:
         f"key of {design.key_length:,} bits from {design.heralded_rounds:,} heralded rounds, "
         f"{design.acceptance_rule}"
     )
+    if design.noisy_preprocessing:
+        typer.echo(f"a raw key bit is inverted with probability {design.noisy_preprocessing}")
     for party in ("alice", "bob"):
         labels = design.scheme.labels(party)
         choice = design.setting_choice.choice(design.scheme, party)

@@ -11,6 +11,7 @@ import numpy as np
 from emulator.plotting.style import COLOURS, LINES, legend_below, new_axes, save_axes, show_grid
 from emulator.sweeps.results import export
 from emulator.sweeps.study import RUN_METHODS, FiniteSizeStudy
+from postprocessing.files.atomic import all_or_none
 from postprocessing.security import METHODS
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ def write_study(study: FiniteSizeStudy, folder: Path) -> None:
     """
     axes = plot_study(study)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, frame in zip(STUDY_FILES, (study.runs, study.tallies, study.curves), strict=False):
-        export(frame, folder / name)
-    save_axes(axes, folder / STUDY_FILES[-1])
+    with all_or_none([folder / name for name in STUDY_FILES]):
+        tables = (study.runs, study.tallies, study.curves)
+        for name, frame in zip(STUDY_FILES, tables, strict=False):
+            export(frame, folder / name)
+        save_axes(axes, folder / STUDY_FILES[-1])

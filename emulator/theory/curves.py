@@ -61,7 +61,7 @@ def theory_line(
     values : iterable of float
         Its values.
     finite_size : bool
-        Also design the key of each point, which takes some 70 ms.
+        Also design the key of each point, half a second (tan22) to some seconds (renyi).
 
     Returns
     -------

@@ -44,6 +44,10 @@ class LinkPlan:
         Bound on the abort probability of honest devices.
     seconds : float or None
         Duration of the quantum phase; None without a repetition rate.
+    noisy_preprocessing : float
+        Probability with which the reference inverts a key bit.
+    reason : str or None
+        Why there is no key; None with one.
 
     Examples
     --------
@@ -61,11 +65,13 @@ class LinkPlan:
     key_fraction: float
     abort_probability: float
     seconds: float | None
+    noisy_preprocessing: float
+    reason: str | None
 
-    def to_dict(self) -> dict[str, float | None]:
+    def to_dict(self) -> dict[str, float | str | None]:
         """Return the fields as JSON values: None wherever a number is missing."""
-        values: dict[str, float | None] = asdict(self)
-        missing = {k: None for k, v in values.items() if v is not None and math.isnan(v)}
+        values: dict[str, float | str | None] = asdict(self)
+        missing = {k: None for k, v in values.items() if isinstance(v, float) and math.isnan(v)}
         return values | missing
 
     def to_frame(self) -> pd.DataFrame:
@@ -97,7 +103,8 @@ def plan(
     Returns
     -------
     LinkPlan
-        Without a key when none is possible.
+        Without a key, and with the reason, when none is possible. Noise is added only where that
+        is better.
 
     Raises
     ------
@@ -113,10 +120,23 @@ def plan(
     True
     """
     if (key_bits is None) == (seconds is None):
-        raise InvalidArgumentError("key_bits", (key_bits, seconds), "given, or else seconds")
+        allowed = "given, or else seconds" + ("" if key_bits is None else ", and not both")
+        raise InvalidArgumentError("key_bits", (key_bits, seconds), allowed)
     if not METHODS[scenario.method].composable:
         raise InvalidArgumentError("method", scenario.method, "a finite-size method")
-    search = _Search(scenario)
+    noises = [scenario.noisy_preprocessing]
+    if noises == ["optimal"]:
+        noises.insert(0, 0.0)
+    plans = [
+        _plan(_Search(scenario.replace(noisy_preprocessing=q)), key_bits, seconds) for q in noises
+    ]
+    if key_bits is None:
+        return max(plans, key=lambda found: found.key_length)
+    return min(plans, key=lambda found: found.pulses or math.inf)
+
+
+def _plan(search: _Search, key_bits: int | None, seconds: float | None) -> LinkPlan:
+    """Return the plan for a key of so many bits, or for so many seconds."""
     if key_bits is not None:
         if key_bits < 8:
             raise InvalidArgumentError("key_bits", key_bits, "at least 8")
@@ -160,18 +180,18 @@ class _Search:
         self.pace = model.repetition_rate_hz
         self._rare_share = self._security.completeness * RARE_SHARE
         self._start: float | None = None
-        self._possible = True
+        self._impossible: str | None = None
         parameter = scenario.intensity_parameter
         if parameter is not None and getattr(scenario, parameter) == "optimal":
             try:
                 self._start = getattr(start_of(model.working_point()), parameter)
-            except NoPositiveKeyRateError:
-                self._possible = False
+            except NoPositiveKeyRateError as error:
+                self._impossible = str(error)
 
     def soonest(self, key_bits: int) -> LinkPlan:
         """Return the plan of the fewest pulses that give the wanted bits."""
-        if not self._possible:
-            return self._plan(None, 0)
+        if self._impossible is not None:
+            return self._plan(None, 0, self._impossible)
         intensity = self._start
         pulses = self._pulses_needed(intensity, key_bits) or MOST_PULSES
         # The intensity of the fewest pulses has the longest key of all from these pulses, and the
@@ -181,13 +201,15 @@ class _Search:
             pulses = self._pulses_needed(intensity, key_bits, near=pulses) or MOST_PULSES
         design = self._design(intensity, pulses)
         reached = design is not None and design.key_length >= key_bits
-        return self._plan(intensity, pulses if reached else 0)
+        reason = f"no key of {key_bits:,} bits from {MOST_PULSES:.1g} pulses, the most there can be"
+        return self._plan(intensity, pulses if reached else 0, reason)
 
     def longest(self, pulses: int) -> LinkPlan:
         """Return the plan of the longest key from so many pulses."""
-        if not self._possible:
-            return self._plan(None, 0)
-        return self._plan(self._best_intensity(pulses), pulses)
+        if self._impossible is not None:
+            return self._plan(None, 0, self._impossible)
+        reason = f"no key from {pulses:,} pulses"
+        return self._plan(self._best_intensity(pulses), pulses, reason)
 
     def _best_intensity(self, pulses: int) -> float | None:
         """Return the intensity of the longest key; None where there is none to choose."""
@@ -243,14 +265,15 @@ class _Search:
                 return None
         return math.floor(pulses)
 
-    def _plan(self, intensity: float | None, pulses: int) -> LinkPlan:
+    def _plan(self, intensity: float | None, pulses: int, reason: str) -> LinkPlan:
+        """Return the plan of so many pulses; the reason is for one without a key."""
         design = self._design(intensity, pulses) if pulses else None
         parameter = self._scenario.intensity_parameter
         if intensity is None and parameter is not None:
             asked = getattr(self._scenario, parameter)
             intensity = asked if isinstance(asked, int | float) else None
         if design is None:
-            return LinkPlan(0, 0, intensity, math.nan, 0, 0.0, 1.0, None)
+            return LinkPlan(0, 0, intensity, math.nan, 0, 0.0, 1.0, None, math.nan, reason)
         rounds = design.heralded_rounds
         return LinkPlan(
             pulses=pulses,
@@ -262,4 +285,6 @@ class _Search:
             # Of so many pulses too few may be heralded.
             abort_probability=min(1.0, design.predicted_abort_probability + self._rare_share),
             seconds=None if self.pace is None else pulses / self.pace,
+            noisy_preprocessing=design.noisy_preprocessing,
+            reason=None if design.key_length else reason,
         )

@@ -235,6 +235,15 @@ class Security:
 
 def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Design:
     """Return the design of the longest key; one without a key says that it will abort."""
+    if security.noisy_preprocessing == "optimal":
+        # Noise is chosen by a smooth estimate of the length; the length itself may be better off.
+        noises = (replace(security, noisy_preprocessing=0.0), security)
+        return max((_at_noise(s, expected, rounds) for s in noises), key=lambda d: d.key_length)
+    return _at_noise(security, expected, rounds)
+
+
+def _at_noise(security: Security, expected: ExpectedBehaviour, rounds: int) -> Design:
+    """Return the design at a given noise, or at that which a smooth estimate finds best."""
     method = METHODS[security.method]
     design = _draft(security, method, expected, rounds)
     if design.key_length == 0 and method.cautious is not None:

@@ -72,6 +72,11 @@ def write_output(folder: Path, files: Mapping[str, bytes]) -> None:
                 _link(drafts / name, folder / name)
                 linked.append(folder / name)
                 sync_folder(folder)
+    except FileExistsError as error:
+        _remove(linked)
+        held = [str(folder / name) for name in files if os.path.lexists(folder / name)]
+        message = f"out must be a new file, {', '.join(held)} is there ({error.strerror})"
+        raise InputFileError(message) from error
     except OSError as error:
         _remove(linked)
         message = f"out must be a folder one can write to, got {str(folder)!r} ({error.strerror})"
@@ -134,6 +139,30 @@ def _check_private(draft: Path, *, private: bool) -> None:
     """Refuse a draft that its writer has made anew, for others to read."""
     if private and draft.stat().st_mode & 0o077:
         raise PermissionError(f"{draft.name} is no longer its owner's alone")
+
+
+@contextmanager
+def all_or_none(paths: Sequence[Path]) -> Iterator[None]:
+    """Take back the files that were not there before, if not all of them can be written."""
+    new = [path for path in paths if not os.path.lexists(path)]
+    try:
+        yield
+    except BaseException:
+        _remove(new)
+        raise
+
+
+def check_new_file(path: Path, *, replace: bool) -> None:
+    """Refuse, before the work, a file that is there and must stay.
+
+    Raises
+    ------
+    InputFileError
+        If something is there that is not to be replaced.
+    """
+    if not replace and os.path.lexists(path):
+        message = f"out must be a new file, {str(path)!r} is there (--replace puts another there)"
+        raise InputFileError(message)
 
 
 def replace_output(path: Path, content: bytes) -> None:

@@ -212,8 +212,16 @@ class _BatchReader:
     def _refuse(self, name: str, value: Key, row: int, codes: Mapping[Key, int]) -> None:
         given = "an empty cell" if value is None else repr(value)
         text = f"{name!r} must be one of {describe(codes)}, got {given} in row {row + 1}"
-        hint = "; the layout must say what a missing outcome counts as" if value is None else ""
+        hint = self._of_empty(name) if value is None else ""
         raise InputFileError(f"{str(self._path)!r}: {text}{hint}")
+
+    def _of_empty(self, name: str) -> str:
+        """Return what is missing where a cell of a column is empty."""
+        if name == self._layout.heralds.column:
+            return "; the herald is missing"
+        if name in (self._layout.party(party).outcome_column for party in _PARTIES):
+            return "; the layout must say what a missing outcome counts as"
+        return "; the setting is missing"
 
 
 def _holds_values(kind: pa.DataType) -> bool:

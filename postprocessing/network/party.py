@@ -166,7 +166,8 @@ def run_party(
         reason = _hopeless(len(rounds), given)
         if reason is not None:
             # There is no session, and so no report to keep.
-            return SessionReport.of_session(given, party, "aborted", reason)
+            count = len(rounds)
+            return SessionReport.of_session(given, party, "aborted", reason, heralded_rounds=count)
         spent.check_fresh(rounds)
         channel = line.open(keys, party, most_message_bytes(given))
         started = time.perf_counter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from postprocessing.protocol.abort_reasons import TOO_FEW_ROUNDS
 from postprocessing.protocol.report_fields import ReportFields
 from postprocessing.protocol.transcript import Transcript
 from postprocessing.sections import Row, Section, Waterfall, count, number, pairs
@@ -51,7 +52,10 @@ def ended(report: ReportFields) -> str:
     """Return how it ended, and why without a key."""
     if report.abort_reason is None:
         return report.outcome
-    return f"{report.outcome}: {report.abort_reason}"
+    told = f"{report.outcome}: {report.abort_reason}"
+    if report.abort_reason == TOO_FEW_ROUNDS and report.design is not None:
+        told += f" ({report.heralded_rounds:,} of {report.design.heralded_rounds:,})"
+    return told
 
 
 def worth(report: ReportFields, soundness: float | None = None) -> tuple[Row, ...]:

@@ -47,6 +47,34 @@ def test_intensity_is_chosen_for_the_finite_block() -> None:
 def test_no_key_at_any_size() -> None:
     chosen = plan(scenario(distance_km=600), key_bits=1000)
     assert (chosen.pulses, chosen.key_length) == (0, 0)
+    assert chosen.reason == "no positive key rate at any mean photon number"
+
+
+def test_why_there_is_no_key() -> None:
+    few = plan(scenario(mean_photon_number=0.09), seconds=1e-5)
+    assert (few.key_length, few.reason) == (0, "no key from 1,000 pulses")
+    dim = plan(scenario(mean_photon_number=2.0), key_bits=1000)
+    assert dim.reason == "no key of 1,000 bits from 9e+15 pulses, the most there can be"
+    assert plan(scenario(mean_photon_number=0.09), seconds=1).reason is None
+
+
+def test_the_best_noise_is_never_worse_than_none() -> None:
+    asked = scenario(mean_photon_number=0.09)
+    none = plan(asked, seconds=0.1)
+    best = plan(asked.replace(noisy_preprocessing="optimal"), seconds=0.1)
+    assert best.key_length >= none.key_length > 0
+    assert none.noisy_preprocessing == 0
+    assert best.to_dict()["noisy_preprocessing"] == best.noisy_preprocessing
+
+
+def test_the_best_noise_of_a_design_is_never_worse_than_none() -> None:
+    for rounds in (200_000, 300_000, 600_000):
+        model = scenario().build_model()
+        lengths = [
+            scenario(noisy_preprocessing=q).build_security().design(model, rounds).key_length
+            for q in (0.0, "optimal")
+        ]
+        assert lengths[1] >= lengths[0]
 
 
 def test_table_has_a_row_a_value() -> None:
@@ -59,7 +87,7 @@ def test_table_has_a_row_a_value() -> None:
     ("changes", "wanted", "message"),
     [
         ({}, {}, "key_bits must be given, or else seconds"),
-        ({}, {"key_bits": 1, "seconds": 1.0}, "key_bits must be given, or else seconds"),
+        ({}, {"key_bits": 8, "seconds": 1.0}, "seconds, and not both, got"),
         ({}, {"key_bits": 7}, "key_bits must be at least 8"),
         ({}, {"seconds": 0.0}, "seconds must be"),
         ({"repetition_rate_hz": None}, {"seconds": 1.0}, "seconds must be given with a repetition"),

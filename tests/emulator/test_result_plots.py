@@ -194,6 +194,18 @@ def test_finite_size(tmp_path):
     _legend_is_below(axes)
 
 
+def test_one_block_size_is_points_between_marks_of_theory(tmp_path):
+    """A line of one point would be no line at all."""
+    frame = _store(tmp_path / "block.csv", rounds=10_000_000)
+    axes = plot_finite_size({"a": frame[frame["distance_km"] == 50]})
+    ((x, y, _),) = _points(axes)
+    assert (x.tolist(), y.tolist()) == ([1e7], [0.8])
+    for name in ("limit", "key_fraction"):
+        (mark,) = _lines(axes, name)
+        assert (list(mark.get_xdata()), mark.get_marker()) == ([1e7], "_")
+        assert 0 < mark.get_ydata()[0] < 1
+
+
 def test_runs_of_so_many_pulses_stand_where_their_rounds_are_expected(tmp_path):
     frame = _store(tmp_path / "pulses.csv", pulses=10**9)
     (points, *_) = series_of({"a": frame[frame["distance_km"] == 100]}, "rounds", "key_fraction")

@@ -240,8 +240,12 @@ def test_the_command_prints_and_exports(frame, tmp_path):
     records = json.loads(result.stdout)
     assert [r["rate_achieved_mean"] for r in records] == table["rate_achieved_mean"].tolist()
     assert len(pd.read_parquet(copy)) == 14
+    again = ["results", store, "--export", str(copy), "--replace"]
+    assert CliRunner().invoke(app, again).exit_code == 0
     for arguments in (
+        ["--export", str(copy)],
         ["--export", store],
+        ["--export", store, "--replace"],
         ["--by", "colour"],
         ["--where", "distance_km"],
         ["--quantile", "2"],

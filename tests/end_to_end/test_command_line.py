@@ -205,6 +205,20 @@ def test_output_folder_with_keys_is_refused_before_the_run(tmp_path):
     assert (tmp_path / "alice.key").read_bytes() == b"old"
 
 
+@pytest.mark.parametrize("asked", [["--key-bits", "1e5"], ["--seconds", "1"]])
+def test_an_impossible_plan_says_why_and_fails(asked):
+    link = ("plan", "--distance-km", "500", "--repetition-rate-hz", "1e9", *asked)
+    reason = "no positive key rate at any mean photon number"
+    result = _call(*link)
+    assert (result.exit_code, result.stdout) == (3, f"no key: {reason}\n")
+    result = _call(*link, "--json")
+    assert (result.exit_code, json.loads(result.stdout)["reason"]) == (3, reason)
+    assert _call(*link, "--csv").exit_code == 3
+    table = _call(*link, "--over", "distance_km=500,600", "--csv")
+    assert table.exit_code == 3
+    assert pd.read_csv(io.StringIO(table.stdout))["reason"].tolist() == [reason, reason]
+
+
 def test_every_parameter_is_a_flag_of_both_verbs():
     for verb in ("run", "predict"):
         usage = _call(verb, "--help").stdout
@@ -250,6 +264,13 @@ def test_numbers_and_picture_of_a_figure(tmp_path):
     path = tmp_path / "figure.svg"
     result = _call("plot", "xie-fig2", "--out", str(path))
     assert (result.exit_code, result.stdout) == (0, f"{path}\n")
+    assert path.read_text().startswith("<?xml")
+    path.write_text("mine")
+    result = _call("plot", "xie-fig2", "--out", str(path))
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"error: out must be a new file, {str(path)!r} is there")
+    assert path.read_text() == "mine"
+    assert _call("plot", "xie-fig2", "--out", str(path), "--replace").exit_code == 0
     assert path.read_text().startswith("<?xml")
 
 

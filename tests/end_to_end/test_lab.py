@@ -25,6 +25,11 @@ def _call(*arguments: object):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
+def _text(table: str) -> str:
+    """Return the text of a table whose cells are broken into lines."""
+    return re.sub(r"[│\s]+", " ", table)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
     """The folder of the run that never touches a file of rounds."""
@@ -209,8 +214,10 @@ def test_a_design_for_a_laboratory(tmp_path):
     assert (design.expected_chsh, design.expected_qber) == pytest.approx((2.6, 0.015))
     result = _call("distill", EXAMPLE / "events.csv", "--design", path, *layout)
     assert result.exit_code == 3
-    assert "aborted: too few heralded rounds" in result.stdout
-    assert _call("design", *expected, *method, "--out", path).exit_code == 2
+    assert "aborted: too few heralded rounds (447 of 100,000)" in _text(result.stdout)
+    result = _call("design", *expected, *method, "--out", path)
+    assert result.exit_code == 2
+    assert f"out must be a new file, {path} is there" in result.stderr
     # Too few rounds for any key at finite size.
     result = _call("design", *expected[:-1], 1000, "--out", tmp_path / "other.json")
     assert result.exit_code == 3
@@ -459,7 +466,7 @@ def test_nobody_comes(emulated, tmp_path):
     call = ("party", "alice", "--listen", f"127.0.0.1:{port}", *line, *task)
     result = _call(*call)
     assert result.exit_code == 3
-    assert "aborted: too few heralded rounds" in result.stdout
+    assert "aborted: too few heralded rounds (200,000 of 300,000)" in _text(result.stdout)
     told = json.loads(_call(*call, "--json").stdout)
     assert (told["outcome"], told["abort_reason"]) == ("aborted", "too few heralded rounds")
     assert not told["record_spent"]

@@ -24,7 +24,7 @@ def test_existing_files_are_kept(tmp_path):
     (tmp_path / "bob.key").write_bytes(b"old")
     with pytest.raises(InputFileError, match="out must be a folder without earlier output"):
         atomic.check_output_folder(tmp_path)
-    with pytest.raises(InputFileError, match="File exists"):
+    with pytest.raises(InputFileError, match=r"must be a new file, .*/bob\.key is there"):
         atomic.write_output(tmp_path, {"alice.key": b"new", "bob.key": b"new"})
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("bob.key", b"old")]
 
@@ -143,6 +143,19 @@ def test_a_writer_that_fails_changes_nothing(tmp_path, replace):
     with pytest.raises(ZeroDivisionError):
         _write(path, b"", replace=replace)
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [(path.name, b"old")]
+
+
+def test_files_that_belong_together_come_together(tmp_path):
+
+    def write(*names):
+        with atomic.all_or_none([tmp_path / name for name in names]):
+            for name in names:
+                _write(tmp_path / name, b"new", replace=False)
+
+    (tmp_path / "design.json").write_bytes(b"old")
+    with pytest.raises(InputFileError, match="out must be a new file"):
+        write("alice.csv", "bob.csv", "design.json")
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("design.json", b"old")]
 
 
 def test_only_what_may_be_replaced_is(tmp_path):
