@@ -13,6 +13,7 @@ from emulator.sampling.stopping import Pulses
 from emulator.scenario.scenario import Scenario
 from emulator.schemes.base import NoPositiveKeyRateError, check_settings_rule
 from emulator.schemes.drifting import start_of
+from postprocessing.checks import instance_of, real_number, whole_number
 from postprocessing.design.design import RARE_SHARE, Design
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PLANNED_ROUNDS, MOST_PULSES
@@ -112,16 +113,15 @@ def plan(
     >>> plan(load_scenario("ecs-100km", fixed), seconds=1).heralded_rounds > 10**6
     True
     """
+    instance_of("scenario", scenario, Scenario)
     if (key_bits is None) == (seconds is None):
         raise InvalidArgumentError("key_bits", (key_bits, seconds), "given, or else seconds")
     if not METHODS[scenario.method].composable:
         raise InvalidArgumentError("method", scenario.method, "a finite-size method")
     search = _Search(scenario)
     if key_bits is not None:
-        if key_bits < 8:
-            raise InvalidArgumentError("key_bits", key_bits, "at least 8")
-        return search.soonest(key_bits)
-    assert seconds is not None
+        return search.soonest(whole_number("key_bits", key_bits, 8, MOST_PLANNED_ROUNDS))
+    seconds = real_number("seconds", seconds)
     pace = search.pace
     if pace is None:
         raise InvalidArgumentError("seconds", seconds, "given with a repetition rate only")

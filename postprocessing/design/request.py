@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
-from postprocessing.checks import whole_number
+from postprocessing.checks import instance_of, one_of, probability, real_number, whole_number
 from postprocessing.design.design import (
     LOST_TESTS_SHARE,
     RARE_SHARE,
@@ -14,7 +15,6 @@ from postprocessing.design.design import (
     check_settings_rule,
 )
 from postprocessing.design.leakage import LeakageBudget, expected_leakage, leakage_budget
-from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PLANNED_ROUNDS
 from postprocessing.quantiles import lower_quantile
 from postprocessing.reconciliation import Mode, tag_length
@@ -30,7 +30,7 @@ from postprocessing.security import (
     optimise_choices,
     win_probability,
 )
-from postprocessing.security.entropy import check_noisy_preprocessing
+from postprocessing.security.entropy import noise_choice
 
 ModeChoice = Literal["auto", "throughput", "efficiency"]
 
@@ -85,6 +85,12 @@ class ExpectedValues:
     chsh: float
     qber: float
 
+    def __post_init__(self) -> None:
+        """Keep plain numbers, whatever they came as."""
+        instance_of("scheme", self.scheme, BellScheme)
+        object.__setattr__(self, "chsh", real_number("chsh", self.chsh))
+        object.__setattr__(self, "qber", probability("qber", self.qber))
+
 
 @dataclass(frozen=True)
 class Security:
@@ -131,19 +137,16 @@ class Security:
     def __post_init__(self) -> None:
         """Check the ranges."""
         for name, least in (("soundness", 1e-20), ("completeness", 1e-12)):
-            value = getattr(self, name)
-            if not least <= value < 1:
-                raise InvalidArgumentError(name, value, f"a probability in [{least}, 1)")
-        METHODS.named("method", self.method)
-        if self.settings not in get_args(SettingsRule):
-            allowed = f"one of {get_args(SettingsRule)}"
-            raise InvalidArgumentError("settings", self.settings, allowed)
+            allowed, fits = f"a probability in [{least}, 1)", partial(_below_one, least)
+            object.__setattr__(
+                self, name, real_number(name, getattr(self, name), allowed, within=fits)
+            )
+        words = {"method": METHODS, "settings": get_args(SettingsRule)}
+        for name, known in {**words, "reconciliation": get_args(ModeChoice)}.items():
+            object.__setattr__(self, name, one_of(name, getattr(self, name), known))
         check_settings_rule(self.method, self.settings)
-        if self.noisy_preprocessing != "optimal":
-            check_noisy_preprocessing(self.noisy_preprocessing)
-        if self.reconciliation not in get_args(ModeChoice):
-            allowed = f"one of {get_args(ModeChoice)}"
-            raise InvalidArgumentError("reconciliation", self.reconciliation, allowed)
+        noise = noise_choice(self.noisy_preprocessing)
+        object.__setattr__(self, "noisy_preprocessing", noise)
 
     def design(
         self, expected: ExpectedBehaviour | HasJointDistribution, heralded_rounds: int
@@ -173,8 +176,7 @@ class Security:
             else expected
         )
         rounds = whole_number("heralded_rounds", heralded_rounds, 1, MOST_PLANNED_ROUNDS)
-        if not 0 <= behaviour.qber <= 1:
-            raise InvalidArgumentError("qber", behaviour.qber, "in [0, 1]")
+        probability("qber", behaviour.qber)
         return _design(self, behaviour, rounds)
 
     @property
@@ -183,6 +185,10 @@ class Security:
         if self.reconciliation == "auto":
             return ("throughput", "efficiency")
         return (self.reconciliation,)
+
+
+def _below_one(least: float, value: float) -> bool:
+    return least <= value < 1
 
 
 def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Design:
