@@ -29,6 +29,8 @@ RECORD = diqkd.PartyRecord(np.zeros(10, np.uint8))
 BITS = np.ones(8, np.uint8)
 SCENARIO = diqkd.load_scenario("ecs-100km", {"method": "asymptotic", "rounds": 1000})
 
+FINITE = diqkd.load_scenario("ecs-100km", {"mean_photon_number": 0.1, "repetition_rate_hz": 1e9})
+
 # Of no use to any argument.
 WRONG = [
     b"7", 1j, [], {}, [1], object(), print, np.array([1, 2]), np.array(7), np.complex64(1),
@@ -136,6 +138,15 @@ REFUSED = {
     "seed  ": (NO_SEEDS, lambda v: diqkd.finite_size_study(SCENARIO, sizes=[1000], seed=v)),
     "plan": ([*NO_OBJECTS, None], lambda v: diqkd.sweep(v, "nowhere.csv")),
     "stores": (NO_OBJECTS[:3], diqkd.plot_rate),
+    "quantity": (NO_WORDS, lambda v: diqkd.plot_quantity({}, v, "distance_km")),
+    "over": (NO_WORDS, lambda v: diqkd.plot_rate({}, over=v)),
+    "interval": (NO_WORDS, lambda v: diqkd.plot_rate({}, interval=v)),
+    "link": (NO_OBJECTS, diqkd.EntangledCoherent),
+    "link ": (NO_OBJECTS, diqkd.BellState),
+    "link  ": (NO_OBJECTS, diqkd.CavityCat),
+    "probabilities": ([*NO_OBJECTS, None], diqkd.Behaviour),
+    "key_bits": (NO_COUNTS, lambda v: diqkd.plan(FINITE, key_bits=v)),
+    "seconds": (NO_NUMBERS, lambda v: diqkd.plan(FINITE, seconds=v)),
     "study": (NO_OBJECTS, diqkd.plot_study),
     "figure": (NO_WORDS, diqkd.plot_figure),
     "terms": (NO_OBJECTS, lambda v: diqkd.plot_waterfall(v, 8)),

@@ -16,7 +16,7 @@ from emulator.schemes.base import ProtocolModel, Scheme, Theory
 from emulator.schemes.distribution import JointDistribution
 from emulator.schemes.parameters import Efficiency, RepetitionRate, parameters
 from emulator.schemes.spin import ALICE_ANGLES, BOB_ANGLES, xie_scheme
-from postprocessing.checks import file_path, probability, real_number
+from postprocessing.checks import file_path, probability, real_number, real_numbers
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.scheme import BellScheme
 
@@ -50,7 +50,7 @@ _ARITHMETIC = 1e-15
 
 def _read_only(given: Any) -> FloatArray:
     """Return a sound table that nobody can change."""
-    table = _sound_table(np.array(given, dtype=np.float64))
+    table = _sound_table(np.array(real_numbers("probabilities", given)))
     table.setflags(write=False)
     return table
 
