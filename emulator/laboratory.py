@@ -6,16 +6,17 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from emulator.report import RunReport
 from emulator.runner import designed_rounds, run
 from emulator.sampling.emulation import emulate
 from emulator.sampling.sampler import Sampler
+from emulator.sampling.stopping import stopping_rule
 from emulator.sampling.streams import emulated_randomness
 from emulator.scenario.scenario import Scenario
 from emulator.schemes.drifting import distributions_of
-from postprocessing.checks import thread_count
+from postprocessing.checks import file_path, instance_of, one_of, seed_number, thread_count
 from postprocessing.design.design import Design
 from postprocessing.design.request import ExpectedValues
 from postprocessing.errors import InputFileError, InvalidArgumentError
@@ -149,14 +150,16 @@ def run_scenario(
     >>> run_scenario(load_scenario("ecs-100km", choice)).abort_reason
     'no key length under this design'
     """
+    instance_of("scenario", scenario, Scenario)
     model, rule = scenario.build_model(), scenario.stopping_rule()
     security = scenario.build_security()
-    if out is not None:
-        check_output_folder(Path(out))
+    folder = None if out is None else file_path("out", out)
+    if folder is not None:
+        check_output_folder(folder)
     finished = run(model, **rule, security=security, seed=scenario.seed, on_progress=on_progress)
     report = replace(finished, scenario=scenario.model_dump(mode="json"))
-    if out is not None:
-        write_output(Path(out), report.files())
+    if folder is not None:
+        write_output(folder, report.files())
     return report
 
 
@@ -190,11 +193,11 @@ def design_for(scenario: Scenario, layout: Layout | Path | str | None = None) ->
     >>> design_for(load_scenario("ecs-100km", choice)).heralded_rounds
     10000000
     """
-    lab = layout if layout is None or isinstance(layout, Layout) else Layout.read(Path(layout))
+    instance_of("scenario", scenario, Scenario)
+    lab = None if layout is None else layout_of(None, layout)
     security = scenario.build_security()
     joint = scenario.build_model().working_point().joint_distribution()
-    rule = scenario.stopping_rule()
-    rounds = designed_rounds(joint.gain, rule.get("heralded_rounds"), rule.get("pulses"), security)
+    rounds = designed_rounds(joint.gain, stopping_rule(**scenario.stopping_rule()), security)
     if rounds == 0:
         raise InvalidArgumentError("pulses", scenario.pulses, "enough for a heralded round")
     if lab is None:
@@ -244,7 +247,9 @@ def emulate_to(
     ...     emulate_to(folder, scenario, file_format="csv").heralded_rounds
     500
     """
-    out, progress = Path(folder), on_progress or (lambda stage, fraction: None)
+    instance_of("scenario", scenario, Scenario)
+    one_of("file_format", file_format, get_args(FileFormat))
+    out, progress = file_path("folder", folder), on_progress or (lambda stage, fraction: None)
     parties = ["rounds"] if joint else ["alice", "bob"]
     names = [*(f"{party}.{file_format}" for party in parties), "design.json"]
     check_output_folder(out, names)
@@ -361,10 +366,14 @@ def distill_files(
     'no key length under this design'
     """
     progress = on_progress or (lambda stage, fraction: None)
-    given, emulated = read_design(Path(design)), is_emulated(Path(design))
+    threads = thread_count(threads)
+    seed = None if seed is None else seed_number(seed)
+    made = file_path("design", design)
+    given, emulated = read_design(made), is_emulated(made)
     described = layout_of(given.scheme, layout)
-    if out is not None:
-        check_output_folder(Path(out))
+    folder = None if out is None else file_path("out", out)
+    if folder is not None:
+        check_output_folder(folder)
     progress("files", None)
     alice, bob = _halves(files, described)
     progress("validation", None)
@@ -379,12 +388,12 @@ def distill_files(
         on_stage=lambda stage: progress(stage, None),
         threads=threads,
     )
-    kept = out is not None and distillation.key_length > 0
+    kept = folder is not None and distillation.key_length > 0
     secret = no_secret(seed, emulated) is None
     again = SpentRecords.distilled(Path(files[0])).note(alice) if kept and secret else None
     report = LabReport.from_files(distillation, validation, emulated=emulated, warning=again)
-    if out is not None:
-        write_output(Path(out), report.files())
+    if folder is not None:
+        write_output(folder, report.files())
     return report
 
 

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from emulator.report import RunReport
 from emulator.sampling.emulation import EmulatedRounds, emulate
 from emulator.sampling.sampler import Sampler
-from emulator.sampling.stopping import stopping_rule
+from emulator.sampling.stopping import StoppingRule, stopping_rule
 from emulator.sampling.streams import emulated_randomness
 from emulator.schemes.base import NoPositiveKeyRateError, ProtocolModel, check_settings_rule
 from emulator.schemes.drifting import distributions_of
 from emulator.theory.prediction import Prediction, predict
-from postprocessing.checks import thread_count
+from postprocessing.checks import instance_of, seed_number, thread_count
 from postprocessing.design.design import RARE_SHARE, Design
 from postprocessing.design.request import Security
 from postprocessing.protocol.abort_reasons import NO_KEY_LENGTH, TOO_FEW_ROUNDS
@@ -75,10 +75,10 @@ def run(
     >>> run(model, heralded_rounds=200_000, security=asymptotic, seed=7).keys_match
     True
     """
-    stopping_rule(heralded_rounds, pulses).check()
-    threads = thread_count(threads)
-    seed = secrets.randbits(63) if seed is None else seed
-    security = security or Security()
+    instance_of("model", model, ProtocolModel)
+    rule, threads = stopping_rule(heralded_rounds, pulses), thread_count(threads)
+    seed = secrets.randbits(63) if seed is None else seed_number(seed)
+    security = Security() if security is None else instance_of("security", security, Security)
     check_settings_rule(model, security.settings)
     progress = on_progress or (lambda stage, fraction: None)
     started = time.perf_counter()
@@ -87,7 +87,7 @@ def run(
     except NoPositiveKeyRateError as error:
         return _stopped(predict(model), seed, None, str(error), started)
     prediction, joint = predict(model), model.joint_distribution()
-    rounds = designed_rounds(joint.gain, heralded_rounds, pulses, security)
+    rounds = designed_rounds(joint.gain, rule, security)
     if rounds == 0:
         return _stopped(prediction, seed, None, TOO_FEW_ROUNDS, started)
     design = security.design(joint, rounds)
@@ -97,8 +97,7 @@ def run(
     started_emulation = time.perf_counter()
     emulated = emulate(
         [Sampler(part, design.setting_choice, seed) for part in distributions_of(model)],
-        heralded_rounds=heralded_rounds,
-        pulses=pulses,
+        **rule.keyword,
         threads=threads,
         on_rounds=lambda drawn: progress("emulation", min(1.0, drawn / rounds)),
     )
@@ -110,20 +109,15 @@ def run(
     )
 
 
-def designed_rounds(
-    gain: float,
-    heralded_rounds: int | None,
-    pulses: int | None,
-    security: Security,
-) -> int:
+def designed_rounds(gain: float, rule: StoppingRule, security: Security) -> int:
     """Return the number of heralded rounds that a design counts on under a stopping rule.
 
     Parameters
     ----------
     gain : float
         Probability that a pulse is heralded, in (0, 1].
-    heralded_rounds, pulses : int or None
-        The stopping rule, as in `run`.
+    rule : HeraldedRounds or Pulses
+        When the run stops.
     security : Security
         What is asked of the keys.
 
@@ -137,7 +131,6 @@ def designed_rounds(
     InvalidArgumentError
         If the stopping rule is impossible, see `emulator.sampling.stopping`.
     """
-    rule = stopping_rule(heralded_rounds, pulses)
     rule.check(gain)
     return rule.rounds_to_count_on(gain, security.completeness * RARE_SHARE)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from postprocessing.bits import Bits
+from postprocessing.checks import check_bytes
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import MOST_HERALDS, MOST_SETTINGS, BellScheme, Party
 
@@ -63,7 +64,7 @@ class PartyRecord:
 
     def __post_init__(self) -> None:
         """Check type and shape."""
-        _check_column("codes", self.codes)
+        check_bytes("codes", self.codes)
 
     def __repr__(self) -> str:
         """Return how many rounds there are; what they hold is nobody else's business."""
@@ -91,7 +92,7 @@ class PartyRecord:
         columns = {"settings": settings, "outcomes": outcomes, "heralds": heralds}
         most = {"settings": MOST_SETTINGS, "outcomes": 2, "heralds": MOST_HERALDS}
         for name, column in columns.items():
-            _check_column(name, column)
+            check_bytes(name, column)
             if int(column.max(initial=0)) >= most[name]:
                 allowed = f"whole numbers below {most[name]}"
                 raise InvalidArgumentError(name, int(column.max()), allowed)
@@ -155,10 +156,3 @@ class PartyRecord:
     def first(self, rounds: int) -> PartyRecord:
         """Return the record of the first `rounds` rounds, without copying."""
         return PartyRecord(self.codes[:rounds])
-
-
-def _check_column(name: str, column: Bits) -> None:
-    """Check that a column is flat and of uint8."""
-    if column.dtype != np.uint8 or column.ndim != 1:
-        given = f"{column.dtype} of shape {column.shape}"
-        raise InvalidArgumentError(name, given, "a flat array of uint8")

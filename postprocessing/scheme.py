@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from postprocessing.checks import plain, whole_number
 from postprocessing.errors import InvalidArgumentError
 
 Party = Literal["alice", "bob"]
@@ -65,6 +66,8 @@ class BellScheme:
 
     def __post_init__(self) -> None:
         """Check that the settings form a CHSH game with one extra key setting."""
+        for name, kept in self._plain().items():
+            object.__setattr__(self, name, kept)
         xs, ys = self.test_settings("alice"), self.test_settings("bob")
         pairs = {(x, y) for x, y, _ in self.chsh_signs}
         product = int(np.prod([sign for _, _, sign in self.chsh_signs]))
@@ -94,6 +97,22 @@ class BellScheme:
             if len(getattr(self, name)) > most:
                 raise InvalidArgumentError(name, len(getattr(self, name)), f"at most {most} names")
 
+    def _plain(self) -> dict[str, tuple[Any, ...]]:
+        """Return the fields as tuples of words and plain numbers."""
+        names = {
+            name: _words(name, getattr(self, name))
+            for name in ("alice_labels", "bob_labels", "heralds")
+        }
+        pairs = (_indices("chsh_signs", pair, 3) for pair in _items("chsh_signs", self.chsh_signs))
+        flips = (map(_yes_or_no, _items("flip", row)) for row in _items("flip", self.flip))
+        key_pair = _indices("key_pair", self.key_pair, 2)
+        return {
+            **names,
+            "key_pair": key_pair,
+            "chsh_signs": tuple(pairs),
+            "flip": tuple(map(tuple, flips)),
+        }
+
     def labels(self, party: Party) -> tuple[str, ...]:
         """Return the names of the settings of `party`."""
         return self.alice_labels if party == "alice" else self.bob_labels
@@ -120,6 +139,31 @@ class BellScheme:
     def corrector(self) -> Party:
         """The party that corrects its key bits towards the reference."""
         return "bob" if self.reference == "alice" else "alice"
+
+
+def _items(argument: str, given: Any, count: int | None = None) -> tuple[Any, ...]:
+    """Return what a list or a tuple holds."""
+    if not isinstance(given, list | tuple) or not given or len(given) != (count or len(given)):
+        raise InvalidArgumentError(argument, given, f"a tuple of {count or 'at least one'}")
+    return tuple(given)
+
+
+def _words(argument: str, given: Any) -> tuple[str, ...]:
+    words = tuple(map(plain, _items(argument, given)))
+    if not all(isinstance(word, str) for word in words):
+        raise InvalidArgumentError(argument, given, "a tuple of names")
+    return words
+
+
+def _indices(argument: str, given: Any, count: int) -> tuple[int, ...]:
+    """Return indices of settings, and the sign behind a pair of them."""
+    return tuple(whole_number(argument, number, -1) for number in _items(argument, given, count))
+
+
+def _yes_or_no(given: Any) -> bool:
+    if not isinstance(plain(given), bool):
+        raise InvalidArgumentError("flip", given, "true or false")
+    return bool(given)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from emulator.attacks import adaptive, broken, charlie, local, partly_quantum
 from emulator.attacks.attack import Attack, Conduct, Target, steady
-from postprocessing.errors import InvalidArgumentError
+from postprocessing.checks import one_of
 from postprocessing.security.assumptions import ASSUMPTIONS
 
 _KNOWN = "0: the answers are fixed by randomness that the eavesdropper has"
@@ -131,6 +131,4 @@ def attack_named(name: str) -> Attack:
     InvalidArgumentError
         If there is none of that name.
     """
-    if name not in ATTACKS:
-        raise InvalidArgumentError("attack", name, f"one of {', '.join(ATTACKS)}")
-    return ATTACKS[name]
+    return ATTACKS[one_of("attack", name, ATTACKS)]

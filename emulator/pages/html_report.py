@@ -8,20 +8,21 @@ import re
 from pathlib import Path
 
 from emulator.pages.saved import read_report, report_file
+from postprocessing.checks import file_path
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.files.atomic import atomic_write
 from postprocessing.protocol.report import DistillationReport
 from postprocessing.sections import Section, Waterfall
 
 
-def write_html_report(source: Path, path: Path | None = None) -> Path:
+def write_html_report(source: Path | str, path: Path | str | None = None) -> Path:
     """Turn the report of a folder into one HTML file.
 
     Parameters
     ----------
-    source : Path
+    source : Path or str
         The folder of a run, of distilled rounds or of a party; or the report in it.
-    path : Path, optional
+    path : Path or str, optional
         A file ending in .html, by default beside the report and with its name; an earlier one is
         replaced. Only its owner can read it: the seed in it makes the key again.
 
@@ -47,7 +48,7 @@ def write_html_report(source: Path, path: Path | None = None) -> Path:
     ...     write_html_report(Path(folder)).name
     'report.html'
     """
-    file = report_file(source).with_suffix(".html") if path is None else path
+    file = report_file(source).with_suffix(".html") if path is None else file_path("out", path)
     if file.suffix.lower() != ".html":
         raise InvalidArgumentError("out", str(file), "a file ending in .html")
     page = html_report(read_report(source))

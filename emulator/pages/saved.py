@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from emulator.report import RunReport
+from postprocessing.checks import file_path
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.lab_report import LabReport
 from postprocessing.network.report import SessionReport
@@ -28,12 +29,12 @@ _RENAMED = {"security": "label"}
 _NAMES = ("report.json", "alice.report.json", "bob.report.json")
 
 
-def report_file(source: Path) -> Path:
+def report_file(source: Path | str) -> Path:
     """Return the file of a report.
 
     Parameters
     ----------
-    source : Path
+    source : Path or str
         What was given to ``diqkd run --out``, ``distill --out`` or ``party --out``; or the file.
 
     Raises
@@ -43,6 +44,7 @@ def report_file(source: Path) -> Path:
     InvalidArgumentError
         If there are several: both parties may use one folder.
     """
+    source = file_path("run", source)
     if source.is_file():
         return source
     found = [source / name for name in _NAMES if (source / name).is_file()]
@@ -55,12 +57,12 @@ def report_file(source: Path) -> Path:
     return found[0]
 
 
-def read_report(source: Path) -> DistillationReport:
+def read_report(source: Path | str) -> DistillationReport:
     """Read and check the report of a folder.
 
     Parameters
     ----------
-    source : Path
+    source : Path or str
         The folder, or the file in it; also of version 0.1.0.
 
     Returns
@@ -83,7 +85,7 @@ def read_report(source: Path) -> DistillationReport:
     """
     path = report_file(source)
     try:
-        values = parse_json(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         message = f"report must be a readable file, got {str(path)!r} ({error.strerror})"
         raise InputFileError(message) from error

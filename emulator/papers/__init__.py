@@ -8,7 +8,7 @@ from __future__ import annotations
 from emulator.papers.figure import Axis, Curve, Figure, Style
 from emulator.papers.li import LI_FIGURES
 from emulator.papers.xie import XIE_FIGURES
-from postprocessing.errors import InvalidArgumentError
+from postprocessing.checks import one_of
 
 __all__ = ["FIGURES", "Axis", "Curve", "Figure", "Style", "figure_data"]
 
@@ -40,6 +40,4 @@ def figure_data(name: str) -> Figure:
     >>> figure_data("xie-fig3").curves[-2].label
     'PLOB bound'
     """
-    if name not in _BUILDERS:
-        raise InvalidArgumentError("figure", name, f"one of {', '.join(FIGURES)}")
-    return _BUILDERS[name]()
+    return _BUILDERS[one_of("figure", name, FIGURES)]()

@@ -18,7 +18,7 @@ from emulator.scenario.scenario import Scenario
 from emulator.sweeps.results import column_types
 from emulator.sweeps.store import PARAMETERS
 from emulator.theory.curves import theory_line
-from postprocessing.errors import InvalidArgumentError
+from postprocessing.checks import one_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -144,8 +144,7 @@ def plot_quantity(
     >>> axes.get_xlabel()
     'distance (km)'
     """
-    if quantity not in QUANTITIES:
-        raise InvalidArgumentError("quantity", quantity, f"one of {', '.join(QUANTITIES)}")
+    one_of("quantity", quantity, QUANTITIES)
     series = series_of(stores, over, quantity, interval)
     axes = new_axes() if ax is None else ax
     axes.set_title(QUANTITIES[quantity].partition(" (")[0], fontsize="medium")

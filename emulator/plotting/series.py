@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import pandas as pd
 from emulator.scenario.scenario import Scenario
 from emulator.sweeps.results import distinct_runs, scenario_of, varying_parameters
 from emulator.sweeps.store import PARAMETERS
+from postprocessing.checks import instance_of, one_of
 from postprocessing.errors import InvalidArgumentError
 
 Interval = Literal["standard error", "quantiles"]
@@ -84,12 +85,14 @@ def series_of(
         If the parameter is unknown or not numeric, or there are no runs or more series than
         `MOST_SERIES`.
     """
-    if over not in PARAMETERS or over in ("seed", "scheme"):
+    instance_of("stores", stores, Mapping)
+    for label, frame in stores.items():
+        instance_of(f"stores[{label!r}]", frame, pd.DataFrame)
+    if not isinstance(over, str) or over not in PARAMETERS or over in ("seed", "scheme"):
         named = (name for name in PARAMETERS if name not in ("seed", "scheme"))
         allowed = f"a parameter with numbers, one of {', '.join(named)}"
         raise InvalidArgumentError("over", over, allowed)
-    if interval not in ("standard error", "quantiles"):
-        raise InvalidArgumentError("interval", interval, "'standard error' or 'quantiles'")
+    one_of("interval", interval, get_args(Interval))
     found = []
     for label, every in stores.items():
         frame = distinct_runs(every)

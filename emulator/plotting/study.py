@@ -11,6 +11,7 @@ import numpy as np
 from emulator.plotting.style import COLOURS, LINES, legend_below, new_axes, save_axes, show_grid
 from emulator.sweeps.results import export
 from emulator.sweeps.study import RUN_METHODS, FiniteSizeStudy
+from postprocessing.checks import instance_of
 from postprocessing.files.atomic import all_or_none
 from postprocessing.security import METHODS
 
@@ -51,6 +52,7 @@ def plot_study(study: FiniteSizeStudy, ax: Axes | None = None) -> Axes:
     >>> plot_study(FiniteSizeStudy(runs, runs, curves)).get_xscale()
     'log'
     """
+    instance_of("study", study, FiniteSizeStudy)
     axes = new_axes() if ax is None else ax
     curves = study.curves
     methods = [name for name in METHODS if METHODS[name].composable and name in curves]

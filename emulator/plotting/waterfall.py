@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emulator.plotting.style import COLOURS, new_axes
+from postprocessing.checks import real_number, whole_number
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.security import TERM_LABELS
 
@@ -54,8 +55,10 @@ def plot_waterfall(
     >>> [label.get_text() for label in axes.get_yticklabels()]
     ['entropy of the rounds', 'reconciliation', 'key, whole bytes']
     """
-    if not terms:
-        raise InvalidArgumentError("terms", dict(terms), "those of a run with a key or a design")
+    if not isinstance(terms, Mapping) or not terms:
+        raise InvalidArgumentError("terms", terms, "those of a run with a key or a design")
+    terms = {term: real_number(f"terms[{term!r}]", bits) for term, bits in terms.items()}
+    key_length = whole_number("key_length", key_length, 0)
     axes = new_axes() if ax is None else ax
     bits = np.array([*terms.values(), key_length], dtype=np.float64)
     starts = np.array([0.0, *np.cumsum(bits[:-2]), 0.0])

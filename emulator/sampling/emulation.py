@@ -11,6 +11,8 @@ import numpy as np
 
 from emulator.sampling.sampler import DEFAULT_BLOCK_SIZE, Codes, Sampler
 from emulator.sampling.stopping import HeraldedRounds, stopping_rule
+from postprocessing.checks import instance_of, thread_count
+from postprocessing.errors import InvalidArgumentError
 from postprocessing.records import PartyRecord
 
 ProgressCallback = Callable[[int], None]
@@ -90,13 +92,22 @@ def emulate(
     >>> emulate(sampler, heralded_rounds=1000).pulses
     69304
     """
-    samplers = [schedule] if isinstance(schedule, Sampler) else list(schedule)
+    samplers = _samplers(schedule)
     heralds = [sampler.gain for sampler in samplers]
     rule = stopping_rule(heralded_rounds, pulses)
     rule.check(float(np.mean(heralds)))
+    threads = thread_count(threads)
     report = on_rounds or (lambda drawn: None)
     play = _emulate_rounds if isinstance(rule, HeraldedRounds) else _emulate_pulses
     return play(samplers, rule.number, threads, report)
+
+
+def _samplers(schedule: Sampler | Sequence[Sampler]) -> Sequence[Sampler]:
+    """Return the samplers of a schedule, at least one."""
+    given = schedule if isinstance(schedule, Sequence) else [schedule]
+    if not given:
+        raise InvalidArgumentError("schedule", schedule, "at least one Sampler")
+    return [instance_of("schedule", sampler, Sampler) for sampler in given]
 
 
 def _emulate_rounds(

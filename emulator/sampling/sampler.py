@@ -23,7 +23,7 @@ from emulator.sampling.kernels import count_categories, draw_categories, draw_ga
 from emulator.sampling.streams import Stream as Stream
 from emulator.sampling.streams import byte_source as byte_source
 from emulator.schemes.distribution import JointDistribution
-from postprocessing.checks import whole_number
+from postprocessing.checks import instance_of, seed_number, whole_number
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_THREADS
 from postprocessing.records import record_codes
@@ -126,10 +126,11 @@ class Sampler:
         seed: int,
         stream: int = 0,
     ) -> None:
-        if seed < 0:
-            raise InvalidArgumentError("seed", seed, "at least 0")
-        if not 0 <= stream < _MOST_STREAMS:
-            raise InvalidArgumentError("stream", stream, "at least 0 and below 2**56")
+        instance_of("distribution", distribution, JointDistribution)
+        if not isinstance(setting_choice, SettingChoice):
+            allowed = "LocalSettings or AnnouncedMarks"
+            raise InvalidArgumentError("setting_choice", setting_choice, allowed)
+        seed, stream = seed_number(seed), whole_number("stream", stream, 0, _MOST_STREAMS - 1)
         herald = distribution.gain
         # A sum of probabilities may miss it by rounding.
         if herald < _LEAST_HERALD_PROBABILITY * (1 - 1e-9):
@@ -184,9 +185,12 @@ class Sampler:
         InvalidArgumentError
             If a number is out of range.
         """
-        whole_number("block_size", block_size, 1, _LAST_ROUND)
-        whole_number("threads", threads, 1, MOST_THREADS)
-        last = None if rounds is None else first_round + rounds
+        first_round = whole_number("first_round", first_round, 0, _LAST_ROUND)
+        block_size = whole_number("block_size", block_size, 1, _LAST_ROUND)
+        threads = whole_number("threads", threads, 1, MOST_THREADS)
+        last = None
+        if rounds is not None:
+            last = first_round + whole_number("rounds", rounds, 0, _LAST_ROUND - first_round)
         starts = itertools.count(first_round, block_size)
         pending: deque[Future[RoundBlock]] = deque()
         with ThreadPoolExecutor(threads) as pool:
@@ -202,8 +206,8 @@ class Sampler:
 
     def draw(self, first_round: int, rounds: int, *, gaps: bool = False) -> RoundBlock:
         """Draw the rounds from `first_round` on, on the calling thread."""
-        whole_number("first_round", first_round, 0, _LAST_ROUND)
-        whole_number("rounds", rounds, 0, _LAST_ROUND - first_round)
+        first_round = whole_number("first_round", first_round, 0, _LAST_ROUND)
+        rounds = whole_number("rounds", rounds, 0, _LAST_ROUND - first_round)
         categories = np.empty(rounds, self._table.dtype)
         streams = (self._streams[Stream.ROUNDS], self._streams[Stream.FURTHER_BITS])
         draw_categories(first_round, streams, self._key, self._table, self._cumulative, categories)

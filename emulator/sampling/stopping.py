@@ -10,9 +10,6 @@ from postprocessing.checks import whole_number
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PULSES, MOST_ROUNDS
 
-# So small that as many pulses fit as can be counted.
-_LEAST_GAIN = MOST_ROUNDS / MOST_PULSES
-
 
 @dataclass(frozen=True)
 class HeraldedRounds:
@@ -20,20 +17,29 @@ class HeraldedRounds:
 
     number: int
 
-    def check(self, gain: float = _LEAST_GAIN) -> None:
+    def __post_init__(self) -> None:
+        """Check the range, whatever the gain."""
+        number = whole_number("heralded_rounds", self.number, 1, MOST_ROUNDS)
+        object.__setattr__(self, "number", number)
+
+    @property
+    def keyword(self) -> dict[str, int]:
+        """The rule as an argument of `stopping_rule`."""
+        return {"heralded_rounds": self.number}
+
+    def check(self, gain: float) -> None:
         """Check that the run fits into memory and counters.
 
         Parameters
         ----------
         gain : float
-            Probability that a pulse is heralded, in (0, 1]; by default one that lets everything fit
-            that may.
+            Probability that a pulse is heralded, in (0, 1].
 
         Raises
         ------
         InvalidArgumentError
-            Unless the number is whole and at least 1, if the run is expected to have more than 10⁹
-            heralded rounds or 2⁵³ pulses, or if not even 2⁵³ pulses are expected to herald a round.
+            If the run is expected to have more than 10⁹ heralded rounds or 2⁵³ pulses, or if not
+            even 2⁵³ pulses are expected to herald a round.
         """
         most = min(MOST_ROUNDS, _rounds_in_all_pulses(gain))
         whole_number("heralded_rounds", self.number, 1, most)
@@ -49,7 +55,16 @@ class Pulses:
 
     number: int
 
-    def check(self, gain: float = _LEAST_GAIN) -> None:
+    def __post_init__(self) -> None:
+        """Check the range, whatever the gain."""
+        object.__setattr__(self, "number", whole_number("pulses", self.number, 1, MOST_PULSES))
+
+    @property
+    def keyword(self) -> dict[str, int]:
+        """The rule as an argument of `stopping_rule`."""
+        return {"pulses": self.number}
+
+    def check(self, gain: float) -> None:
         """Check that the run fits into memory and counters, as for `HeraldedRounds`."""
         _rounds_in_all_pulses(gain)
         whole_number("pulses", self.number, 1, min(MOST_PULSES, math.floor(MOST_ROUNDS / gain)))
@@ -89,7 +104,7 @@ def stopping_rule(heralded_rounds: int | None = None, pulses: int | None = None)
     Raises
     ------
     InvalidArgumentError
-        Unless exactly one is given.
+        Unless exactly one is given, and a whole number of at least 1 that can be counted.
     """
     if pulses is None and heralded_rounds is not None:
         return HeraldedRounds(heralded_rounds)

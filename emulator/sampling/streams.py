@@ -6,7 +6,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from postprocessing.errors import InvalidArgumentError
+from postprocessing.checks import seed_number
 from postprocessing.protocol.randomness import ByteSource, PartyRandomness
 from postprocessing.scheme import Party
 
@@ -36,10 +36,9 @@ def emulated_randomness(party: Party, seed: int) -> PartyRandomness:
     Raises
     ------
     InvalidArgumentError
-        If the seed is negative.
+        If the seed is no whole number of at least 0.
     """
-    if seed < 0:
-        raise InvalidArgumentError("seed", seed, "at least 0")
+    seed = seed_number(seed)
     choices, hash_seeds = {
         "alice": (Stream.ALICE_CHOICES, Stream.ALICE_HASH_SEEDS),
         "bob": (Stream.BOB_CHOICES, Stream.BOB_HASH_SEEDS),

@@ -15,6 +15,7 @@ from emulator.scenario.scenario import (
     present_names,
 )
 from emulator.schemes.registry import DEFAULT_SCHEME, SCHEMES
+from postprocessing.checks import instance_of
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.files.toml import read_toml
 
@@ -57,7 +58,11 @@ def load_scenario(
     >>> load_scenario("ecs-300km", {"rounds": "1e8"}).rounds
     100000000
     """
-    changes = present_names(overrides or {})
+    if source is not None:
+        instance_of("source", source, str)
+    changes = present_names(
+        {} if overrides is None else instance_of("overrides", overrides, Mapping)
+    )
     scheme = changes.get("scheme", DEFAULT_SCHEME)
     if source is None:
         source = SCHEMES.named("scheme", scheme).default_preset

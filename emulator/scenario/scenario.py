@@ -26,6 +26,7 @@ from emulator.scenario.axes import parse_axis
 from emulator.schemes.flat import build, fields_of, may_drift
 from emulator.schemes.parameters import first_problem, is_whole, kinds
 from emulator.schemes.registry import SCHEMES
+from postprocessing.checks import plain
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PULSES, MOST_ROUNDS
 
@@ -40,7 +41,8 @@ FORMER_NAMES = {"security": "method"}
 
 
 def _whole_number(value: object) -> object:
-    """Take 1e7 and "1e7" for the whole numbers they are."""
+    """Take 1e7, "1e7" and numpy's scalars for the whole numbers they are."""
+    value = plain(value)
     if isinstance(value, str):
         try:
             value = float(value) if not value.strip().isdigit() else int(value)
@@ -198,11 +200,18 @@ class Scenario(RunParameters):
     @field_validator("*", mode="before")
     @classmethod
     def _plain(cls, value: object, info: ValidationInfo) -> object:
-        """Take text for the numbers it is; refuse booleans, which would pass for 0 and 1."""
+        """Take scalars and text for the numbers they are; refuse booleans, which would pass too."""
+        value = plain(value)
         if isinstance(value, bool):
             raise PydanticCustomError("boolean", "Input should be a number or a name")
         whole = info.field_name is not None and is_whole(cls.model_fields[info.field_name])
         return _whole_number(value) if whole else value
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _one_zero(cls, value: object) -> object:
+        """Take −0 for 0: they are the same link, and so the same task."""
+        return 0.0 if isinstance(value, float) and value == 0 else value
 
     @field_serializer("*", mode="wrap", when_used="json")
     def _finite(self, value: object, handler: SerializerFunctionWrapHandler) -> Any:

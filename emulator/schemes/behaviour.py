@@ -14,9 +14,9 @@ from pydantic import Field, PlainValidator
 
 from emulator.schemes.base import ProtocolModel, Scheme, Theory
 from emulator.schemes.distribution import JointDistribution
-from emulator.schemes.optics import check_number
 from emulator.schemes.parameters import Efficiency, RepetitionRate, parameters
 from emulator.schemes.spin import ALICE_ANGLES, BOB_ANGLES, xie_scheme
+from postprocessing.checks import file_path, probability, real_number, real_numbers
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.scheme import BellScheme
 
@@ -50,7 +50,7 @@ _ARITHMETIC = 1e-15
 
 def _read_only(given: Any) -> FloatArray:
     """Return a sound table that nobody can change."""
-    table = _sound_table(np.array(given, dtype=np.float64))
+    table = _sound_table(np.array(real_numbers("probabilities", given)))
     table.setflags(write=False)
     return table
 
@@ -147,7 +147,7 @@ class Behaviour(ProtocolModel):
             If another argument is outside its range.
         """
         try:
-            table = _sound_table(_table_of(_read(Path(path))))
+            table = _sound_table(_table_of(_read(file_path("path", path))))
         except InvalidArgumentError as error:
             raise InputFileError(f"{error} in the table {str(path)!r}") from error
         return cls(table, herald_probability, repetition_rate_hz)
@@ -185,10 +185,10 @@ class Behaviour(ProtocolModel):
         whose Q at that S would be 2.7 %.
         """
         bound = _TSIRELSON_BOUND + _ROUNDING
-        check_number("chsh", chsh, "in [−2√2, 2√2]", within=(-bound, bound))
+        chsh = real_number("chsh", chsh, "in [−2√2, 2√2]", within=lambda s: abs(s) <= bound)
         if qber is None:
             qber = min(max((1 - chsh / _TSIRELSON_BOUND) / 2, 0.0), 1.0)
-        check_number("qber", qber, "in [0, 1]", within=(0.0, 1.0))
+        qber = probability("qber", qber)
         t_zz = 1 - 2 * qber
         t_xx = t_zz - chsh / math.sqrt(2)
         if abs(t_xx) > 1 + _ROUNDING:
@@ -287,7 +287,7 @@ def _read(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         return pd.read_csv(io.StringIO(text), dtype={"x": str, "y": str})
     except OSError as error:
         message = f"table must be a readable CSV file, got {str(path)!r} ({error.strerror})"

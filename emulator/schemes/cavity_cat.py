@@ -29,8 +29,8 @@ from emulator.schemes.cat_code import (
 )
 from emulator.schemes.cavity_link import CavityLink, Placement
 from emulator.schemes.distribution import JointDistribution, Probabilities
-from emulator.schemes.optics import check_number
 from emulator.schemes.parameters import Positive, parameters
+from postprocessing.checks import probability
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import BellScheme
 
@@ -152,7 +152,7 @@ class CavityCat(ProtocolModel):
             raise InvalidArgumentError("entanglement_rate_hz", rate, allowed)
         if self.segments is not None:
             for name, value in vars(self.segments).items():
-                check_number(f"segments.{name}", value, "a number in [0, 1]", within=(0.0, 1.0))
+                probability(f"segments.{name}", value)
         _ = self.code, self.segments_in_force
 
     @property

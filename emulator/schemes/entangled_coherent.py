@@ -16,19 +16,18 @@ from emulator.schemes.distribution import JointDistribution
 from emulator.schemes.optics import (
     Amplitudes,
     Link,
-    check_number,
     click,
     coherent_overlap,
     silence,
 )
 from emulator.schemes.parameters import (
     MayDrift,
-    Positive,
     Probability,
     RepetitionRate,
     parameters,
 )
 from emulator.schemes.spin import xie_probabilities, xie_scheme
+from postprocessing.checks import probability
 from postprocessing.scheme import BellScheme
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -59,7 +58,7 @@ class EntangledCoherent(ProtocolModel):
     link : Link
         Fibre and detectors.
     mean_photon_number : float or "optimal"
-        μ = |α|² > 0 of each sender's pulse, or the one of highest asymptotic key rate.
+        μ = |α|² in (0, 10⁶] of each sender's pulse, or the one of highest asymptotic key rate.
     misalignment_error : float
         e_d = (1 − cos δ)/2 of a fixed phase drift δ between the arms, in [0, 1]; above 1/2 the
         drift exchanges the roles of the two detectors.
@@ -80,7 +79,7 @@ class EntangledCoherent(ProtocolModel):
 
     link: Link
     mean_photon_number: Annotated[
-        Positive | Literal["optimal"],
+        Annotated[float, Field(gt=0, le=1e6)] | Literal["optimal"],
         Field(description="of each sender's pulse"),
         MayDrift(),
     ] = "optimal"
@@ -255,7 +254,7 @@ def optimal_mean_photon_number(link: Link, misalignment_error: float = 0.0) -> f
     InvalidArgumentError
         If `misalignment_error` is not finite or outside its range.
     """
-    check_number("misalignment_error", misalignment_error, "in [0, 1]", within=(0.0, 1.0))
+    misalignment_error = probability("misalignment_error", misalignment_error)
     best = optimal_intensities(
         link.arm_transmittance, link.dark_count_probability, misalignment_error
     )

@@ -17,34 +17,6 @@ Amplitudes: TypeAlias = npt.NDArray[np.complex128]
 _MAXIMAL_LOSS_DB = 2000.0
 
 
-def check_number(
-    argument: str, value: object, allowed: str, *, within: tuple[float, float]
-) -> None:
-    """Refuse anything but a finite real number inside a closed interval.
-
-    Parameters
-    ----------
-    argument : str
-        Name of the argument.
-    value : object
-        The value given.
-    allowed : str
-        What is allowed, completing "must be ...".
-    within : (float, float)
-        The closed interval.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If `value` is not a real number (a bool is not), not finite, or outside `within`.
-    """
-    number = math.nan
-    if isinstance(value, float | int | np.floating | np.integer) and not isinstance(value, bool):
-        number = float(value)
-    if not math.isfinite(number) or not within[0] <= number <= within[1]:
-        raise InvalidArgumentError(argument, value, allowed)
-
-
 @parameters
 class Link:
     """The fibre between Alice and Bob with the untrusted Charlie midway, and Charlie's detectors.

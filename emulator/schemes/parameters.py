@@ -21,12 +21,12 @@ from typing import (
     get_origin,
 )
 
-import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic.fields import FieldInfo
 
+from postprocessing.checks import plain
 from postprocessing.errors import InvalidArgumentError
 
 T = TypeVar("T")
@@ -94,9 +94,9 @@ def parameters(cls: type[T]) -> type[T]:
 
 def _plain(field: FieldInfo, value: object) -> object:
     """Return numpy's scalars as plain Python numbers, and no boolean for a number."""
-    plain = value.item() if isinstance(value, np.generic) else value
+    found = plain(value)
     # A word that no field takes: pydantic lets True pass for 1 among literals.
-    return str(plain) if isinstance(plain, bool) and bool not in kinds(field) else plain
+    return str(found) if isinstance(found, bool) and bool not in kinds(field) else found
 
 
 def first_problem(

@@ -30,6 +30,7 @@ from emulator.scenario.scenario import (
 from emulator.schemes.parameters import is_whole
 from emulator.schemes.registry import SCHEMES
 from emulator.sweeps.task import SweepTask, repeat_seed
+from postprocessing.checks import file_path, plain
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.files.toml import read_toml
 
@@ -45,7 +46,7 @@ _KINDS = {list: _LIST, tuple: _LIST, dict: _TABLE, str: _NAME, int: _NUMBER, flo
 
 def _kind(value: object) -> str | None:
     """Tell apart what a plan takes in one place; None for anything else, such as a boolean."""
-    return _TABLE if isinstance(value, BaseModel) else _KINDS.get(type(value))
+    return _TABLE if isinstance(value, BaseModel) else _KINDS.get(type(plain(value)))
 
 
 class Range(BaseModel):
@@ -277,7 +278,7 @@ def load_plan(path: str | Path) -> SweepPlan:
     ...     len(load_plan(file).tasks())
     10
     """
-    path = Path(path)
+    path = file_path("sweep", path)
     return SweepPlan.from_parameters(read_toml("sweep", path), path.parent)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -14,7 +15,15 @@ import pandas as pd
 from emulator.scenario.parameters import parameters_by_scheme, scenario_class
 from emulator.scenario.scenario import FORMER_NAMES, Scenario
 from emulator.schemes.parameters import kinds
-from emulator.sweeps.store import COLUMNS, PARAMETERS, STORE_VERSION, columns_of
+from emulator.sweeps.store import (
+    COLUMNS,
+    PARAMETERS,
+    STORE_VERSION,
+    check_regular,
+    check_status,
+    columns_of,
+)
+from postprocessing.checks import file_path
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.atomic import atomic_write
 
@@ -61,7 +70,7 @@ def load_results(*paths: Path | str) -> pd.DataFrame:
     """
     if not paths:
         raise InvalidArgumentError("paths", paths, "at least one store")
-    return combine(_load_store(Path(path)) for path in paths)
+    return combine(_load_store(file_path("paths", path)) for path in paths)
 
 
 def combine(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -303,12 +312,14 @@ def _tally(marks: pd.Series[bool], labels: Sequence[pd.Series[Any]]) -> pd.Serie
 def _load_store(path: Path) -> pd.DataFrame:
     """Read one store: of each task the last whole row."""
     try:
-        data = path.read_bytes()
+        check_regular(path)
+        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         message = f"store must be a readable file, got {str(path)!r} ({error.strerror})"
         raise InputFileError(message) from error
     data = data[: data.rfind(b"\n") + 1]
     header, _, rows = data.partition(b"\n")
+    rows = rows.lstrip(b"\n")
     if not header.startswith(b"store_version,"):
         raise InputFileError(f"store must be the results of a sweep, {str(path)!r} is not")
     found = rows[: rows.find(b",")].decode(errors="replace") if rows else str(STORE_VERSION)
@@ -329,6 +340,8 @@ def _load_store(path: Path) -> pd.DataFrame:
     if not (frame["store_version"] == STORE_VERSION).all() or frame["finished_at"].isna().any():
         allowed = f"whole, of version {STORE_VERSION}"
         raise InputFileError(f"every row of a store must be {allowed}, {str(path)!r} has others")
+    for status in frame["status"].unique():
+        check_status(path, status)
     return frame.drop_duplicates("task", keep="last")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import errno
 import io
 import re
 from collections.abc import Mapping
@@ -15,6 +17,7 @@ from emulator.scenario.scenario import former_name
 from postprocessing.errors import InputFileError
 
 STORE_VERSION = 1
+STATUSES = ("key", "aborted", "failed")
 
 Cell = str | int | float | None
 Row = dict[str, Cell]
@@ -137,6 +140,7 @@ class Store:
 
     def _read_on(self) -> None:
         """Take in the whole lines that were added since the last call."""
+        check_regular(self.path)
         try:
             with self.path.open("rb") as file:
                 if file.seek(0, io.SEEK_END) < self._end:
@@ -152,7 +156,7 @@ class Store:
         rows = whole
         if self._end == 0:
             header, _, rows = whole.partition(b"\n")
-            columns = columns_of(header) if whole else COLUMNS
+            columns = columns_of(header.removeprefix(codecs.BOM_UTF8)) if whole else COLUMNS
             if columns is None or not (whole or _HEADER.startswith(data)):
                 raise self._foreign()
             self._columns = columns
@@ -161,11 +165,14 @@ class Store:
 
     def _take(self, rows: bytes) -> None:
         """Note the tasks of whole lines."""
-        for line in rows.splitlines():
+        # Some editors leave an empty line at the end.
+        for line in filter(None, rows.splitlines()):
             cells = line.split(b",", 3)
             if len(cells) != 4 or cells[0] != str(STORE_VERSION).encode():
                 raise self._foreign()
-            self._statuses[cells[1].decode()] = cells[2].decode()
+            task, status = (cell.decode(errors="replace") for cell in cells[1:3])
+            check_status(self.path, status)
+            self._statuses[task] = status
 
     def _foreign(self) -> InputFileError:
         message = f"store must be a new file or a store of version {STORE_VERSION} with its columns"
@@ -188,6 +195,32 @@ class Store:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow([re.sub(r"[\r\n]+", " ", c) if isinstance(c, str) else c for c in cells])
         return text.getvalue().encode(errors="backslashreplace")
+
+
+def check_regular(path: Path) -> None:
+    """Refuse devices, of which some can be read for ever.
+
+    Raises
+    ------
+    OSError
+        If there is something else than a file.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+
+
+def check_status(path: Path, status: object) -> None:
+    """Refuse a row that says nothing known of its task.
+
+    Raises
+    ------
+    InputFileError
+        If the status is none of `STATUSES`.
+    """
+    if status not in STATUSES:
+        allowed = f"the status {', '.join(STATUSES[:-1])} or {STATUSES[-1]}"
+        message = f"every row of a store must have {allowed}, {str(path)!r} has one of {status!r}"
+        raise InputFileError(message)
 
 
 def columns_of(header: bytes) -> tuple[str, ...] | None:

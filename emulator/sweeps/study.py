@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 from emulator.runner import run
 from emulator.scenario.scenario import Scenario
 from emulator.schemes.base import ProtocolModel
-from postprocessing.checks import whole_number
+from postprocessing.checks import instance_of, seed_number, whole_number
 from postprocessing.design.design import Design
 from postprocessing.design.request import Security
 from postprocessing.errors import InvalidArgumentError
@@ -93,8 +93,10 @@ def finite_size_study(
     Traceback (most recent call last):
     postprocessing.errors.InvalidArgumentError: sizes must be a whole number in [1000, ... got 10
     """
-    if not sizes:
-        raise InvalidArgumentError("sizes", tuple(sizes), "at least one block size")
+    instance_of("scenario", scenario, Scenario)
+    if not isinstance(sizes, Sequence | np.ndarray) or not np.ndim(sizes) or not len(sizes):
+        raise InvalidArgumentError("sizes", sizes, "a list of at least one block size")
+    seed = seed_number(seed)
     sizes = sorted({whole_number("sizes", size, 1000, MOST_ROUNDS) for size in sizes})
     runs = whole_number("runs", runs, 1, 1000)
     draws = whole_number("draws", draws, 2, 10**7)

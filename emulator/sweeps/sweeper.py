@@ -25,6 +25,7 @@ from emulator.sweeps.executors import dask_executor, local_processes, process_co
 from emulator.sweeps.plan import SweepPlan
 from emulator.sweeps.store import Row, Store
 from emulator.sweeps.task import SweepTask, failed_row, run_task
+from postprocessing.checks import file_path, instance_of
 from postprocessing.errors import DiqkdError
 
 # Tasks handed to an executor at a time: more than the workers of a cluster, less than a sweep.
@@ -126,7 +127,7 @@ def sweep(
     0 with a key, 2 aborted, 0 failed
     ... s
     """
-    sweep_run = SweepRun(plan, Path(store), retry_failed=retry_failed)
+    sweep_run = SweepRun(plan, file_path("store", store), retry_failed=retry_failed)
     if executor is not None:
         return sweep_run.run(executor, on_row)
     return sweep_run.run_on_processes(None, on_row)
@@ -143,6 +144,7 @@ class SweepRun:
 
     def __init__(self, plan: SweepPlan, store: Path, *, retry_failed: bool = False) -> None:
         self._started = time.perf_counter()
+        instance_of("plan", plan, SweepPlan)
         self._retry_failed = retry_failed
         self._store = Store(store)
         tasks, present = plan.tasks(), self._store.statuses()

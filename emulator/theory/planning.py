@@ -13,6 +13,7 @@ from emulator.sampling.stopping import Pulses
 from emulator.scenario.scenario import Scenario
 from emulator.schemes.base import NoPositiveKeyRateError, check_settings_rule
 from emulator.schemes.drifting import start_of
+from postprocessing.checks import instance_of, real_number, whole_number
 from postprocessing.design.design import RARE_SHARE, Design
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PLANNED_ROUNDS, MOST_PULSES
@@ -119,6 +120,7 @@ def plan(
     >>> plan(load_scenario("ecs-100km", fixed), seconds=1).heralded_rounds > 10**6
     True
     """
+    instance_of("scenario", scenario, Scenario)
     if (key_bits is None) == (seconds is None):
         allowed = "given, or else seconds" + ("" if key_bits is None else ", and not both")
         raise InvalidArgumentError("key_bits", (key_bits, seconds), allowed)
@@ -138,10 +140,8 @@ def plan(
 def _plan(search: _Search, key_bits: int | None, seconds: float | None) -> LinkPlan:
     """Return the plan for a key of so many bits, or for so many seconds."""
     if key_bits is not None:
-        if key_bits < 8:
-            raise InvalidArgumentError("key_bits", key_bits, "at least 8")
-        return search.soonest(key_bits)
-    assert seconds is not None
+        return search.soonest(whole_number("key_bits", key_bits, 8, MOST_PLANNED_ROUNDS))
+    seconds = real_number("seconds", seconds)
     pace = search.pace
     if pace is None:
         raise InvalidArgumentError("seconds", seconds, "given with a repetition rate only")

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from emulator.schemes.base import NoPositiveKeyRateError, NoWorkingPointError, ProtocolModel
+from postprocessing.checks import instance_of
 from postprocessing.security import asymptotic_key_fraction
 
 
@@ -118,6 +119,7 @@ def predict(model: ProtocolModel) -> Prediction:
     >>> f"{predict(EntangledCoherent(Link(distance_km=100))).key_rate_per_pulse:.4e}"
     '5.1748e-03'
     """
+    instance_of("model", model, ProtocolModel)
     try:
         point = model.working_point()
     except NoPositiveKeyRateError:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
-from postprocessing.checks import whole_number
+from postprocessing.checks import instance_of, one_of, probability, real_number, whole_number
 from postprocessing.design.design import (
     LEAST_COMPLETENESS,
     LOST_TESTS_SHARE,
@@ -32,7 +33,7 @@ from postprocessing.security import (
     optimise_choices,
     win_probability,
 )
-from postprocessing.security.entropy import check_noisy_preprocessing
+from postprocessing.security.entropy import noise_choice
 
 # Probabilities finer than this are not exact in double precision any more.
 _GRID_BITS = (16, 32)
@@ -90,6 +91,12 @@ class ExpectedValues:
     chsh: float
     qber: float
 
+    def __post_init__(self) -> None:
+        """Keep plain numbers, whatever they came as."""
+        instance_of("scheme", self.scheme, BellScheme)
+        object.__setattr__(self, "chsh", real_number("chsh", self.chsh))
+        object.__setattr__(self, "qber", probability("qber", self.qber))
+
 
 @dataclass(frozen=True)
 class Security:
@@ -144,36 +151,40 @@ class Security:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        if not 1e-20 <= self.soundness < 1:
-            raise InvalidArgumentError("soundness", self.soundness, "a probability in [1e-20, 1)")
-        if not LEAST_COMPLETENESS <= self.completeness <= MOST_COMPLETENESS:
-            allowed = f"a probability in [{LEAST_COMPLETENESS}, {MOST_COMPLETENESS}]"
-            raise InvalidArgumentError("completeness", self.completeness, allowed)
-        METHODS.named("method", self.method)
-        if self.settings not in get_args(SettingsRule):
-            allowed = f"one of {get_args(SettingsRule)}"
-            raise InvalidArgumentError("settings", self.settings, allowed)
+        soundness = partial(_below_one, 1e-20)
+        completeness = partial(_between, LEAST_COMPLETENESS, MOST_COMPLETENESS)
+        ranges = {
+            "soundness": ("a probability in [1e-20, 1)", soundness),
+            "completeness": (
+                f"a probability in [{LEAST_COMPLETENESS}, {MOST_COMPLETENESS}]",
+                completeness,
+            ),
+        }
+        for name, (allowed, fits) in ranges.items():
+            value = real_number(name, getattr(self, name), allowed, within=fits)
+            object.__setattr__(self, name, value)
+        words = {"method": METHODS, "settings": get_args(SettingsRule)}
+        for name, known in {**words, "reconciliation": get_args(ModeChoice)}.items():
+            object.__setattr__(self, name, one_of(name, getattr(self, name), known))
         check_settings_rule(self.method, self.settings)
-        if self.noisy_preprocessing != "optimal":
-            check_noisy_preprocessing(self.noisy_preprocessing)
-        if self.reconciliation not in get_args(ModeChoice):
-            allowed = f"one of {get_args(ModeChoice)}"
-            raise InvalidArgumentError("reconciliation", self.reconciliation, allowed)
-        whole_number("grid_bits", self.grid_bits, *_GRID_BITS)
+        noise = noise_choice(self.noisy_preprocessing)
+        object.__setattr__(self, "noisy_preprocessing", noise)
+        bits = whole_number("grid_bits", self.grid_bits, *_GRID_BITS)
+        object.__setattr__(self, "grid_bits", bits)
         self._check_own_settings()
 
     def _check_own_settings(self) -> None:
         """Check the probabilities that a laboratory brings."""
-        own = {
-            "test_probability_alice": self.test_probability_alice,
-            "test_probability_bob": self.test_probability_bob,
-        }
+        names = ("test_probability_alice", "test_probability_bob")
+        own = {name: getattr(self, name) for name in names}
         for name, value in own.items():
-            if value is None and any(other is not None for other in own.values()):
-                raise InvalidArgumentError(name, value, "given for both parties, or for none")
-            if value is not None and not 0 < value < 1:
-                raise InvalidArgumentError(name, value, "in (0, 1)")
-            if value is not None and self.settings != "local":
+            if value is None:
+                if any(other is not None for other in own.values()):
+                    raise InvalidArgumentError(name, value, "given for both parties, or for none")
+                continue
+            within = partial(_inside, 0.0, 1.0)
+            object.__setattr__(self, name, real_number(name, value, "in (0, 1)", within=within))
+            if self.settings != "local":
                 raise InvalidArgumentError(name, value, "absent where marks are announced")
 
     def own_settings(self, scheme: BellScheme) -> LocalSettings | None:
@@ -221,8 +232,7 @@ class Security:
             else expected
         )
         rounds = whole_number("heralded_rounds", heralded_rounds, 1, MOST_PLANNED_ROUNDS)
-        if not 0 <= behaviour.qber <= 1:
-            raise InvalidArgumentError("qber", behaviour.qber, "in [0, 1]")
+        probability("qber", behaviour.qber)
         return _design(self, behaviour, rounds)
 
     @property
@@ -231,6 +241,18 @@ class Security:
         if self.reconciliation == "auto":
             return ("throughput", "efficiency")
         return (self.reconciliation,)
+
+
+def _below_one(least: float, value: float) -> bool:
+    return least <= value < 1
+
+
+def _between(least: float, most: float, value: float) -> bool:
+    return least <= value <= most
+
+
+def _inside(low: float, high: float, value: float) -> bool:
+    return low < value < high
 
 
 def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Design:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from postprocessing.checks import file_path, instance_of
 from postprocessing.design.design import Design
 from postprocessing.design.stored import design_of, values_of
 from postprocessing.errors import InputFileError
@@ -17,12 +19,12 @@ from postprocessing.files.atomic import write_output
 _EMULATED = "emulated"
 
 
-def write_design(path: Path, design: Design, *, emulated: bool = False) -> None:
+def write_design(path: Path | str, design: Design, *, emulated: bool = False) -> None:
     """Write a design to a new file.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
         Where; nothing may be there.
     design : Design
         The design.
@@ -45,6 +47,8 @@ def write_design(path: Path, design: Design, *, emulated: bool = False) -> None:
     ...     read_design(Path(folder, "design.json")) == design
     True
     """
+    path = file_path("path", path)
+    instance_of("design", design, Design)
     if not path.parent.is_dir():
         raise InputFileError(f"out must be in an existing folder, got {str(path)!r}")
     values = {_EMULATED: True} if emulated else {}
@@ -52,7 +56,7 @@ def write_design(path: Path, design: Design, *, emulated: bool = False) -> None:
     write_output(path.parent, {path.name: f"{json.dumps(values, indent=2)}\n".encode()})
 
 
-def is_emulated(path: Path) -> bool:
+def is_emulated(path: Path | str) -> bool:
     """Tell whether a file that `read_design` reads says that its rounds are emulated.
 
     Raises
@@ -60,15 +64,16 @@ def is_emulated(path: Path) -> bool:
     InputFileError
         If the file cannot be read.
     """
+    path = file_path("path", path)
     try:
-        values = json.loads(path.read_bytes())
+        values = json.loads(_content(path))
     except (OSError, ValueError) as error:
         raise InputFileError(f"design must be a readable file, got {str(path)!r}") from error
     # Anything but a plain no counts as yes.
     return isinstance(values, dict) and values.get(_EMULATED, False) is not False
 
 
-def read_design(path: Path) -> Design:
+def read_design(path: Path | str) -> Design:
     """Read a design; whoever wrote it, its key length must follow from the rest.
 
     Raises
@@ -82,8 +87,9 @@ def read_design(path: Path) -> Design:
     Traceback (most recent call last):
     postprocessing.errors.InputFileError: design must be a readable file, got 'missing.json' ...
     """
+    path = file_path("path", path)
     try:
-        values = TypeAdapter(dict[str, Any]).validate_json(path.read_bytes())
+        values = TypeAdapter(dict[str, Any]).validate_json(_content(path))
         return design_of({name: value for name, value in values.items() if name != _EMULATED})
     except OSError as error:
         message = f"design must be a readable file, got {str(path)!r} ({error.strerror})"
@@ -91,6 +97,11 @@ def read_design(path: Path) -> Design:
     except (ValueError, ArithmeticError) as error:
         message = f"design must be one that diqkd design writes, {str(path)!r} is not"
         raise InputFileError(f"{message}: {_reason(error)}") from error
+
+
+def _content(path: Path) -> bytes:
+    """Return the content of a file without the byte order mark that some editors write."""
+    return path.read_bytes().removeprefix(codecs.BOM_UTF8)
 
 
 def _reason(error: ValueError | ArithmeticError) -> str:

@@ -31,7 +31,6 @@ ROWS = 1 << 20
 # No setting or outcome is written longer, and no file is read in larger pieces.
 _MOST_VALUE_BYTES = 256
 _MOST_CHUNK_BYTES = 1 << 28
-_EMPTY_CELLS = ["", "NaN", "nan", "NA", "null", "None"]
 _CSV_BLOCK_BYTES = 1 << 23
 
 
@@ -164,7 +163,7 @@ def _read_csv(path: Path, columns: Sequence[str]) -> Iterator[Batch]:
         convert_options=pa.csv.ConvertOptions(
             column_types=dict.fromkeys(columns, pa.string()),
             include_columns=list(columns),
-            null_values=_EMPTY_CELLS,
+            null_values=[""],
             strings_can_be_null=True,
         ),
     ) as reader:

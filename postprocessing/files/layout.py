@@ -29,6 +29,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
+from postprocessing.checks import file_path, instance_of
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.toml import read_toml
 from postprocessing.limits import MOST_COUNTED
@@ -56,27 +57,41 @@ Key = float | str | None
 # Codes that no record has: rows that are no rounds, and values that mean nothing.
 UNHERALDED, UNKNOWN = 254, 255
 
+# What programs write into empty cells, and into those of yes and no.
+_EMPTY_WORDS = frozenset({"NA", "null", "None"})
+_BOOLEANS = {"true": 1.0, "false": 0.0}
+
 
 def canonical(value: object) -> Key:
     """Return what a value of a file means: a number, a word, or None for nothing.
 
-    Numbers are equal however they are written: 1, 1.0, "+1", true.
+    Numbers are equal however they are written: 1, 1.0, "+1", true, "True".
     """
     if isinstance(value, bytes):
-        value = value.decode("utf-8", errors="replace")
+        # Binary columns of a fixed width are filled up with zeros.
+        value = value.rstrip(b"\0").decode("utf-8", errors="replace")
     if isinstance(value, str):
         word = value.strip()
         try:
             # Python would read 1_0 as ten.
             value = float(word.replace("_", "?"))
         except ValueError:
-            return word or None
+            return _BOOLEANS.get(word.lower(), word or None)
     if isinstance(value, bool | int | float):
         number = float(value)
         return None if number != number else number
     if value is None:
         return None
     raise InvalidArgumentError("column", type(value).__name__, "of numbers or words")
+
+
+def key_among(codes: Mapping[Key, int], value: object) -> Key:
+    """Return what a value of a file means where some values have codes.
+
+    NA, null and None are words where the layout lists them, and else an empty cell.
+    """
+    key = canonical(value)
+    return None if key in _EMPTY_WORDS and key not in codes else key
 
 
 class _Part(BaseModel):
@@ -129,7 +144,8 @@ class HeraldLayout(_Part):
     values : dict
         The value in the file for each herald's name.
     unheralded : list
-        The values of rows that are no rounds; these are skipped before anything else is read.
+        The values of rows that are no rounds, "" for an empty cell; these are skipped before
+        anything else is read.
     """
 
     column: str | None = None
@@ -179,6 +195,7 @@ class Layout(_Part):
     @classmethod
     def of(cls, scheme: BellScheme) -> Self:
         """Return the layout of the files that `diqkd emulate` writes: indices, and ±1."""
+        instance_of("scheme", scheme, BellScheme)
 
         def party(name: Party) -> PartyLayout:
             return PartyLayout(
@@ -216,7 +233,7 @@ class Layout(_Part):
         InputFileError
             If the file cannot be read, is not TOML or describes no layout.
         """
-        parameters = read_toml("layout", path)
+        parameters = read_toml("layout", file_path("layout", path))
         try:
             layout = cls.model_validate(parameters)
             layout.check()
@@ -313,7 +330,9 @@ def layout_of(scheme: BellScheme | None, layout: Layout | Path | str | None) -> 
         if scheme is None:
             raise InvalidArgumentError("layout", None, "given where there is no design")
         return Layout.of(scheme)
-    described = layout if isinstance(layout, Layout) else Layout.read(Path(layout))
+    described = layout
+    if not isinstance(described, Layout):
+        described = Layout.read(file_path("layout", described))
     if scheme is not None and described.bell_scheme() != scheme:
         raise InvalidArgumentError("layout", described.bell_scheme(), f"of the design's {scheme}")
     return described
@@ -330,7 +349,8 @@ def _codes(argument: str, pairs: Sequence[tuple[Value, int]]) -> dict[Key, int]:
     codes: dict[Key, int] = {}
     for value, code in pairs:
         key = canonical(value)
-        if key is None or key in codes:
+        # Of empty cells there is another rule for outcomes, and none for settings.
+        if (key is None and code != UNHERALDED) or key in codes:
             raise InvalidArgumentError(argument, value, "different values, none of them empty")
         codes[key] = code
     return codes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute
 
 from postprocessing.bits import Bits
+from postprocessing.checks import file_path, instance_of, one_of
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.formats import ROWS, Column, explained, read_batches, write_columns
-from postprocessing.files.layout import UNHERALDED, UNKNOWN, Key, Layout, canonical, describe
+from postprocessing.files.layout import UNHERALDED, UNKNOWN, Key, Layout, describe, key_among
 from postprocessing.limits import MOST_ROUNDS
 from postprocessing.records import PartyRecord, record_codes
 from postprocessing.scheme import BellScheme, Party
@@ -21,6 +23,12 @@ from postprocessing.scheme import BellScheme, Party
 # A column of settings, outcomes or heralds has few different values.
 _MOST_VALUES = 1000
 _PARTIES: tuple[Party, Party] = ("alice", "bob")
+_VALUE_TYPES = (
+    pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_null,
+    pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
+    pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+)  # fmt: skip
 
 
 def read_records(*paths: Path | str, layout: Layout) -> tuple[PartyRecord, PartyRecord]:
@@ -57,7 +65,8 @@ def read_records(*paths: Path | str, layout: Layout) -> tuple[PartyRecord, Party
     ...     read_records(file, layout=Layout.of(scheme))
     (PartyRecord(1 rounds), PartyRecord(1 rounds))
     """
-    files = [Path(path) for path in paths]
+    files = [file_path("files", path) for path in paths]
+    instance_of("layout", layout, Layout)
     if len(files) == 1:
         alice, bob = _read(files[0], layout, _PARTIES)
         return alice, bob
@@ -74,7 +83,8 @@ def read_party_record(path: Path | str, layout: Layout, party: Party) -> PartyRe
 
     Parameters and errors are those of `read_records`.
     """
-    (record,) = _read(Path(path), layout, [party])
+    one_of("party", party, _PARTIES)
+    (record,) = _read(file_path("record", path), layout, [party])
     return record
 
 
@@ -106,7 +116,8 @@ def write_records(path: Path, scheme: BellScheme, records: Mapping[Party, PartyR
     ...     read_records(Path(folder, "rounds.npz"), layout=Layout.of(scheme))
     (PartyRecord(1,000 rounds), PartyRecord(1,000 rounds))
     """
-    layout = Layout.of(scheme)
+    path, layout = file_path("path", path), Layout.of(scheme)
+    _check_records(records)
     sources: dict[str, tuple[PartyRecord, str]] = {}
     for party, record in records.items():
         part = layout.party(party)
@@ -125,6 +136,16 @@ def write_records(path: Path, scheme: BellScheme, records: Mapping[Party, PartyR
             }
 
     write_columns(path, names, rounds, blocks)
+
+
+def _check_records(records: Any) -> None:
+    """Refuse anything but one record or two, of the same rounds."""
+    if not isinstance(records, Mapping) or not records.keys() <= set(_PARTIES):
+        raise InvalidArgumentError("records", records, "the record of alice, of bob, or of both")
+    for party, record in records.items():
+        instance_of(f"records[{party!r}]", record, PartyRecord)
+    if len({len(record) for record in records.values()}) != 1:
+        raise InvalidArgumentError("records", dict(records), "records of the same rounds")
 
 
 def _column(record: PartyRecord, name: str) -> Column:
@@ -195,13 +216,18 @@ class _BatchReader:
             raise InputFileError(f"{str(self._path)!r}: {text}")
         column.validate(full=True)
         encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-        if len(encoded.dictionary) > _MOST_VALUES:
-            text = f"{len(encoded.dictionary)} different values in {name!r}"
+        empty = len(encoded.dictionary)
+        places = encoded.indices.cast(pa.int64()).fill_null(empty).to_numpy(zero_copy_only=False)
+        # A categorical may have more values than there are.
+        used = np.flatnonzero(np.bincount(places, minlength=empty + 1)[:empty]).tolist()
+        if len(used) > _MOST_VALUES:
+            text = f"{len(used)} different values in {name!r}"
             raise InputFileError(f"{str(self._path)!r} must hold settings and outcomes: {text}")
-        values = [canonical(value) for value in encoded.dictionary.to_pylist()] + [None]
-        table = np.array([codes.get(value, UNKNOWN) for value in values], np.uint8)
-        empty = pa.scalar(len(values) - 1, encoded.indices.type)
-        places = encoded.indices.fill_null(empty).to_numpy(zero_copy_only=False)
+        values = {i: key_among(codes, encoded.dictionary[i].as_py()) for i in used}
+        values[empty] = None
+        table = np.full(empty + 1, UNKNOWN, np.uint8)
+        for place, value in values.items():
+            table[place] = codes.get(value, UNKNOWN)
         found: Bits = table[places]
         wrong = (found == UNKNOWN) & kept
         if wrong.any():
@@ -228,14 +254,4 @@ def _holds_values(kind: pa.DataType) -> bool:
     """Tell whether a column of an Arrow type may hold settings, outcomes or heralds."""
     if pa.types.is_dictionary(kind):
         return _holds_values(kind.value_type)
-    return bool(
-        pa.types.is_boolean(kind)
-        or pa.types.is_integer(kind)
-        or pa.types.is_float32(kind)
-        or pa.types.is_float64(kind)
-        or pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-        or pa.types.is_null(kind)
-    )
+    return any(holds(kind) for holds in _VALUE_TYPES)

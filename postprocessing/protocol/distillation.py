@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from postprocessing.checks import instance_of, thread_count
 from postprocessing.design.design import Design
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.protocol.abort_reasons import NO_KEY_LENGTH, TOO_FEW_ROUNDS
@@ -67,6 +68,10 @@ def distill(
     >>> report.alice_key == report.bob_key
     True
     """
+    for name, record in (("alice", alice), ("bob", bob)):
+        instance_of(name, record, PartyRecord)
+    instance_of("design", design, Design)
+    threads = thread_count(threads)
     if len(alice) != len(bob):
         raise InvalidArgumentError("bob", len(bob), f"a record of Alice's {len(alice)} rounds")
     if not alice.same_heralds(bob):

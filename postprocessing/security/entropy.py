@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import xlog1py, xlogy
 
+from postprocessing.checks import one_of, real_number, real_numbers
 from postprocessing.errors import InvalidArgumentError
 
 Real = TypeVar("Real", float, npt.NDArray[np.float64])
@@ -19,6 +20,8 @@ QUANTUM_WIN_PROBABILITIES = ((2 - math.sqrt(2)) / 4, (2 + math.sqrt(2)) / 4)
 
 # Values computed elsewhere may leave the quantum range by rounding alone; this much is forgiven.
 _ROUNDING = 1e-12
+# Fainter noise changes no entropy of double precision, and its square would leave the range of it.
+_LEAST_NOISE = 1e-15
 
 
 def binary_entropy(probability: Real) -> Real:
@@ -44,11 +47,13 @@ def binary_entropy(probability: Real) -> Real:
     >>> float(binary_entropy(0.5))
     1.0
     """
+    probability = real_numbers("probability", probability)
     if not np.all((probability >= 0) & (probability <= 1)):
         raise InvalidArgumentError("probability", probability, "in [0, 1]")
     # 1 − x is exact for x ≥ 1/2, so the smaller of the two loses nothing.
     small = np.minimum(probability, 1 - probability)
-    return cast(Real, (0.0 - xlogy(small, small) - xlog1py(1 - small, -small)) / math.log(2))
+    entropy = (0.0 - xlogy(small, small) - xlog1py(1 - small, -small)) / math.log(2)
+    return cast(Real, _plain(entropy))
 
 
 def win_probability(chsh: Real) -> Real:
@@ -74,9 +79,15 @@ def win_probability(chsh: Real) -> Real:
     >>> float(win_probability(2.0))
     0.75
     """
+    chsh = real_numbers("chsh", chsh)
     if not np.all(np.abs(chsh) <= TSIRELSON_BOUND * (1 + _ROUNDING)):
         raise InvalidArgumentError("chsh", chsh, "in [−2√2, 2√2]")
-    return cast(Real, np.clip(0.5 + chsh / 8, *QUANTUM_WIN_PROBABILITIES))
+    return cast(Real, _plain(np.clip(0.5 + chsh / 8, *QUANTUM_WIN_PROBABILITIES)))
+
+
+def _plain(values: Any) -> Any:
+    """Return the plain number where there is but one."""
+    return values if np.ndim(values) else float(values)
 
 
 def chsh_value(win_probability: Real) -> Real:
@@ -162,18 +173,34 @@ def noisy_error_rate(qber: float, noisy_preprocessing: float) -> float:
     return qber * (1 - q) + q * (1 - qber)
 
 
-def check_noisy_preprocessing(noisy_preprocessing: float) -> None:
-    """Refuse a flip probability outside [0, 1/2).
+def check_noisy_preprocessing(noisy_preprocessing: float) -> float:
+    """Return a flip probability as a float.
 
     Raises
     ------
     InvalidArgumentError
-        If it is outside.
+        If it is neither 0 nor in [1e-15, 1/2).
     """
-    if not 0 <= noisy_preprocessing < 0.5:
-        raise InvalidArgumentError(
-            "noisy_preprocessing", noisy_preprocessing, "a probability in [0, 1/2)"
-        )
+    return real_number(
+        "noisy_preprocessing",
+        noisy_preprocessing,
+        f"0, or a probability in [{_LEAST_NOISE}, 1/2)",
+        within=lambda q: q == 0 or _LEAST_NOISE <= q < 0.5,
+    )
+
+
+def noise_choice(noisy_preprocessing: float | str) -> float | Literal["optimal"]:
+    """Return a flip probability as a float, or the word for the best one.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is neither.
+    """
+    if isinstance(noisy_preprocessing, str):
+        one_of("noisy_preprocessing", noisy_preprocessing, ["optimal"])
+        return "optimal"
+    return check_noisy_preprocessing(noisy_preprocessing)
 
 
 def coherence(win_probability: Real) -> Real:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from postprocessing.checks import real_number
 from postprocessing.errors import InvalidArgumentError
 
 MOST_SOUNDNESS = 1e-5
@@ -59,19 +60,19 @@ class EpsilonSplit:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        if not 0 < self.secrecy < 1:
-            raise InvalidArgumentError("secrecy", self.secrecy, "in (0, 1)")
-        if not 0 < self.correctness < 1:
-            raise InvalidArgumentError("correctness", self.correctness, "in (0, 1)")
+        for name in ("secrecy", "correctness"):
+            part = real_number(name, getattr(self, name), "in (0, 1)", within=lambda e: 0 < e < 1)
+            object.__setattr__(self, name, part)
         if not self.soundness < 1:
             allowed = "a split whose secrecy + 2 correctness is below 1"
             raise InvalidArgumentError("epsilons", (self.secrecy, self.correctness), allowed)
 
     @classmethod
     def from_soundness(cls, soundness: float) -> EpsilonSplit:
-        """Give secrecy nine tenths of `soundness` in (0, 1), correctness one twentieth."""
-        if not 0 < soundness < 1:
-            raise InvalidArgumentError("soundness", soundness, "in (0, 1)")
+        """Give secrecy nine tenths of `soundness` in [1e-300, 1), correctness one twentieth."""
+        soundness = real_number(
+            "soundness", soundness, "in [1e-300, 1)", within=lambda e: 1e-300 <= e < 1
+        )
         return cls(secrecy=0.9 * soundness, correctness=0.05 * soundness)
 
     @property

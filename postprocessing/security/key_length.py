@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from postprocessing.checks import instance_of, one_of, probability, real_number, whole_number
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.limits import MOST_PLANNED_ROUNDS
 from postprocessing.scheme import RoundProbabilities, SettingChoice
 from postprocessing.security.block import Block
 from postprocessing.security.entropy import (
     binary_entropy,
-    check_noisy_preprocessing,
     chsh_value,
+    noise_choice,
     noisy_error_rate,
     win_probability,
 )
@@ -149,16 +152,16 @@ def key_length(
     0.245
     """
     chosen: Method[Any] = METHODS.named("method", method)
-    if settings not in get_args(SettingsRule):
-        raise InvalidArgumentError("settings", settings, f"one of {get_args(SettingsRule)}")
-    split = EpsilonSplit.from_soundness(soundness) if epsilons is None else epsilons
+    one_of("settings", settings, get_args(SettingsRule))
+    n = whole_number("n", n, 1, MOST_PLANNED_ROUNDS)
+    if epsilons is None:
+        epsilons = EpsilonSplit.from_soundness(soundness)
+    split = instance_of("epsilons", epsilons, EpsilonSplit)
     expected, tests = _expected(n, chsh, counts, test_probability)
-    if not 0 <= qber <= 1:
-        raise InvalidArgumentError("qber", qber, "in [0, 1]")
-    if not 0 < completeness < 1:
-        raise InvalidArgumentError("completeness", completeness, "in (0, 1)")
-    if noisy_preprocessing != "optimal":
-        check_noisy_preprocessing(noisy_preprocessing)
+    qber = probability("qber", qber)
+    completeness = real_number(
+        "completeness", completeness, "in [1e-300, 1)", within=lambda e: 1e-300 <= e < 1
+    )
     leakage = _Leakage(chosen, n, qber, split, leaked_bits, reconciliation_efficiency)
     win = float(win_probability(expected))
 
@@ -173,7 +176,7 @@ def key_length(
         chosen,
         block_at,
         rule=settings,
-        noisy_preprocessing=noisy_preprocessing,
+        noisy_preprocessing=noise_choice(noisy_preprocessing),
         test_probability=tests,
     )
     length = chosen.length(block_at(q, choice.round_probabilities))
@@ -196,9 +199,14 @@ class _Leakage:
         if self.bits is not None and self.efficiency is not None:
             allowed = "given, or else reconciliation_efficiency, and not both"
             raise InvalidArgumentError("leaked_bits", self.bits, allowed)
-        if self.efficiency is not None and not 1 <= self.efficiency < math.inf:
-            allowed = "a finite number of at least 1"
-            raise InvalidArgumentError("reconciliation_efficiency", self.efficiency, allowed)
+        if self.bits is not None:
+            allowed = "a finite number of at least 0"
+            bits = real_number("leaked_bits", self.bits, allowed, within=lambda bits: bits >= 0)
+            object.__setattr__(self, "bits", bits)
+        if self.efficiency is not None:
+            name, allowed = "reconciliation_efficiency", "a finite number of at least 1"
+            efficiency = real_number(name, self.efficiency, allowed, within=lambda f: f >= 1)
+            object.__setattr__(self, "efficiency", efficiency)
 
     def of(self, marks: RoundProbabilities, noisy_preprocessing: float) -> float:
         """Return the bits at given probabilities of rounds; all are key rounds in the limit."""
@@ -221,11 +229,16 @@ def _expected(
     if counts is None:
         if chsh is None:
             raise InvalidArgumentError("chsh", chsh, "given, or else counts")
-        return chsh, test_probability
+        if test_probability is not None:
+            test_probability = real_number("test_probability", test_probability)
+        return real_number("chsh", chsh), test_probability
     if chsh is not None or test_probability is not None:
         allowed = "given in place of chsh and test_probability"
         raise InvalidArgumentError("counts", counts, allowed)
-    won, lost = counts
-    if won < 0 or lost < 0 or not 0 < won + lost < n:
-        raise InvalidArgumentError("counts", counts, f"won and lost tests, fewer than {n} in all")
+    allowed = f"won and lost tests, fewer than {n} in all"
+    if not isinstance(counts, Sequence) or len(counts) != 2:
+        raise InvalidArgumentError("counts", counts, allowed)
+    won, lost = (whole_number("counts", count, 0, n) for count in counts)
+    if not 0 < won + lost < n:
+        raise InvalidArgumentError("counts", counts, allowed)
     return float(chsh_value(won / (won + lost))), (won + lost) / n

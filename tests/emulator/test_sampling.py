@@ -325,13 +325,13 @@ def test_stopping_rules_are_checked(honest, arguments, match):
 
 
 def test_negative_seed_is_refused(honest):
-    with pytest.raises(InvalidArgumentError, match="seed must be at least 0, got -1"):
+    with pytest.raises(InvalidArgumentError, match="seed must be a whole number of at least 0"):
         Sampler(honest, LOCAL, seed=-1)
 
 
 @pytest.mark.parametrize("stream", [-1, 2**56])
 def test_streams_out_of_range_are_refused(honest, stream):
-    with pytest.raises(InvalidArgumentError, match="stream must be at least 0 and below"):
+    with pytest.raises(InvalidArgumentError, match="stream must be a whole number in"):
         Sampler(honest, LOCAL, seed=1, stream=stream)
 
 

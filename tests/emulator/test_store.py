@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from emulator.scenario.parameters import parameters_by_scheme
 from emulator.sweeps import store as store_module
+from emulator.sweeps.results import load_results
 from emulator.sweeps.store import COLUMNS, PARAMETERS, STORE_VERSION, Store
 from postprocessing.errors import InputFileError
 
@@ -101,6 +104,35 @@ def test_anything_else_is_refused_untouched(tmp_path, content):
     with pytest.raises(InputFileError, match=allowed):
         Store(path).append(_row("a"))
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("line", [b"\n", b"\n\n"])
+def test_empty_lines_and_a_byte_order_mark_are_skipped(tmp_path, line):
+    path = tmp_path / "store.csv"
+    Store(path).append(_row("a", finished_at="2026"))
+    header, _, rows = path.read_bytes().partition(b"\n")
+    path.write_bytes(codecs.BOM_UTF8 + header + b"\n" + line + rows + line)
+    assert Store(path).append(_row("b", finished_at="2026"))
+    assert Store(path).statuses() == {"a": "key", "b": "key"}
+    assert load_results(path)["task"].tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize("status", ["done", ""])
+def test_an_unknown_status_is_refused_by_name(tmp_path, status):
+    path = tmp_path / "store.csv"
+    Store(path).append(_row("a", finished_at="2026"))
+    path.write_bytes(path.read_bytes().replace(b"1,a,key,", f"1,a,{status},".encode()))
+    for read in (Store(path).statuses, lambda: load_results(path)):
+        with pytest.raises(InputFileError, match="must have the status key, aborted or failed"):
+            read()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_device_is_refused_before_it_is_read():
+    with pytest.raises(InputFileError, match=r"store must be .*'/dev/full' \(no regular file\)"):
+        Store(Path("/dev/full")).statuses()
+    with pytest.raises(InputFileError, match=r"store must be .*'/dev/full' \(no regular file\)"):
+        load_results("/dev/full")
 
 
 def test_unusable_paths(tmp_path):

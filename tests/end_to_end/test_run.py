@@ -110,6 +110,6 @@ def test_stopping_rule_is_required():
     with pytest.raises(InvalidArgumentError, match="heralded_rounds must be given, or else pulses"):
         run(model)
     with pytest.raises(InvalidArgumentError, match="heralded_rounds must be a whole number"):
-        run(model, heralded_rounds=2e5)
+        run(model, heralded_rounds=2.5)
     with pytest.raises(InvalidArgumentError, match="pulses must be a whole number"):
         run(model, pulses=10**15)

@@ -29,7 +29,7 @@ Columns = list[tuple[str, list]]
 UNPICKLED: list[str] = []
 # No value of any column: out of range, of another kind, or missing.
 WRONG_NUMBERS = (3, -2, 99, -128, 0.5, 1e300, float("inf"), float("-inf"), float("nan"), 2**40)
-WRONG_WORDS = ("up", "A0", "1 0", "0x1", "--1", "0_1", "True", "")
+WRONG_WORDS = ("up", "A0", "1 0", "0x1", "--1", "0_1", "Yes", "")
 
 
 class Bomb:

@@ -259,7 +259,7 @@ def test_asymptotic_is_the_formula() -> None:
         ({"noisy_preprocessing": 0.5}, "noisy_preprocessing must be"),
         ({"leaked_bits": 1.0, "reconciliation_efficiency": 1.1}, "leaked_bits must be given"),
         ({"reconciliation_efficiency": 0.9}, "reconciliation_efficiency must be"),
-        ({"n": 0}, "rounds must be"),
+        ({"n": 0}, "n must be a whole number"),
         ({"method": "af18"}, "method must be one of"),
     ],
 )
