@@ -40,7 +40,10 @@ def _store(path: Path, **fixed: object) -> pd.DataFrame:
             aborted = distance == 200 or (distance == 100 and seed == 0)
             cells = {PARAMETERS[k]: v for k, v in scenario.model_dump(mode="json").items()}
             row = dict.fromkeys(COLUMNS) | {"store_version": 1, "diqkd_version": "0", **cells}
-            row |= {"task": f"{distance}-{seed}-{fixed}", "finished_at": f"2026-11-23T{seed}"}
+            row |= {
+                "task": f"{distance}-{seed}-{'-'.join(map(str, fixed.values()))}",
+                "finished_at": f"2026-11-23T{seed}",
+            }
             row |= {"status": "aborted" if aborted else "key", "gain_expected": 0.5 / distance}
             row |= {"rate_achieved": 0.0 if aborted else draw.uniform(1e-4, 1e-3)}
             row |= {"key_length": 0 if aborted else 800, "heralded_rounds": 0 if aborted else 1000}
@@ -278,7 +281,7 @@ def test_what_cannot_be_drawn(frame):
         lambda: plot_quantity({"a": frame}, "gain", "rounds"): r"quantity must be one of chsh",
         lambda: plot_quantity({"a": frame}, "chsh", "x"): r"over must be a parameter with numbers",
         lambda: plot_rate({"a": many}): r"at most 12 series \(choose with --where of .*soundness",
-        lambda: plot_rate({"a": frame}, interval="some"): r"interval must be 'standard error' or",
+        lambda: plot_rate({"a": frame}, interval="some"): r"interval must be one of standard error",
     }.items():
         with pytest.raises(InvalidArgumentError, match=message):
             call()
