@@ -1,7 +1,6 @@
 from .attacks import AttackReport as AttackReport
 from .attacks import run_attack as run_attack
 from .laboratory import EmulatedFiles as EmulatedFiles
-from .laboratory import Exploration as Exploration
 from .laboratory import design_for as design_for
 from .laboratory import distill_files as distill_files
 from .laboratory import emulate_to as emulate_to

@@ -22,23 +22,19 @@ from postprocessing.design.request import ExpectedValues
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.atomic import all_or_none, check_output_folder, write_output
 from postprocessing.files.designs import is_emulated, read_design, write_design
-from postprocessing.files.lab_report import PRIVATE, LabReport
+from postprocessing.files.lab_report import Exploration, LabReport
 from postprocessing.files.layout import Layout, layout_of
 from postprocessing.files.records import read_records, write_records
-from postprocessing.files.validation import Validation, validate
+from postprocessing.files.validation import validate
 from postprocessing.network.spent_records import SpentRecords
 from postprocessing.protocol.distillation import distill
 from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.protocol.terms import no_secret
 from postprocessing.records import PartyRecord
 from postprocessing.scheme import Party
-from postprocessing.security import asymptotic_key_fraction
 
 FileFormat = Literal["parquet", "csv", "npz", "h5"]
 ProgressCallback = Callable[[str, float | None], None]
-
-
-EXPLORATORY = "exploratory, no key"
 
 
 @dataclass(frozen=True)
@@ -68,52 +64,6 @@ class EmulatedFiles:
     pulses: int
     heralded_rounds: int
     seed: int
-
-
-@dataclass(frozen=True)
-class Exploration:
-    """What rounds look like without a design: nothing of it is a key.
-
-    Parameters
-    ----------
-    validation : Validation
-        Estimates, tests and warnings.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import diqkd
-    >>> from postprocessing.files.validation import validate
-    >>> scheme = diqkd.BellState(diqkd.Link(distance_km=10)).joint_distribution().scheme
-    >>> record = diqkd.PartyRecord(np.zeros(100, np.uint8))
-    >>> Exploration(validate(record, record, scheme)).asymptotic_key_fraction is None
-    True
-    """
-
-    validation: Validation = field(repr=False)
-
-    def __repr__(self) -> str:
-        """Return what is to be seen at once."""
-        seen = self.validation
-        return f"Exploration({seen.rounds:,} heralded rounds, S {seen.chsh}, QBER {seen.qber})"
-
-    @property
-    def asymptotic_key_fraction(self) -> float | None:
-        """Key bits per heralded round at the observed values; None where one is undefined."""
-        chsh, qber = self.validation.chsh, self.validation.qber
-        if chsh is None or qber is None:
-            return None
-        return float(asymptotic_key_fraction(chsh, qber))
-
-    def to_dict(self) -> dict[str, object]:
-        """Return JSON values; null where undefined."""
-        return {
-            "private": PRIVATE,
-            "outcome": EXPLORATORY,
-            "key_length": 0,
-            "asymptotic_key_fraction": self.asymptotic_key_fraction,
-            "validation": self.validation.to_dict(),
-        }
 
 
 def run_scenario(

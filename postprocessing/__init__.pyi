@@ -8,6 +8,7 @@ from .errors import InvalidArgumentError as InvalidArgumentError
 from .errors import ProtocolError as ProtocolError
 from .files.designs import read_design as read_design
 from .files.designs import write_design as write_design
+from .files.lab_report import Exploration as Exploration
 from .files.lab_report import LabReport as LabReport
 from .files.layout import Layout as Layout
 from .files.records import read_records as read_records

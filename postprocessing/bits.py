@@ -53,6 +53,8 @@ class PackedBits(Struct, frozen=True, eq=False, array_like=True, forbid_unknown_
 
     def __post_init__(self) -> None:
         """Check that the words are those of a string of this length."""
+        if type(self.length) is not int:
+            raise InvalidArgumentError("length", self.length, "a whole number as an int")
         length = whole_number("length", self.length, 0, _MOST_BITS)
         check_words("words", self.words, length)
         if length % WORD_BITS and int(self.words[-1]) >> length % WORD_BITS:

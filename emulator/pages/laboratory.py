@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from emulator.laboratory import EXPLORATORY, Exploration
 from emulator.pages.terminal import print_sections
-from postprocessing.files.lab_report import validation_sections
+from postprocessing.files.lab_report import EXPLORATORY, Exploration, validation_sections
 
 if TYPE_CHECKING:
     from postprocessing.design.design import Design

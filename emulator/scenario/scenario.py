@@ -113,10 +113,6 @@ class Scenario(RunParameters):
     ] = "auto"
     soundness: Annotated[float, Field(description="epsilon of the keys")] = 1e-10
     completeness: Annotated[float, Field(description="abort probability of honest devices")] = 1e-2
-    grid_bits: Annotated[
-        WholeNumber,
-        Field(description="settings' probabilities are multiples of 2^-bits; 16 to 32"),
-    ] = 16
     test_probability_alice: Annotated[
         float | None,
         Field(description="how often Alice tests, instead of what is best; given for both"),
@@ -177,7 +173,6 @@ class Scenario(RunParameters):
             noisy_preprocessing=self.noisy_preprocessing,
             reconciliation=self.reconciliation,
             settings=getattr(self, "settings", "local"),
-            grid_bits=self.grid_bits,
             test_probability_alice=self.test_probability_alice,
             test_probability_bob=self.test_probability_bob,
         )

@@ -301,7 +301,9 @@ def _parse(data: bytes) -> pd.DataFrame:
     )
     table = csv.read_csv(io.BytesIO(data), convert_options=options)
     frame: pd.DataFrame = table.to_pandas(types_mapper={arrow.int64(): pd.Int64Dtype()}.get)
-    return frame
+    # Parameters that came after the store have no values in it.
+    later = [name for name in COLUMNS if name not in frame]
+    return frame.reindex(columns=[*frame.columns, *later]) if later else frame
 
 
 def _tally(marks: pd.Series[bool], labels: Sequence[pd.Series[Any]]) -> pd.Series[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from pydantic import PlainSerializer
@@ -12,7 +12,9 @@ from postprocessing.protocol.report import DistillationReport
 from postprocessing.protocol.report_sections import accounts, details, summary
 from postprocessing.protocol.terms import no_secret
 from postprocessing.sections import Row, Section, count, number
+from postprocessing.security import asymptotic_key_fraction
 
+EXPLORATORY = "exploratory, no key"
 PRIVATE = "statistics of outcomes, for your eyes only: what is published of them is not paid for"
 
 _Validation = Annotated[Validation, PlainSerializer(Validation.to_dict)]
@@ -85,6 +87,52 @@ class LabReport(DistillationReport):
         rows = summary(self, None, *more)
         shown = (*accounts(self), *validation_sections(self.validation))
         return (Section("distillation", rows), *shown, *details(self))
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """What rounds look like without a design: nothing of it is a key.
+
+    Parameters
+    ----------
+    validation : Validation
+        Estimates, tests and warnings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import diqkd
+    >>> from postprocessing.files.validation import validate
+    >>> scheme = diqkd.BellState(diqkd.Link(distance_km=10)).joint_distribution().scheme
+    >>> record = diqkd.PartyRecord(np.zeros(100, np.uint8))
+    >>> Exploration(validate(record, record, scheme)).asymptotic_key_fraction is None
+    True
+    """
+
+    validation: Validation = field(repr=False)
+
+    def __repr__(self) -> str:
+        """Return what is to be seen at once."""
+        seen = self.validation
+        return f"Exploration({seen.rounds:,} heralded rounds, S {seen.chsh}, QBER {seen.qber})"
+
+    @property
+    def asymptotic_key_fraction(self) -> float | None:
+        """Key bits per heralded round at the observed values; None where one is undefined."""
+        chsh, qber = self.validation.chsh, self.validation.qber
+        if chsh is None or qber is None:
+            return None
+        return float(asymptotic_key_fraction(chsh, qber))
+
+    def to_dict(self) -> dict[str, object]:
+        """Return JSON values; null where undefined."""
+        return {
+            "private": PRIVATE,
+            "outcome": EXPLORATORY,
+            "key_length": 0,
+            "asymptotic_key_fraction": self.asymptotic_key_fraction,
+            "validation": self.validation.to_dict(),
+        }
 
 
 def validation_sections(validation: Validation) -> tuple[Section, ...]:

@@ -324,7 +324,7 @@ def test_links_are_checked(arguments: dict[str, float], message: str) -> None:
         ({"travel_times": 3}, r"^travel_times must be 1 or 2"),
         ({"travel_times": True}, r"^travel_times must be 1 or 2"),
         ({"photon_class": 1}, r"^photon_class must be a whole number from 0 to 0"),
-        ({"segments": LossSegments(to_bob=np.ones(2))}, r"^segments\.to_bob must be a number"),
+        ({"segments": LossSegments(to_bob=np.ones(2))}, r"^segments\.to_bob must be in \[0, 1\]"),
         ({"discrimination": "linear_optics", "loss_order": 3}, r"^discrimination must be"),
     ],
 )

@@ -104,7 +104,7 @@ def test_a_finer_grid_on_request(bits: int, honest: ExpectedValues) -> None:
         assert bits == 16 or any((p * 2**16).denominator > 1 for p in probabilities)
 
 
-@pytest.mark.parametrize("bits", [15, 33, 16.0, True, "16", None])
+@pytest.mark.parametrize("bits", [15, 33, 16.5, True, "16", None])
 def test_other_grids_are_refused(bits: Any) -> None:
     with pytest.raises(InvalidArgumentError, match="grid_bits must be a whole number"):
         Security(grid_bits=bits)
