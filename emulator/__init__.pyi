@@ -5,7 +5,6 @@ from .laboratory import design_for as design_for
 from .laboratory import distill_files as distill_files
 from .laboratory import emulate_to as emulate_to
 from .laboratory import explore_files as explore_files
-from .laboratory import run_scenario as run_scenario
 from .pages.html_report import write_html_report as write_html_report
 from .pages.saved import read_report as read_report
 from .plotting.papers import plot_figure as plot_figure
@@ -16,6 +15,7 @@ from .plotting.study import plot_study as plot_study
 from .plotting.waterfall import plot_waterfall as plot_waterfall
 from .report import RunReport as RunReport
 from .runner import run as run
+from .runner import run_scenario as run_scenario
 from .sampling.emulation import EmulatedRounds as EmulatedRounds
 from .sampling.emulation import emulate as emulate
 from .sampling.sampler import Sampler as Sampler

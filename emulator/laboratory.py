@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from emulator.report import RunReport
-from emulator.runner import designed_rounds, run
+from emulator.runner import designed_rounds
 from emulator.sampling.emulation import emulate
 from emulator.sampling.sampler import Sampler
 from emulator.sampling.stopping import stopping_rule
@@ -64,53 +63,6 @@ class EmulatedFiles:
     pulses: int
     heralded_rounds: int
     seed: int
-
-
-def run_scenario(
-    scenario: Scenario,
-    *,
-    out: Path | str | None = None,
-    on_progress: ProgressCallback | None = None,
-) -> RunReport:
-    """Run a scenario, and keep its keys and its report in a folder.
-
-    Parameters
-    ----------
-    scenario : Scenario
-        Scheme, security, stopping rule and seed.
-    out : Path or str, optional
-        Folder for alice.key, bob.key and report.json, all 0600; nothing of the kind may be there.
-    on_progress : callable, optional
-        Called with the stage and its finished fraction, None where unknown.
-
-    Returns
-    -------
-    RunReport
-        As of `run`.
-
-    Raises
-    ------
-    InvalidArgumentError, InputFileError
-        If the scenario is impossible or the folder cannot take the files; then before the run.
-
-    Examples
-    --------
-    >>> from emulator import load_scenario
-    >>> choice = {"rounds": 1000, "seed": 1}
-    >>> run_scenario(load_scenario("ecs-100km", choice)).abort_reason
-    'no key length under this design'
-    """
-    instance_of("scenario", scenario, Scenario)
-    model, rule = scenario.build_model(), scenario.stopping_rule()
-    security = scenario.build_security()
-    folder = None if out is None else file_path("out", out)
-    if folder is not None:
-        check_output_folder(folder)
-    finished = run(model, **rule, security=security, seed=scenario.seed, on_progress=on_progress)
-    report = replace(finished, scenario=scenario.model_dump(mode="json"))
-    if folder is not None:
-        write_output(folder, report.files())
-    return report
 
 
 def design_for(scenario: Scenario, layout: Layout | Path | str | None = None) -> Design:

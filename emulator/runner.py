@@ -5,18 +5,22 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 from emulator.report import RunReport
 from emulator.sampling.emulation import EmulatedRounds, emulate
 from emulator.sampling.sampler import Sampler
 from emulator.sampling.stopping import StoppingRule, stopping_rule
 from emulator.sampling.streams import emulated_randomness
+from emulator.scenario.scenario import Scenario
 from emulator.schemes.base import NoPositiveKeyRateError, ProtocolModel, check_settings_rule
 from emulator.schemes.drifting import distributions_of
 from emulator.theory.prediction import Prediction, predict
-from postprocessing.checks import instance_of, seed_number, thread_count
+from postprocessing.checks import file_path, instance_of, seed_number, thread_count
 from postprocessing.design.design import RARE_SHARE, Design
 from postprocessing.design.request import Security
+from postprocessing.files.atomic import check_output_folder, write_output
 from postprocessing.protocol.abort_reasons import NO_KEY_LENGTH, TOO_FEW_ROUNDS
 from postprocessing.protocol.distillation import distill
 from postprocessing.protocol.report import DistillationReport
@@ -107,6 +111,53 @@ def run(
     return RunReport.of_run(
         prediction, distillation, pulses=emulated.pulses, seed=seed, timings_s=timings
     )
+
+
+def run_scenario(
+    scenario: Scenario,
+    *,
+    out: Path | str | None = None,
+    on_progress: ProgressCallback | None = None,
+) -> RunReport:
+    """Run a scenario, and keep its keys and its report in a folder.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Scheme, security, stopping rule and seed.
+    out : Path or str, optional
+        Folder for alice.key, bob.key and report.json, all 0600; nothing of the kind may be there.
+    on_progress : callable, optional
+        Called with the stage and its finished fraction, None where unknown.
+
+    Returns
+    -------
+    RunReport
+        As of `run`.
+
+    Raises
+    ------
+    InvalidArgumentError, InputFileError
+        If the scenario is impossible or the folder cannot take the files; then before the run.
+
+    Examples
+    --------
+    >>> from emulator import load_scenario
+    >>> choice = {"rounds": 1000, "seed": 1}
+    >>> run_scenario(load_scenario("ecs-100km", choice)).abort_reason
+    'no key length under this design'
+    """
+    instance_of("scenario", scenario, Scenario)
+    model, rule = scenario.build_model(), scenario.stopping_rule()
+    security = scenario.build_security()
+    folder = None if out is None else file_path("out", out)
+    if folder is not None:
+        check_output_folder(folder)
+    finished = run(model, **rule, security=security, seed=scenario.seed, on_progress=on_progress)
+    report = replace(finished, scenario=scenario.model_dump(mode="json"))
+    if folder is not None:
+        write_output(folder, report.files())
+    return report
 
 
 def designed_rounds(gain: float, rule: StoppingRule, security: Security) -> int:

@@ -15,8 +15,8 @@ from emulator.scenario.scenario import Scenario
 def command(scenario: Scenario, out: KeyFolder = None, as_json: AsJson = False) -> None:
     """Run a scenario and tell what came of it."""
     # Imported here, as in every command, so that help and bad input answer at once.
-    from emulator.laboratory import run_scenario
     from emulator.pages.terminal import print_report
+    from emulator.runner import run_scenario
 
     with StageProgress() as progress:
         report = run_scenario(scenario, out=out, on_progress=progress.show)

@@ -19,8 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import ndtr
-from scipy.stats import binom
+from scipy.special import betainc, betaincc, ndtr
 
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.reconciliation.codes import RateAdaptation, get_code
@@ -109,12 +108,13 @@ def waterfall_failures(code: str, frame_bits: int, split_rows: int, qber: float)
     middle, width = waterfall(code, frame_bits, split_rows)
     mean, deviation = frame_bits * qber, math.sqrt(frame_bits * qber * (1 - qber))
     least = max(0, math.floor(mean - _REACH * deviation))
-    most = math.ceil(mean + _REACH * (deviation + 1))
+    most = min(frame_bits - 1, math.ceil(mean + _REACH * (deviation + 1)))
     errors = np.arange(least, most + 1, max(1, (most - least) // 2000))
     # The probability of each step, counted with the most errors in it.
-    steps = np.diff(binom.cdf(errors, frame_bits, qber), prepend=0.0)
+    at_most = betaincc(errors + 1, frame_bits - errors, qber)
+    steps = np.diff(at_most, prepend=0.0)
     failures = float(np.sum(steps * ndtr((errors - middle) / width)))
-    return min(1.0, failures + float(binom.sf(errors[-1], frame_bits, qber)))
+    return min(1.0, failures + float(betainc(errors[-1] + 1, frame_bits - errors[-1], qber)))
 
 
 def failure_rates(adaptation: RateAdaptation, qber: float) -> tuple[float, ...]:
