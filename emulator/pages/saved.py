@@ -14,7 +14,7 @@ from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.lab_report import LabReport
 from postprocessing.network.report import SessionReport
 from postprocessing.protocol.report import DistillationReport, parse_json
-from postprocessing.protocol.terms import claimed_epsilons, designed_terms, key_terms
+from postprocessing.protocol.terms import claimed_epsilons, designed_terms, key_terms, no_secret
 
 Values = dict[str, Any]
 
@@ -94,8 +94,13 @@ def read_report(source: Path | str) -> DistillationReport:
     if not isinstance(values, dict):
         raise _foreign(path, "the whole: Input should be an object")
     kind = next((kind for name, kind in _KINDS.items() if name in values), DistillationReport)
+    known = _renewed(values)
+    if kind is RunReport:
+        # Version 0.1.0 did not say what is so of every run.
+        warning = no_secret(known.get("seed"), emulated=True)
+        known = {"emulated": True, "warning": warning} | known
     try:
-        report = kind.from_dict(_renewed(values))
+        report = kind.from_dict(known)
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(str(part) for part in problem["loc"]) or "the whole"

@@ -165,7 +165,7 @@ class Design:
             raise InvalidArgumentError("length", given, f"one with {method.parameters.__name__}")
         leaked: float = self.leakage.budget_bits
         if method.varies:
-            leaked = max(0.0, -length.terms["leakage"])
+            leaked = max(0.0, -length.terms.get("leakage", 0.0))
         derived = method.length(replace(self._block, leaked_bits=leaked), length.parameters)
         if length.terms.keys() != derived.terms.keys():
             raise InvalidArgumentError("terms", [*length.terms], f"{[*derived.terms]}")

@@ -180,6 +180,9 @@ def test_reports_of_0_1_0_are_read(path):
         assert new["design"] | {"label": renamed["label"]} == renamed
     assert type(report).from_json(report.to_json()).to_json() == report.to_json()
     assert report.heading in html_report(report)
+    if kind == "run":
+        assert report.emulated
+        assert report.warning == "reproducible from a seed: not a secret key"
 
 
 def test_the_terms_of_an_old_distillation_are_those_of_its_key():

@@ -179,3 +179,11 @@ def test_the_entropy_of_an_asymptotic_key_is_that_of_its_chsh_value(honest) -> N
     design = Security(method="asymptotic").design(honest, 10**7)
     local = dataclasses.replace(design, expected_chsh=0.0)
     assert local.entropy_per_key_round == local.key_length == 0
+
+
+def test_a_length_without_its_leakage_is_refused_by_name(tmp_path: Path) -> None:
+    values = json.loads((FROZEN / "design-renyi.json").read_text())
+    del values["length"]["terms"]["leakage"]
+    (tmp_path / "design.json").write_text(json.dumps(values))
+    with pytest.raises(InputFileError, match="terms must be"):
+        read_design(tmp_path / "design.json")
