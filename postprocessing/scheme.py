@@ -258,7 +258,7 @@ class LocalSettings:
     @property
     def thinning_probability(self) -> float:
         """The same, rounded."""
-        return self.reference_test_probability / (1 - self.reference_test_probability)
+        return float(self.thinning)
 
     @property
     def round_probabilities(self) -> RoundProbabilities:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from postprocessing.checks import instance_of, one_of, probability, real_number, whole_number
@@ -151,18 +151,10 @@ class Security:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        soundness = partial(_below_one, 1e-20)
-        completeness = partial(_between, LEAST_COMPLETENESS, MOST_COMPLETENESS)
-        ranges = {
-            "soundness": ("a probability in [1e-20, 1)", soundness),
-            "completeness": (
-                f"a probability in [{LEAST_COMPLETENESS}, {MOST_COMPLETENESS}]",
-                completeness,
-            ),
-        }
-        for name, (allowed, fits) in ranges.items():
-            value = real_number(name, getattr(self, name), allowed, within=fits)
-            object.__setattr__(self, name, value)
+        self._keep("soundness", "a probability in [1e-20, 1)", lambda e: 1e-20 <= e < 1)
+        least, most = LEAST_COMPLETENESS, MOST_COMPLETENESS
+        allowed = f"a probability in [{least}, {most}]"
+        self._keep("completeness", allowed, lambda share: least <= share <= most)
         words = {"method": METHODS, "settings": get_args(SettingsRule)}
         for name, known in {**words, "reconciliation": get_args(ModeChoice)}.items():
             object.__setattr__(self, name, one_of(name, getattr(self, name), known))
@@ -173,6 +165,11 @@ class Security:
         object.__setattr__(self, "grid_bits", bits)
         self._check_own_settings()
 
+    def _keep(self, name: str, allowed: str, within: Callable[[float], bool]) -> None:
+        """Keep a plain number, if it is allowed."""
+        value = real_number(name, getattr(self, name), allowed, within=within)
+        object.__setattr__(self, name, value)
+
     def _check_own_settings(self) -> None:
         """Check the probabilities that a laboratory brings."""
         names = ("test_probability_alice", "test_probability_bob")
@@ -182,8 +179,7 @@ class Security:
                 if any(other is not None for other in own.values()):
                     raise InvalidArgumentError(name, value, "given for both parties, or for none")
                 continue
-            within = partial(_inside, 0.0, 1.0)
-            object.__setattr__(self, name, real_number(name, value, "in (0, 1)", within=within))
+            self._keep(name, "in (0, 1)", lambda p: 0 < p < 1)
             if self.settings != "local":
                 raise InvalidArgumentError(name, value, "absent where marks are announced")
 
@@ -241,18 +237,6 @@ class Security:
         if self.reconciliation == "auto":
             return ("throughput", "efficiency")
         return (self.reconciliation,)
-
-
-def _below_one(least: float, value: float) -> bool:
-    return least <= value < 1
-
-
-def _between(least: float, most: float, value: float) -> bool:
-    return least <= value <= most
-
-
-def _inside(low: float, high: float, value: float) -> bool:
-    return low < value < high
 
 
 def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Design:
