@@ -113,7 +113,7 @@ def _sift_one(settings, party, record, peer_settings, coins):
 @pytest.fixture(scope="module")
 def public(rounds):
     """Both parties' announced settings and the coins."""
-    settings = EntangledCoherent.bell_scheme
+    settings = EntangledCoherent(Link(100)).bell_scheme
     alice, bob = packed_settings(rounds.alice), packed_settings(rounds.bob)
     surplus = count_surplus(settings, count_pairs("alice", rounds.alice, bob))
     coins = draw_coins(np.random.default_rng(1).bytes, surplus, LOCAL.thinning_probability)

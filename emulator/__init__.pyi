@@ -25,9 +25,13 @@ from .schemes.behaviour import Behaviour as Behaviour
 from .schemes.bell_state import BellState as BellState
 from .schemes.cavity_cat import CavityCat as CavityCat
 from .schemes.cavity_link import CavityLink as CavityLink
-from .schemes.distribution import JointDistribution as JointDistribution
+from .states.distribution import JointDistribution as JointDistribution
 from .schemes.entangled_coherent import EntangledCoherent as EntangledCoherent
 from .schemes.optics import Link as Link
+from .schemes.single_photon import SinglePhoton as SinglePhoton
+from .states.directions import Directions as Directions
+from .states.heralded import HeraldedStates as HeraldedStates
+from .states.imperfections import Imperfections as Imperfections
 from .sweeps.plan import SweepPlan as SweepPlan
 from .sweeps.plan import load_plan as load_plan
 from .sweeps.results import load_results as load_results

@@ -2,9 +2,14 @@
 from emulator import Link as Link
 from emulator import EntangledCoherent as EntangledCoherent
 from emulator import BellState as BellState
+from emulator import SinglePhoton as SinglePhoton
 from emulator import CavityCat as CavityCat
 from emulator import CavityLink as CavityLink
 from emulator import Behaviour as Behaviour
+from emulator import Imperfections as Imperfections
+from emulator import Directions as Directions
+from emulator import HeraldedStates as HeraldedStates
+from emulator import JointDistribution as JointDistribution
 from emulator import load_scenario as load_scenario
 
 # Theory

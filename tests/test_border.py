@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import diqkd
+from emulator.parameters import kinds
 from emulator.schemes.flat import fields_of
-from emulator.schemes.parameters import kinds
 from emulator.schemes.registry import SCHEMES
 from postprocessing.errors import DiqkdError, InputFileError, InvalidArgumentError
 from postprocessing.scheme import LocalSettings

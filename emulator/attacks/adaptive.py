@@ -20,7 +20,7 @@ from emulator.attacks.partly_quantum import (
     optimal_collective,
     optimal_part,
 )
-from emulator.schemes.distribution import JointDistribution
+from emulator.states.distribution import JointDistribution
 
 STRETCHES = 200
 # How far the two states of `leans_by_the_score` are from the middle, in S.

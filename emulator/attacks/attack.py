@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from emulator.schemes.base import ProtocolModel
-from emulator.schemes.behaviour import XIE_SETTINGS
-from emulator.schemes.distribution import JointDistribution
+from emulator.states.distribution import JointDistribution
+from emulator.states.games import XIE_SETTINGS
 from postprocessing.design.design import Design
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import BellScheme, LocalSettings

@@ -11,9 +11,11 @@ import math
 import numpy as np
 
 from emulator.attacks.attack import Conduct, Table, Target, steady
-from emulator.schemes.distribution import JointDistribution
-from emulator.schemes.entangled_coherent import ANNOUNCEMENTS, EntangledCoherent
-from emulator.schemes.spin import xie_probabilities
+from emulator.schemes.entangled_coherent import EntangledCoherent
+from emulator.states.distribution import JointDistribution
+from emulator.states.games import ALICE_ANGLES, BOB_ANGLES
+from emulator.states.heralded import HeraldedStates
+from emulator.states.imperfections import Imperfections
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.security import binary_entropy
 
@@ -48,7 +50,7 @@ def announces_by_the_light(target: Target, seed: int) -> Conduct:
     both = np.einsum("us,vt->stuv", gram, gram)
     success = (1 - overlap) ** 2
     announced = min(1.0, model.joint_distribution().gain / success) * success
-    operators = np.zeros((len(ANNOUNCEMENTS), 2, 2, 2, 2))
+    operators = np.zeros((len(EntangledCoherent.announcements), 2, 2, 2, 2))
     for s, t in np.ndindex(2, 2):
         operators[1 if s == t else 2, s, t, s, t] = announced
     operators[0] = both - operators[1] - operators[2]
@@ -92,15 +94,22 @@ def _entropy(weights: Table, gram: Table) -> float:
 
 def _devices(operators: Table) -> JointDistribution:
     """Return what the two spins do under Charlie's announcements."""
-    return JointDistribution(
-        EntangledCoherent.bell_scheme, ANNOUNCEMENTS, xie_probabilities(operators)
-    )
+    matrices = operators.reshape(-1, 4, 4) / 4
+    states = dict(zip(EntangledCoherent.announcements, matrices, strict=True))
+    spins = HeraldedStates(states, EntangledCoherent.corrections)
+    return spins.measured(ALICE_ANGLES, BOB_ANGLES)
 
 
 def _coherent(target: Target) -> EntangledCoherent:
     if not isinstance(target.model, EntangledCoherent):
         raise InvalidArgumentError("scheme", target.model.name, "ecs, whose light Charlie has")
-    return target.model
+    model = target.model
+    link = model.link
+    papers = (model.directions, model.imperfections) == ("paper", Imperfections())
+    if not papers or not link.is_symmetric or isinstance(model.mean_photon_number, tuple):
+        allowed = "that of the paper: equal arms and light, its directions, nothing else amiss"
+        raise InvalidArgumentError("model", target.model, allowed)
+    return model
 
 
 def _intensity(model: EntangledCoherent) -> float:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from emulator.cli.errors import run_or_explain
+from emulator.parameters import allowed_by, choices, has_range, kinds
 from emulator.scenario.loading import load_scenario
 from emulator.scenario.parameters import parameters_by_scheme
 from emulator.scenario.scenario import FORMER_NAMES, RunParameters, Scenario
 from emulator.schemes.flat import fields_of
-from emulator.schemes.parameters import allowed_by, choices, has_range, kinds
 from emulator.schemes.registry import SCHEMES
 
 if TYPE_CHECKING:

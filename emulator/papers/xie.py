@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emulator.papers.closed_forms import (
+    bell_state_theory,
+    entangled_coherent_theory,
+    optimal_intensities,
+)
 from emulator.papers.figure import Axis, Curve, Figure, Style, Values
-from emulator.schemes.bell_state import bell_state_theory
-from emulator.schemes.entangled_coherent import entangled_coherent_theory, optimal_intensities
 from emulator.schemes.optics import Link
 
 MISALIGNMENTS = (0.0, 0.01, 0.03, 0.05, 0.07)
 
+_DARK_COUNT = 1e-7
 _DISTANCES_KM = np.linspace(0, 500, 251)
 _DISTANCE = Axis("distance_km", "distance L between Alice and Bob (km)", limits=(0, 500))
 _KEY_RATE = Axis("key_rate_per_pulse", "key rate R (bit/pulse)", "log", (1e-11, 10))
@@ -61,7 +65,7 @@ def entangled_coherent_points(distances_km: Values, misalignment_error: float) -
         One point a distance.
     """
     arms = np.array([_link(distance).arm_transmittance for distance in distances_km])
-    dark = _link(0).dark_count_probability
+    dark = _DARK_COUNT
     intensities = optimal_intensities(arms, dark, misalignment_error)
     working = np.isfinite(intensities)
     theory = entangled_coherent_theory(
@@ -75,7 +79,7 @@ def entangled_coherent_points(distances_km: Values, misalignment_error: float) -
 def bell_state_rates(distances_km: Values) -> Values:
     """Return the key rate of the Bell-state scheme in bits per pulse (Xie et al., Fig. 2)."""
     arms = np.array([_link(distance).arm_transmittance for distance in distances_km])
-    rates: Values = bell_state_theory(arms, _link(0).dark_count_probability).key_rate_per_pulse
+    rates: Values = bell_state_theory(arms, _DARK_COUNT).key_rate_per_pulse
     return rates
 
 
@@ -89,7 +93,7 @@ def _link(distance_km: float) -> Link:
     return Link(
         float(distance_km),
         detector_efficiency=0.8,
-        dark_count_probability=1e-7,
+        dark_count_probability=_DARK_COUNT,
         attenuation_db_per_km=0.2,
     )
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from emulator.sampling.kernels import count_categories, draw_categories, draw_gaps, split
 from emulator.sampling.streams import Stream as Stream
 from emulator.sampling.streams import byte_source as byte_source
-from emulator.schemes.distribution import JointDistribution
+from emulator.states.distribution import JointDistribution
 from postprocessing.checks import instance_of, seed_number, whole_number
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_THREADS

@@ -8,9 +8,9 @@ from typing import Any, Literal, cast
 from pydantic import Field, create_model
 from pydantic.fields import FieldInfo
 
+from emulator.parameters import without_range
 from emulator.scenario.scenario import Scenario
 from emulator.schemes.flat import fields_of, may_drift
-from emulator.schemes.parameters import without_range
 from emulator.schemes.registry import SCHEMES
 
 _DRIFT = Field(None, description="parameter that changes during the run, NAME=START:STOP:PARTS")

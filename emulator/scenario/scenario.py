@@ -22,9 +22,9 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
+from emulator.parameters import first_problem, is_whole, kinds
 from emulator.scenario.axes import parse_axis
 from emulator.schemes.flat import build, fields_of, may_drift
-from emulator.schemes.parameters import first_problem, is_whole, kinds
 from emulator.schemes.registry import SCHEMES
 from postprocessing.checks import plain
 from postprocessing.errors import InvalidArgumentError

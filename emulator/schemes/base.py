@@ -15,7 +15,7 @@ from postprocessing.errors import DiqkdError, InvalidArgumentError
 from postprocessing.scheme import BellScheme
 
 if TYPE_CHECKING:
-    from emulator.schemes.distribution import JointDistribution
+    from emulator.states.distribution import JointDistribution
 
 Real = TypeVar("Real", float, npt.NDArray[np.float64])
 
@@ -73,6 +73,10 @@ class Scheme(ABC):
     intensity_parameter: ClassVar[str | None] = None
     # Parameters that, given on top of a scenario, take the place of others.
     displaced: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    # Parameters that it did not have in version 0.1.0, on whose seeds of repeats others rest.
+    later: ClassVar[frozenset[str]] = frozenset()
+    # Parameters of its link that mean nothing to the scheme.
+    absent: ClassVar[frozenset[str]] = frozenset()
     # Whether both sides can measure after the herald, so that settings may be announced.
     may_await_herald: ClassVar[bool] = False
 
@@ -95,9 +99,9 @@ class ProtocolModel(Scheme):
         return self
 
     @property
-    @abstractmethod
     def bell_scheme(self) -> BellScheme:
-        """Settings, heralds, CHSH game and flip table."""
+        """Settings, heralds, CHSH game and flip table; raises as `working_point`."""
+        return self.joint_distribution().scheme
 
     @abstractmethod
     def joint_distribution(self) -> JointDistribution:
@@ -108,6 +112,17 @@ class ProtocolModel(Scheme):
         NoWorkingPointError
             As for `working_point`.
         """
+
+    def theory(self) -> Theory[float]:
+        """Return gain, CHSH value and QBER of one pulse.
+
+        Raises
+        ------
+        NoWorkingPointError
+            As for `working_point`.
+        """
+        joint = self.joint_distribution()
+        return Theory(gain=joint.gain, chsh=joint.chsh, qber=joint.qber)
 
     def working_point(self) -> Self:
         """Return the model with everything chosen that was left to choose, as a run needs it.

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, PlainValidator
 
-from emulator.schemes.base import ProtocolModel, Scheme, Theory
-from emulator.schemes.distribution import JointDistribution
-from emulator.schemes.parameters import Efficiency, RepetitionRate, parameters
-from emulator.schemes.spin import ALICE_ANGLES, BOB_ANGLES, xie_scheme
+from emulator.parameters import Efficiency, RepetitionRate, parameters
+from emulator.schemes.base import ProtocolModel, Scheme
+from emulator.states.distribution import JointDistribution
+from emulator.states.games import ALICE_ANGLES, BOB_ANGLES, LI_SETTINGS, XIE_SETTINGS
 from postprocessing.checks import file_path, probability, real_number, real_numbers
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.scheme import BellScheme
@@ -25,15 +25,6 @@ if TYPE_CHECKING:
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
-XIE_SETTINGS = xie_scheme(heralds=("herald",), flip=((False, False),))
-LI_SETTINGS = BellScheme(
-    alice_labels=("A0", "A1"),
-    bob_labels=("B0", "B1", "B2"),
-    heralds=("herald",),
-    key_pair=(0, 2),
-    chsh_signs=((0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, -1)),
-    flip=((False, False, False),),
-)
 ANNOUNCEMENTS = ("none", "herald")
 
 _COLUMNS = ("x", "y", "a", "b", "probability")
@@ -221,11 +212,6 @@ class Behaviour(ProtocolModel):
         unheralded = np.full_like(heralded, (1 - self.herald_probability) / 4)
         table = np.stack([unheralded, heralded], axis=2)
         return JointDistribution(self.bell_scheme, ANNOUNCEMENTS, table)
-
-    def theory(self) -> Theory[float]:
-        """Return gain, CHSH value and QBER of the table."""
-        joint = self.joint_distribution()
-        return Theory(gain=joint.gain, chsh=joint.chsh, qber=joint.qber)
 
 
 @parameters

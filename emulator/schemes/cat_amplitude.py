@@ -133,9 +133,9 @@ def _with_peaks(success: Success, tau: Reals, grid: Reals, successes: Reals) -> 
 
 
 def optimal_amplitude(
-    code: CatCode, segments: LossSegments, memory_coherence: float = 1.0
+    code: CatCode, segments: LossSegments, key_rates: Callable[[Reals, Reals], Reals]
 ) -> float | None:
-    """Return the amplitude α of highest asymptotic key rate per attempt, P r(S).
+    """Return the amplitude α of highest asymptotic key rate per attempt.
 
     Parameters
     ----------
@@ -143,31 +143,29 @@ def optimal_amplitude(
         The code.
     segments : LossSegments
         Transmittances, numbers.
-    memory_coherence : float
-        D in [0, 1], multiplies the visibility.
+    key_rates : callable
+        The rates of success probabilities P and visibilities V, arrays of one axis.
 
     Returns
     -------
     float or None
-        α in [0.01, 10]; None where no rate is positive, that is where S does not exceed 2 by
-        more than rounding.
+        α in [0.01, 10]; None where no rate is positive.
     """
     # Help and bad input do not wait for scipy.
     from scipy.optimize import minimize_scalar
 
-    from postprocessing.security import asymptotic_key_fraction
-
     def key_rate(amplitude: RealLike) -> Reals:
-        found = cat_performance(code, segments, np.square(amplitude))
-        chsh = 2 * np.hypot(1, memory_coherence * found.visibility)
-        positive = found.success_probability > 0
-        chsh = np.where(positive, chsh, 2.0)
-        return found.success_probability * asymptotic_key_fraction(chsh, np.zeros_like(chsh))
+        found = cat_performance(code, segments, np.square(np.atleast_1d(amplitude)))
+        success = found.success_probability
+        possible = success > 0
+        rates = np.zeros_like(success)
+        rates[possible] = key_rates(success[possible], found.visibility[possible])
+        return rates
 
     grid = np.linspace(*_AMPLITUDE_RANGE, _AMPLITUDE_GRID)
     best = int(np.clip(key_rate(grid).argmax(), 1, _AMPLITUDE_GRID - 2))
     found = minimize_scalar(
-        lambda amplitude: -float(key_rate(amplitude)),
+        lambda amplitude: -float(key_rate(amplitude)[0]),
         bounds=(grid[best - 1], grid[best + 1]),
         method="bounded",
         options={"xatol": _AMPLITUDE_TOLERANCE},

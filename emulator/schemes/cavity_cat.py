@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import copy
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal, Self
@@ -11,30 +11,34 @@ from typing import Annotated, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, InstanceOf
 
+from emulator.parameters import Positive, parameters
 from emulator.schemes.base import (
     NoPositiveKeyRateError,
     NoWorkingPointError,
-    ProtocolModel,
-    Theory,
 )
 from emulator.schemes.cat_amplitude import amplitude_for_rate, optimal_amplitude
 from emulator.schemes.cat_code import (
     CatCode,
     CatPerformance,
+    Complexes,
     Discrimination,
     LossOrder,
     LossSegments,
+    Reals,
     cat_performance,
     residue_probabilities,
 )
 from emulator.schemes.cavity_link import CavityLink, Placement
-from emulator.schemes.distribution import JointDistribution, Probabilities
-from emulator.schemes.parameters import Positive, parameters
+from emulator.schemes.state_model import StateModel, check_directions
+from emulator.states.directions import Directions, Pauli
+from emulator.states.games import LI_SETTINGS
+from emulator.states.heralded import HeraldedStates
+from emulator.states.imperfections import Matrices, Table
 from postprocessing.checks import probability
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import BellScheme
 
-__all__ = ["CavityCat", "CavityLink", "UnreachableRateError", "joint_table"]
+__all__ = ["CavityCat", "CavityLink", "UnreachableRateError", "cat_states"]
 
 _ALICE_ANGLES = (0.0, math.pi / 2)
 
@@ -44,7 +48,7 @@ class UnreachableRateError(NoWorkingPointError, InvalidArgumentError):
 
 
 @parameters
-class CavityCat(ProtocolModel):
+class CavityCat(StateModel):
     """Light reflected from Alice's and then Bob's cavity entangles their atoms.
 
     Alice prepares a cat code and entangles it with her atom, Bob measures the syndrome of photon
@@ -93,6 +97,8 @@ class CavityCat(ProtocolModel):
         herald. Settings are local and independent in both cases.
     photon_class : int
         r0 in 0..l.
+    imperfections, directions
+        As for every scheme: what wears the atoms down further, and how they are measured.
     phase_gate : bool
         False for a study of what happens without Bob's phase gate: he still undoes the bit flip of
         u = 1. `theory` and the choice of the amplitude speak of the scheme with the gate.
@@ -138,6 +144,7 @@ class CavityCat(ProtocolModel):
     title: ClassVar[str] = "cavity QED with cat codes"
     default_preset: ClassVar[str | None] = "cavity-1-loss-10km"
     intensity_parameter: ClassVar[str | None] = "amplitude"
+    settings: ClassVar[BellScheme] = LI_SETTINGS
     may_await_herald: ClassVar[bool] = True
     displaced: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "amplitude": ("entanglement_rate_hz",),
@@ -154,6 +161,7 @@ class CavityCat(ProtocolModel):
             for name, value in vars(self.segments).items():
                 probability(f"segments.{name}", value)
         _ = self.code, self.segments_in_force
+        check_directions(self, ())
 
     @property
     def code(self) -> CatCode:
@@ -189,19 +197,7 @@ class CavityCat(ProtocolModel):
         """Whether Alice's memory waits until Bob's herald has come back, and with it a mark."""
         return self.travel_times == 2
 
-    @property
-    def bell_scheme(self) -> BellScheme:
-        """Settings and heralds; CHSH game of Li et al., Eq. (5); Alice is the reference."""
-        return BellScheme(
-            alice_labels=("A0", "A1"),
-            bob_labels=("B0", "B1", "B2"),
-            heralds=self.heralds,
-            key_pair=(0, 2),
-            chsh_signs=((0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, -1)),
-            flip=((False,) * 3,) * len(self.heralds),
-        )
-
-    def working_point(self) -> Self:
+    def with_light(self) -> Self:
         """Return the model with its amplitude chosen.
 
         Raises
@@ -233,8 +229,7 @@ class CavityCat(ProtocolModel):
             found = float(amplitude_for_rate(code, segments, self.repetition_rate_hz, wanted))
             return None if math.isnan(found) else found
         if self.amplitude == "optimal":
-            coherence = 1 - self.link.dephasing(self.travel_times)
-            return optimal_amplitude(code, segments, coherence)
+            return optimal_amplitude(code, segments, self._key_rates)
         return self.amplitude
 
     @property
@@ -254,8 +249,14 @@ class CavityCat(ProtocolModel):
         """Success-averaged F with the Bell state, memory included; raises as `theory`."""
         return (1 + self._visibility) / 2
 
-    def theory(self) -> Theory[float]:
-        """Return gain P, S = 2√(1 + V²) (Li et al., Eq. (6)) and QBER 0.
+    def heralded_states(self) -> HeraldedStates:
+        """Return the states of one attempt after Bob's correction.
+
+        Returns
+        -------
+        HeraldedStates
+            Announcements: the heralds, then "s0 inconclusive", ...; the atoms of inconclusive
+            attempts are not used, and are left maximally mixed.
 
         Raises
         ------
@@ -266,44 +267,53 @@ class CavityCat(ProtocolModel):
         InvalidArgumentError
             If no attempt ever succeeds.
         """
-        chsh = 2 * math.hypot(1, self._visibility)
-        return Theory(gain=float(self._performance.success_probability), chsh=chsh, qber=0.0)
-
-    def joint_distribution(self) -> JointDistribution:
-        """Return the exact probabilities of one attempt.
-
-        Returns
-        -------
-        JointDistribution
-            Announcements: the heralds, then "s0 inconclusive", ...; the atoms of inconclusive
-            attempts are not used, and their outcomes stand as fair coins.
-
-        Raises
-        ------
-        NoPositiveKeyRateError, UnreachableRateError, InvalidArgumentError
-            As for `theory`.
-        """
-        theta = math.atan(self._visibility)
-        table = joint_table(
+        return cat_states(
             self._performance,
-            _ALICE_ANGLES,
-            (theta, -theta, 0.0),
             memory_dephasing=self.link.dephasing(self.travel_times),
             phase_gate=self.phase_gate,
         )
-        failures = tuple(f"s{s} inconclusive" for s in range(self.code.components))
-        return JointDistribution(self.bell_scheme, self.heralds + failures, table)
+
+    @property
+    def corrects_by_gate(self) -> bool:
+        """Whether Bob corrects on his atom: his light has come, he need not wait for anything."""
+        return True
+
+    @property
+    def paper_directions(self) -> Directions:
+        """σ_z and σ_x of Alice, θ = ± atan V and 0 of Bob (Li et al.); raises as a run."""
+        theta = math.atan(self._visibility)
+        return Directions(_ALICE_ANGLES, (theta, -theta, 0.0))
 
     @cached_property
     def _performance(self) -> CatPerformance:
         """Success and dephasing at the amplitude in force."""
-        alpha = self.working_point().amplitude
+        alpha = self.with_light().amplitude
         assert alpha != "optimal"
         performance = cat_performance(self.code, self.segments_in_force, alpha**2)
         if not performance.success_probability > 0:
             allowed = "bright enough for a success probability above 0"
             raise InvalidArgumentError("amplitude", alpha, allowed)
         return performance
+
+    def _key_rates(self, success: Reals, visibility: Reals) -> Reals:
+        """Return how good amplitudes are, from P and from V of a perfect memory."""
+        coherence = success * (1 - self.link.dephasing(self.travel_times)) * visibility
+        matrices = np.zeros((len(success), 1, 4, 4), dtype=np.complex128)
+        matrices[:, 0, [0, 3], [0, 3]] = success[:, np.newaxis] / 2
+        matrices[:, 0, [0, 3], [3, 0]] = coherence[:, np.newaxis] / 2
+        return self.key_rates(matrices, ("1",))
+
+    def chsh_and_agreement(
+        self, correlations: Table, corrections: tuple[Pauli, ...]
+    ) -> tuple[Table, Table]:
+        """Return S and the key pair's correlation of many states, each at its own V's angles."""
+        if self.directions != "paper":
+            return super().chsh_and_agreement(correlations, corrections)
+        t_x, t_z = correlations[..., 0, 0], correlations[..., 2, 2]
+        kept = self.imperfections.coherence_kept
+        theta = np.arctan(t_x / (t_z * kept)) if kept else np.zeros_like(t_x)
+        contrast = self.worn.readout_contrast
+        return 2 * contrast * (t_z * np.cos(theta) + t_x * np.sin(theta)), contrast * t_z
 
     @property
     def _visibility(self) -> float:
@@ -312,75 +322,59 @@ class CavityCat(ProtocolModel):
         return coherence * float(self._performance.visibility)
 
 
-def joint_table(
-    performance: CatPerformance,
-    alice_angles: Sequence[float],
-    bob_angles: Sequence[float],
-    *,
-    memory_dephasing: float = 0.0,
-    phase_gate: bool = True,
-    bit_flip: bool = True,
-) -> Probabilities:
-    """Return the probabilities of one attempt for atoms measured in the x–z plane.
+def cat_states(
+    performance: CatPerformance, *, memory_dephasing: float = 0.0, phase_gate: bool = True
+) -> HeraldedStates:
+    """Return the atoms' states of one attempt, Bob's correction made.
 
-    An outcome pair of syndrome s, class r and discrimination u has the probability
-    p(s, r) P_r/2 × [1 + ab(cosθ_A cosθ_B + Re c sinθ_A sinθ_B)]/4: F parts of φ⁺ and 1 − F of φ⁻,
-    each a square of a sine or cosine, so that nothing cancels.
+    Syndrome s, class r and discrimination u leave, with probability p(s, r) P_r/2, the state
+    (|++⟩⟨++| + |−−⟩⟨−−| + c |−−⟩⟨++| + c* |++⟩⟨−−|)/2: parts F = (1 + Re c)/2 of φ⁺ and 1 − F
+    of φ⁻, where no phase is left.
 
     Parameters
     ----------
     performance : CatPerformance
         Success and dephasing at one point (no further axes).
-    alice_angles, bob_angles : sequence of float
-        θ of cosθ σ_z + sinθ σ_x in rad, one for each setting.
     memory_dephasing : float
         1 − D in [0, 1], lost coherence of Alice's memory.
-    phase_gate, bit_flip : bool
-        Whether Bob undid the phase, and for u = 1 the flip of his atom, before he measured.
+    phase_gate : bool
+        Whether Bob undid the phase; the flip of his atom for u = 1 is undone in any case.
 
     Returns
     -------
-    ndarray of float64, shape (x, y, announcement, 2, 2)
-        Announcements (s, u) = (0, 0), (0, 1), (1, 0), ..., then inconclusive ones by syndrome,
-        spread evenly over the outcomes; outcome index 0 for +1 and 1 for −1.
+    HeraldedStates
+        Heralds (s, u) = (0, 0), (0, 1), (1, 0), ..., then inconclusive attempts by syndrome.
     """
-    code = performance.code
-    infidelity = _infidelities(performance, memory_dephasing, phase_gate)
-    weights = performance.success[:, :, np.newaxis] / 4
-    bad = (weights * infidelity).sum(axis=1).ravel()
-    good = (weights * (1 - infidelity)).sum(axis=1).ravel()
-    inconclusive = np.repeat(performance.inconclusive / 4, 4).reshape(-1, 2, 2)
-    inverted = np.tile([False, not bit_flip], code.components)
-    table = np.empty((len(alice_angles), len(bob_angles), 3 * code.components, 2, 2))
-    for x, alice in enumerate(alice_angles):
-        for y, bob in enumerate(bob_angles):
-            near, far = (alice - bob) / 2, (alice + bob) / 2
-            agree = good * math.cos(near) ** 2 + bad * math.cos(far) ** 2
-            differ = good * math.sin(near) ** 2 + bad * math.sin(far) ** 2
-            # Without the flip undone u = 1 leaves ψ±, the state φ± measured by Bob at π − θ.
-            crossed = good * math.sin(far) ** 2 + bad * math.sin(near) ** 2
-            apart = good * math.cos(far) ** 2 + bad * math.cos(near) ** 2
-            same = np.where(inverted, crossed, agree)
-            other = np.where(inverted, apart, differ)
-            pairs = np.stack([same, other, other, same], axis=-1)
-            table[x, y] = np.concatenate([pairs.reshape(-1, 2, 2), inconclusive])
-    return table
+    weights = performance.success[:, :, np.newaxis] / 2
+    coherences = weights * (1 - _lost_coherence(performance, memory_dephasing, phase_gate))
+    populations = np.repeat(weights.sum(axis=1), 2, axis=-1)
+    states: dict[str, Matrices] = {}
+    for (s, u), population in np.ndenumerate(populations):
+        coherence = coherences[s, :, u].sum()
+        state = np.zeros((4, 4), dtype=np.complex128)
+        state[0, 0] = state[3, 3] = population / 2
+        state[3, 0], state[0, 3] = coherence / 2, coherence.conjugate() / 2
+        states[f"s{s}u{u}"] = state
+    corrections: dict[str, Pauli] = dict.fromkeys(states, "1")
+    for s, failed in enumerate(performance.inconclusive):
+        states[f"s{s} inconclusive"] = failed * np.eye(4, dtype=np.complex128) / 4
+    return HeraldedStates(states, corrections)
 
 
-def _infidelities(
+def _lost_coherence(
     performance: CatPerformance, memory_dephasing: float, phase_gate: bool
-) -> Probabilities:
-    """Return 1 − F = (1 − Re c)/2 of each pair, shape (s, r, u)."""
+) -> Complexes:
+    """Return 1 − c of each pair, shape (s, r, u)."""
     code = performance.code
     before = performance.syndrome_dephasing[:, np.newaxis]
     after = performance.unseen_dephasing[code.unseen_loss]
     pairs = np.stack([np.conj(after), after], axis=-1)
     lost = before[..., np.newaxis] + (1 - before[..., np.newaxis]) * pairs
     lost = memory_dephasing + (1 - memory_dephasing) * lost
-    if not phase_gate:
-        syndrome = np.arange(code.components)
-        turns = np.stack([2 * code.photon_class - syndrome, syndrome], axis=-1)
-        angles = (code.rotation_angle * turns)[:, np.newaxis]
-        lost = 2 * np.sin(angles / 2) ** 2 - 1j * np.sin(angles) + np.exp(1j * angles) * lost
-    infidelity: Probabilities = np.clip(lost.real / 2, 0.0, 1.0)
-    return infidelity
+    if phase_gate:
+        return np.asarray(lost)
+    syndrome = np.arange(code.components)
+    turns = np.stack([2 * code.photon_class - syndrome, syndrome], axis=-1)
+    angles = (code.rotation_angle * turns)[:, np.newaxis]
+    turned: Complexes = -np.expm1(1j * angles) + np.exp(1j * angles) * lost
+    return turned

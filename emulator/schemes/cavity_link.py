@@ -5,23 +5,17 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
+from emulator.parameters import Efficiency, NonNegative, parameters, unlimited
 from emulator.schemes.cat_code import LossOrder, LossSegments
-from emulator.schemes.parameters import Efficiency, NonNegative, parameters
+from emulator.schemes.optics import LIGHT_SPEED_IN_FIBRE_M_PER_S
 from postprocessing.errors import InvalidArgumentError
 
 Placement = Literal["alice", "lumped", "strict"]
 
-LIGHT_SPEED_IN_FIBRE_M_PER_S = 2e8
-
 _MAXIMAL_LOSS_DB = 700.0
 _SHORTEST_PERIOD_S = 1e-15
-
-
-def _unlimited(value: object) -> object:
-    """Take "unlimited" and None for infinity."""
-    return math.inf if value in ("unlimited", None) else value
 
 
 @parameters
@@ -70,7 +64,7 @@ class CavityLink:
     coherence_time_s: Annotated[
         float,
         Field(gt=0, allow_inf_nan=True, description='of Alice\'s memory, or "unlimited"'),
-        BeforeValidator(_unlimited),
+        unlimited,
     ] = math.inf
     gate_time_s: Annotated[float, Field(ge=0, le=1e6, description="of the slowest operation")] = 0.0
 

@@ -11,8 +11,8 @@ from typing import Self
 import numpy as np
 
 from emulator.schemes.base import NoWorkingPointError, ProtocolModel
-from emulator.schemes.distribution import JointDistribution
 from emulator.schemes.flat import changed
+from emulator.states.distribution import JointDistribution
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import BellScheme
 

@@ -3,52 +3,40 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, overload
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
-from emulator.schemes.base import NoPositiveKeyRateError, ProtocolModel, Theory
-from emulator.schemes.distribution import JointDistribution
-from emulator.schemes.optics import (
-    Amplitudes,
-    Link,
-    click,
-    coherent_overlap,
-    silence,
-)
-from emulator.schemes.parameters import (
+from emulator.parameters import (
     MayDrift,
+    Pair,
     Probability,
     RepetitionRate,
+    as_pair,
     parameters,
 )
-from emulator.schemes.spin import xie_probabilities, xie_scheme
+from emulator.schemes.midway import SingleClickModel
+from emulator.schemes.optics import Link
+from emulator.states.directions import Pauli
+from emulator.states.imperfections import Matrices, Table
+from emulator.states.light import PhaseNodes, click, coherent_overlap, phase_nodes, silence
 from postprocessing.checks import probability
-from postprocessing.scheme import BellScheme
+from postprocessing.errors import InvalidArgumentError
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
-FloatOrArray: TypeAlias = float | FloatArray
+# Signs of the light that goes with ++, +−, −+, −−.
+_ALICE = np.array([1.0, 1.0, -1.0, -1.0])
+_BOB = np.array([1.0, -1.0, 1.0, -1.0])
 
-SCHEME = xie_scheme(heralds=("D1", "D2"), flip=((False, False), (True, False)))
-ANNOUNCEMENTS = ("none", "D1", "D2", "both")
+# Frequencies in the phase between the arms that matter, of faint light and beyond.
+_FAINT_BANDWIDTH, _BRIGHT_BANDWIDTH = 14.0, 9.0
 
-# Where the search for the best intensity looks: even the ideal state violates CHSH only below
-# 0.4407, and fainter pulses are best only within 1e-5 of the greatest tolerable misalignment.
-_INTENSITY_RANGE = (1e-6, 0.5)
-_INTENSITY_GRID = 300
-# Each zoom narrows the search 8 times, until rates differ by rounding only; from rates a little
-# further apart a parabola still tells the optimum, to 1e-9.
-_ZOOMS = 8
-_ZOOM_GRID = 17
-_VERTEX_STEP = 1e-5
+Intensity = Annotated[float, Field(gt=0, le=1e6)]
 
 
 @parameters
-class EntangledCoherent(ProtocolModel):
+class EntangledCoherent(SingleClickModel):
     """Alice and Bob each entangle a qubit with a coherent state, (|+z⟩|α⟩ + |−z⟩|−α⟩)/√2.
 
     Charlie interferes the two light fields; exactly one click of his two detectors heralds.
@@ -57,18 +45,22 @@ class EntangledCoherent(ProtocolModel):
     ----------
     link : Link
         Fibre and detectors.
-    mean_photon_number : float or "optimal"
-        μ = |α|² in (0, 10⁶] of each sender's pulse, or the one of highest asymptotic key rate.
+    mean_photon_number : float, (float, float) or "optimal"
+        μ = |α|² in (0, 10⁶] of each sender's pulse, one number for both or Alice's and Bob's, or
+        the light of highest asymptotic key rate.
     misalignment_error : float
-        e_d = (1 − cos δ)/2 of a fixed phase drift δ between the arms, in [0, 1]; above 1/2 the
-        drift exchanges the roles of the two detectors.
+        e_d = (1 − cos δ)/2 of a phase drift δ of unknown sign between the arms, in [0, 1]; above
+        1/2 the drift exchanges the roles of the two detectors. Not beside a phase offset.
     repetition_rate_hz : float, optional
         Pulses per second, above 0, for rates per second.
+    imperfections, directions, measurement, coherence_time_s
+        As for every scheme with Charlie: what wears the qubits down and how they are measured.
 
     Raises
     ------
     InvalidArgumentError
-        If a number is not finite or outside its range.
+        If a number is not finite or outside its range, a misalignment stands beside a phase
+        offset, or a direction of Bob allows no flip where his correction must be one.
 
     Examples
     --------
@@ -77,161 +69,100 @@ class EntangledCoherent(ProtocolModel):
     2.4151
     """
 
-    link: Link
     mean_photon_number: Annotated[
-        Annotated[float, Field(gt=0, le=1e6)] | Literal["optimal"],
+        Intensity | Literal["optimal"] | Pair[Intensity],
         Field(description="of each sender's pulse"),
         MayDrift(),
+        as_pair,
     ] = "optimal"
     misalignment_error: Annotated[
-        Probability, Field(description="e_d of the phase drift"), MayDrift()
+        Probability, Field(description="e_d of a phase drift of unknown sign"), MayDrift()
     ] = 0.0
     repetition_rate_hz: RepetitionRate = None
 
     name: ClassVar[str] = "ecs"
     title: ClassVar[str] = "entangled coherent states"
     default_preset: ClassVar[str | None] = "ecs-100km"
+    corrections: ClassVar[Mapping[str, Pauli]] = {"D1": "1", "D2": "x"}
+    # Even the ideal state violates CHSH only below 0.4407 at the paper's directions, and fainter
+    # pulses are best only within 1e-5 of the greatest tolerable misalignment.
+    light_range: ClassVar[tuple[float, float]] = (1e-6, 0.5)
     intensity_parameter: ClassVar[str | None] = "mean_photon_number"
-    bell_scheme: ClassVar[BellScheme] = SCHEME
 
-    def working_point(self) -> Self:
-        """Return the model with its mean photon number chosen.
-
-        Raises
-        ------
-        NoPositiveKeyRateError
-            If the intensity is to be optimal and none gives a positive key rate.
-        """
-        if self.mean_photon_number != "optimal":
-            return self
-        if self.intensity is None:
-            raise NoPositiveKeyRateError
-        return replace(self, mean_photon_number=self.intensity)
-
-    @cached_property
-    def intensity(self) -> float | None:
-        """The mean photon number in force; None if "optimal" finds no positive rate."""
-        if self.mean_photon_number == "optimal":
-            return optimal_mean_photon_number(self.link, self.misalignment_error)
-        return self.mean_photon_number
+    def __post_init__(self) -> None:
+        """Check what depends on more than one parameter."""
+        super().__post_init__()
+        if self.misalignment_error and self.link.phase_offset_rad:
+            allowed = "left out where phase_offset_rad is given"
+            raise InvalidArgumentError("misalignment_error", self.misalignment_error, allowed)
 
     @property
     def coherent_amplitude(self) -> float | None:
         """α = √μ; None where there is no intensity."""
         return None if self.intensity is None else math.sqrt(self.intensity)
 
-    def joint_distribution(self) -> JointDistribution:
-        """Return the exact probabilities of one pulse (Xie et al., Eqs. (4)–(6)).
+    def _phases(self, intensities: Table) -> PhaseNodes:
+        """Return the phases between the arms over which light of some intensities averages."""
+        drift = 2 * math.asin(math.sqrt(self.misalignment_error))
+        means = (drift, -drift) if drift else (self.link.phase_offset_rad,)
+        arriving = float(np.max(intensities) * max(self.link.arm_transmittances))
+        bandwidth = _FAINT_BANDWIDTH + _BRIGHT_BANDWIDTH * math.sqrt(arriving)
+        return phase_nodes(means, self.link.phase_noise_rad, bandwidth)
 
-        Returns
-        -------
-        JointDistribution
-            Announcements "none", "D1" and "D2" (the heralds), "both".
+    def announced(self, light: Table) -> Matrices:
+        """Return the states of light of shape (n, 2), Alice's and Bob's: (n, announcement, 4, 4).
 
-        Raises
-        ------
-        NoPositiveKeyRateError
-            If the intensity is to be optimal and none gives a positive key rate.
+        Element (k, l) of a state is ¼ ⟨environment of l|of k⟩ ⟨detected light of l| announcement
+        |of k⟩: what the fibres lose tells the spins, and so does what no detector sees.
         """
-        operators = _announcement_operators(
-            self.link, self._mean_photon_number, self.misalignment_error
+        nodes = self._phases(light)
+        alice, bob = (
+            np.sqrt(column * transmittance)[:, np.newaxis, np.newaxis] * signs
+            for column, transmittance, signs in zip(
+                light.T, self.link.arm_transmittances, (_ALICE, _BOB), strict=True
+            )
         )
-        return JointDistribution(SCHEME, ANNOUNCEMENTS, xie_probabilities(operators.real))
+        # e^(iδ) − 1, so that faint light at a dark port is not lost to rounding.
+        turn = np.expm1(1j * nodes.phases)[:, np.newaxis] * bob
+        ports = ((alice + bob + turn) / math.sqrt(2), (alice - bob - turn) / math.sqrt(2))
+        detectors = zip(ports, self.link.efficiencies, self.link.dark_counts, strict=True)
+        (silent1, click1), (silent2, click2) = (_detection(*detector) for detector in detectors)
+        clicks = (silent1 * silent2, click1 * silent2, silent1 * click2, click1 * click2)
+        averaged = np.stack([np.einsum("p,npkl->nkl", nodes.weights, one) for one in clicks], 1)
+        matrices: Matrices = self._lost_in_fibre(light)[:, np.newaxis] * averaged / 4
+        return matrices
 
-    def theory(self) -> Theory[float]:
-        """Return gain, CHSH value and QBER by the closed forms.
-
-        Returns
-        -------
-        Theory
-            The numbers of `joint_distribution`, without its table.
-
-        Raises
-        ------
-        NoPositiveKeyRateError
-            If the intensity is to be optimal and none gives a positive key rate.
-        """
-        return entangled_coherent_theory(
-            self.link.arm_transmittance,
-            self.link.dark_count_probability,
-            self._mean_photon_number,
-            self.misalignment_error,
-        )
-
-    @property
-    def _mean_photon_number(self) -> float:
-        """The mean photon number at the working point."""
-        number = self.working_point().mean_photon_number
-        assert number != "optimal"
-        return number
+    def _lost_in_fibre(self, intensities: Table) -> Table:
+        """Return the overlaps of the light that both fibres lose, shape (n, 4, 4)."""
+        overlaps = np.ones((len(intensities), 4, 4))
+        columns = zip(intensities.T, self.link.arm_transmittances, (_ALICE, _BOB), strict=True)
+        for intensity, transmittance, signs in columns:
+            differ = signs[:, np.newaxis] != signs
+            lost = 2 * intensity * (1 - transmittance)
+            overlaps *= np.exp(-lost[:, np.newaxis, np.newaxis] * differ)
+        return overlaps
 
 
-@overload
-def entangled_coherent_theory(
-    arm_transmittance: float,
-    dark_count_probability: float,
-    mean_photon_number: float,
-    misalignment_error: float,
-) -> Theory[float]: ...
-
-
-@overload
-def entangled_coherent_theory(
-    arm_transmittance: FloatOrArray,
-    dark_count_probability: FloatOrArray,
-    mean_photon_number: FloatOrArray,
-    misalignment_error: FloatOrArray,
-) -> Theory[Any]: ...
-
-
-def entangled_coherent_theory(
-    arm_transmittance: FloatOrArray,
-    dark_count_probability: FloatOrArray,
-    mean_photon_number: FloatOrArray,
-    misalignment_error: FloatOrArray,
-) -> Theory[Any]:
-    """Return gain, CHSH value and QBER by the closed forms (Xie et al., below Eq. (5)).
+def _detection(port: Matrices, efficiency: float, dark_count: float) -> tuple[Matrices, Matrices]:
+    """Return the elements of a silent and of a clicking detector, its unseen light included.
 
     Parameters
     ----------
-    arm_transmittance : float or ndarray
-        η in (0, 1], detector included.
-    dark_count_probability : float or ndarray
-        p_d in [0, 1).
-    mean_photon_number : float or ndarray
-        μ > 0 of each sender's pulse.
-    misalignment_error : float or ndarray
-        e_d in [0, 1].
+    port : ndarray of complex128, shape (n, phase, 4)
+        Amplitudes that reach it, by the spins' basis state.
+    efficiency, dark_count : float
+        η_d and p_d.
 
     Returns
     -------
-    Theory
-        Of floats for floats, else of arrays of the shape that the arguments broadcast to. Bright
-        light does not overflow, faint light does not cancel.
-
-    Examples
-    --------
-    >>> theory = entangled_coherent_theory(0.08, 1e-7, np.array([0.05, 0.09]), 0.0)
-    >>> theory.chsh.round(4).tolist()
-    [2.5813, 2.4151]
+    ndarray of complex128, shape (n, phase, 4, 4)
+        Each, ket first.
     """
-    eta, dark, mu = arm_transmittance, dark_count_probability, mean_photon_number
-    aligned, drifted = 2 * mu * eta * (1 - misalignment_error), 2 * mu * eta * misalignment_error
-    # The paper's numerators and denominators over e^(2μ(1−η)) leave e^x − 1 of the photons x at
-    # each detector, and 2 p_d. Over the greater e^x too, nothing overflows.
-    greater = np.maximum(aligned, drifted)
-    right = -np.exp(aligned - greater) * np.expm1(-aligned)
-    wrong = -np.exp(drifted - greater) * np.expm1(-drifted)
-    by_chance = dark * np.exp(-greater)
-    norm = right + wrong + 2 * by_chance
-    # The x correlations shrink with the overlap of the light that each arm may have lost.
-    interference = -np.expm1(-aligned) - np.expm1(-drifted) - 2 * dark
-    coherence = np.exp(-4 * mu * (1 - eta) - greater)
-    return Theory(
-        gain=(1 - dark) * np.exp(-np.minimum(aligned, drifted)) * norm,
-        chsh=math.sqrt(2) * (right - wrong + coherence * interference) / norm,
-        qber=(wrong + by_chance) / norm,
-    )
+    ket, bra = port[..., :, np.newaxis], port[..., np.newaxis, :]
+    seen, unseen = math.sqrt(efficiency), math.sqrt(1 - efficiency)
+    light = coherent_overlap(unseen * bra, unseen * ket)
+    silent = light * silence(seen * bra, seen * ket, dark_count)
+    return silent, light * click(seen * bra, seen * ket, dark_count)
 
 
 def optimal_mean_photon_number(link: Link, misalignment_error: float = 0.0) -> float | None:
@@ -247,7 +178,8 @@ def optimal_mean_photon_number(link: Link, misalignment_error: float = 0.0) -> f
     Returns
     -------
     float or None
-        Mean photon number of each sender's pulse; None where no rate is positive.
+        Mean photon number of each sender's pulse at the paper's directions, over unequal arms
+        the mean of both; None where no rate is positive.
 
     Raises
     ------
@@ -255,130 +187,4 @@ def optimal_mean_photon_number(link: Link, misalignment_error: float = 0.0) -> f
         If `misalignment_error` is not finite or outside its range.
     """
     misalignment_error = probability("misalignment_error", misalignment_error)
-    best = optimal_intensities(
-        link.arm_transmittance, link.dark_count_probability, misalignment_error
-    )
-    return None if np.isnan(best) else float(best)
-
-
-def optimal_intensities(
-    arm_transmittance: FloatOrArray,
-    dark_count_probability: FloatOrArray,
-    misalignment_error: FloatOrArray,
-) -> FloatArray:
-    """Return the mean photon numbers of highest asymptotic key rate on an array of points.
-
-    Parameters
-    ----------
-    arm_transmittance : float or ndarray
-        η in (0, 1], detector included.
-    dark_count_probability : float or ndarray
-        p_d in [0, 1).
-    misalignment_error : float or ndarray
-        e_d in [0, 1].
-
-    Returns
-    -------
-    ndarray of float64
-        Mean photon numbers, of the shape that the arguments broadcast to; NaN where no rate is
-        positive.
-
-    Examples
-    --------
-    >>> optimal_intensities(0.08, 1e-7, np.array([0.0, 0.03, 0.5])).round(4).tolist()
-    [0.0886, 0.0498, nan]
-    """
-    points = np.broadcast_arrays(arm_transmittance, dark_count_probability, misalignment_error)
-    columns = [np.asarray(values, dtype=np.float64)[..., np.newaxis] for values in points]
-
-    def merit(log_intensities: FloatArray) -> FloatArray:
-        eta, dark, misalignment = columns
-        return _merit(entangled_coherent_theory(eta, dark, np.exp(log_intensities), misalignment))
-
-    low, high = (math.log(bound) for bound in _INTENSITY_RANGE)
-    grid, step = np.linspace(low, high, _INTENSITY_GRID, retstep=True)
-    best = _best_of(grid, merit(grid))
-    for _ in range(_ZOOMS):
-        offsets, finer = np.linspace(-step, step, _ZOOM_GRID, retstep=True)
-        grid, step = np.clip(best + offsets, low, high), finer
-        best = _best_of(grid, merit(grid))
-    near = merit(best + _VERTEX_STEP * np.array([-1.0, 0.0, 1.0]))
-    intensities = np.exp(best[..., 0] + _vertex(near))
-    found: FloatArray = np.where(near[..., 1] > 0, intensities, np.nan)
-    return found
-
-
-def _best_of(grid: FloatArray, merit: FloatArray) -> FloatArray:
-    """Return the grid point of greatest merit along the last axis, which keeps length 1."""
-    best = merit.argmax(axis=-1)[..., np.newaxis]
-    point: FloatArray = np.take_along_axis(np.broadcast_to(grid, merit.shape), best, axis=-1)
-    return point
-
-
-def _vertex(near: FloatArray) -> FloatArray:
-    """Return where the parabola through three merits peaks, from the middle one.
-
-    0 where not all three are key rates, which alone are smooth.
-    """
-    left, middle, right = np.moveaxis(near, -1, 0)
-    curvature = left - 2 * middle + right
-    smooth = (near > 0).all(axis=-1) & (curvature < 0)
-    shift = (left - right) / np.where(smooth, 2 * curvature, np.inf)
-    vertex: FloatArray = _VERTEX_STEP * np.clip(shift, -1.0, 1.0)
-    return vertex
-
-
-def _merit(theory: Theory[FloatArray]) -> FloatArray:
-    """Return the key rate where there is one, else how close it is.
-
-    Below 0 it is the key fraction, from −1 on, and without a CHSH violation S − 4, up to −2, so
-    that a search climbs to the positive rates however few intensities give one.
-    """
-    # Help and bad input do not wait for scipy.
-    from postprocessing.security import unclipped_key_fraction
-
-    fraction = unclipped_key_fraction(theory.chsh, theory.qber)
-    rate = np.where(fraction > 0, theory.gain * fraction, fraction)
-    merit: FloatArray = np.where(theory.chsh > 2, rate, theory.chsh - 4)
-    return merit
-
-
-def _announcement_operators(link: Link, intensity: float, misalignment_error: float) -> Amplitudes:
-    """Return ⟨light of (u, v)| announcement |light of (s, t)⟩, shape (announcement, s, t, u, v).
-
-    s, t and u, v index Alice's and Bob's qubit states |+z⟩ and |−z⟩ in ket and bra.
-    """
-    transmittance, dark = link.arm_transmittance, link.dark_count_probability
-    ports = _port_amplitudes(transmittance * intensity, misalignment_error)
-    kept = math.sqrt((1 - transmittance) * intensity) * np.array([1.0, -1.0], dtype=np.complex128)
-    lost = coherent_overlap(kept[np.newaxis, :], kept[:, np.newaxis])
-    environment = lost[:, np.newaxis, :, np.newaxis] * lost[np.newaxis, :, np.newaxis, :]
-    bra, ket = ports[:, np.newaxis, np.newaxis], ports[..., np.newaxis, np.newaxis]
-    first_click, second_click = click(bra, ket, dark)
-    first_silent, second_silent = silence(bra, ket, dark)
-    clicks = np.stack(
-        [
-            first_silent * second_silent,
-            first_click * second_silent,
-            first_silent * second_click,
-            first_click * second_click,
-        ]
-    )
-    operators: Amplitudes = environment * clicks
-    return operators
-
-
-def _port_amplitudes(arriving_photons: float, misalignment_error: float) -> Amplitudes:
-    """Return the amplitudes at Charlie's detectors D1 and D2, shape (2, s, t).
-
-    Light |sα⟩|tα⟩ interferes constructively in D1 for s = t, in D2 for s = −t. The factor −i keeps
-    the map an isometry; the paper's Eq. (5) prints it without, which would let Bob's marginals
-    depend on Charlie's alignment.
-    """
-    signs = np.array([1.0, -1.0])
-    even = (signs[:, np.newaxis] + signs[np.newaxis, :]) / 2
-    odd = (signs[:, np.newaxis] - signs[np.newaxis, :]) / 2
-    amplitude = math.sqrt(2 * arriving_photons)
-    aligned = amplitude * math.sqrt(1 - misalignment_error)
-    drifted = -1j * amplitude * math.sqrt(misalignment_error)
-    return np.stack([aligned * even + drifted * odd, aligned * odd + drifted * even])
+    return EntangledCoherent(link, misalignment_error=misalignment_error).intensity

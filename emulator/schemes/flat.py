@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic.fields import FieldInfo
 
-from emulator.schemes.parameters import MayDrift
+from emulator.parameters import MayDrift
 
 T = TypeVar("T")
 
@@ -19,17 +19,20 @@ def fields_of(cls: type) -> dict[str, FieldInfo]:
     Parameters
     ----------
     cls : type
-        Made by `emulator.schemes.parameters.parameters`. Its fields with a description are
+        Made by `emulator.parameters.parameters`. Its fields with a description are
         parameters, and so are those of a field that is such a class itself, as links are.
     """
     found: dict[str, FieldInfo] = {}
-    for name, field in _fields(cls).items():
+    # What a class calls by keyword alone is what its bases bring: after its own.
+    own = sorted(_fields(cls).items(), key=lambda item: bool(item[1].kw_only))
+    for name, field in own:
         part = field.annotation
         if part is not None and is_dataclass(part):
             found |= fields_of(part)
         elif field.description is not None:
             found[name] = field
-    return found
+    absent: frozenset[str] = getattr(cls, "absent", frozenset())
+    return {name: field for name, field in found.items() if name not in absent}
 
 
 def build(cls: type[T], values: Mapping[str, object]) -> T:

@@ -13,6 +13,7 @@ SCHEMES: Registry[type[Scheme]] = Registry(
     {
         "ecs": "emulator.schemes.entangled_coherent:EntangledCoherent",
         "bell_state": "emulator.schemes.bell_state:BellState",
+        "single_photon": "emulator.schemes.single_photon:SinglePhoton",
         "cavity_cat": "emulator.schemes.cavity_cat:CavityCat",
         "behaviour": "emulator.schemes.behaviour:BehaviourSource",
     },

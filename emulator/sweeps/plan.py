@@ -19,6 +19,7 @@ from pydantic import (
     ValidationError,
 )
 
+from emulator.parameters import is_whole
 from emulator.scenario.loading import load_scenario
 from emulator.scenario.parameters import parameters_by_scheme, scenario_class
 from emulator.scenario.scenario import (
@@ -27,7 +28,6 @@ from emulator.scenario.scenario import (
     WholeNumber,
     files_among,
 )
-from emulator.schemes.parameters import is_whole
 from emulator.schemes.registry import SCHEMES
 from emulator.sweeps.task import SweepTask, repeat_seed
 from postprocessing.checks import file_path, plain

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from emulator.parameters import kinds
 from emulator.scenario.parameters import parameters_by_scheme, scenario_class
 from emulator.scenario.scenario import FORMER_NAMES, Scenario
-from emulator.schemes.parameters import kinds
 from emulator.sweeps.store import (
     COLUMNS,
     PARAMETERS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,7 +15,10 @@ from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 
+from pydantic.fields import FieldInfo
+
 from emulator.scenario.scenario import Scenario, former_name
+from emulator.schemes.registry import SCHEMES
 from emulator.sweeps.store import COLUMNS, PARAMETERS, STORE_VERSION, Cell, Row
 from postprocessing.errors import DiqkdError, InputFileError
 
@@ -23,7 +27,7 @@ _SOURCES = frozenset({".py", ".npz", ".json", ".toml"})
 # Bits that a number keeps in every reader of CSV and JSON.
 _SEED_BITS = 53
 # Parameters that the first version did not have.
-_LATER = ("test_probability_alice", "test_probability_bob")
+_LATER = frozenset({"test_probability_alice", "test_probability_bob"})
 
 
 @dataclass(frozen=True)
@@ -140,9 +144,14 @@ def _substance(scenario: Scenario) -> dict[str, object]:
             values[name] = {"sha256": _file_digest(name, Path(str(values[name])))}
     # Under the names of the first version, and without what it did not have: the seeds of repeats
     # follow from them.
-    fields = type(scenario).model_fields
-    later = {name for name in _LATER if values[name] == fields[name].default}
+    fields, since = type(scenario).model_fields, _LATER | SCHEMES[scenario.scheme].later
+    later = {name for name in since if name in fields and not _differs(values[name], fields[name])}
     return {former_name(name): values[name] for name in values if name not in later}
+
+
+def _differs(value: object, field: FieldInfo) -> bool:
+    """Tell whether a JSON value is another one than the field's default; infinity is null."""
+    return value != field.default and not (value is None and field.default == math.inf)
 
 
 def _file_digest(name: str, path: Path) -> str:

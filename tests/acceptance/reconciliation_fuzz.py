@@ -23,7 +23,7 @@ from rich.progress import track
 
 from emulator import JointDistribution, Sampler, emulate
 from emulator.sampling.emulation import EmulatedRounds
-from emulator.schemes.entangled_coherent import SCHEME
+from emulator.states.games import XIE_SETTINGS as SCHEME
 from postprocessing import Security
 from postprocessing.bits import Bits, PackedBits
 from postprocessing.design.design import Design

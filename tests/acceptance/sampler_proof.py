@@ -178,7 +178,7 @@ def pairs_at_lag(sampler: Sampler, law: Floats, rounds: int, lag: int) -> Result
 
 def heralding(probability: float) -> JointDistribution:
     """Return devices that herald with this probability and answer at random."""
-    settings = EntangledCoherent.bell_scheme
+    settings = EntangledCoherent(Link(100)).bell_scheme
     table = np.zeros((3, 2, 3, 2, 2))
     table[:, :, 0, 0, 0] = 1 - probability
     table[:, :, 1:] = probability / 8

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emulator.schemes.distribution import JointDistribution
-from emulator.schemes.entangled_coherent import SCHEME, EntangledCoherent
+from emulator.schemes.entangled_coherent import EntangledCoherent
 from emulator.schemes.optics import Link
+from emulator.states.distribution import JointDistribution
+from emulator.states.games import xie_scheme
+
+SCHEME = xie_scheme(("D1", "D2"), ((False, False), (True, False)))
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from emulator.schemes import EntangledCoherent
-from emulator.schemes.behaviour import LI_SETTINGS, XIE_SETTINGS, Behaviour
+from emulator.schemes.behaviour import Behaviour
 from emulator.schemes.bell_state import BellState
-from emulator.schemes.distribution import JointDistribution
 from emulator.schemes.optics import Link
+from emulator.states.distribution import JointDistribution
+from emulator.states.games import LI_SETTINGS, XIE_SETTINGS
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.scheme import BellScheme
 

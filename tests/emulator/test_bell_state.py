@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.schemes.bell_state import BellState, bell_state_theory
+from emulator.papers.closed_forms import bell_state_theory
+from emulator.schemes.bell_state import BellState
 from emulator.schemes.optics import Link
 from postprocessing.errors import InvalidArgumentError
 

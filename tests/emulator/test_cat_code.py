@@ -219,11 +219,12 @@ def test_the_optimum_is_one(code: CatCode, memory: float) -> None:
 
     def key_rate(alpha: float | np.ndarray) -> np.ndarray:
         found = cat_performance(code, segments, np.square(alpha))
-        c = np.abs(memory * found.visibility)
-        entropy = 1 - binary_entropy((1 + c) / 2)
-        return found.success_probability * entropy
+        return key_rates(found.success_probability, found.visibility)
 
-    best = optimal_amplitude(code, segments, memory)
+    def key_rates(success: np.ndarray, visibility: np.ndarray) -> np.ndarray:
+        return success * (1 - binary_entropy((1 + np.abs(memory * visibility)) / 2))
+
+    best = optimal_amplitude(code, segments, key_rates)
     rate = key_rate(best)
     assert rate >= key_rate(np.linspace(0.02, 6, 5001)).max() * (1 - 1e-12)
     assert rate > key_rate(best * 1.001)
@@ -231,8 +232,9 @@ def test_the_optimum_is_one(code: CatCode, memory: float) -> None:
 
 
 def test_no_optimum_without_coherence() -> None:
-    assert optimal_amplitude(CatCode(0), LossSegments(to_syndrome=0.5), 0.0) is None
-    assert optimal_amplitude(CatCode(0), LossSegments(to_syndrome=0.0)) is None
+    lossy, lost = LossSegments(to_syndrome=0.5), LossSegments(to_syndrome=0.0)
+    assert optimal_amplitude(CatCode(0), lossy, lambda success, _: 0 * success) is None
+    assert optimal_amplitude(CatCode(0), lost, lambda success, _: success) is None
 
 
 def lumped(row: pd.Series) -> tuple[CatCode, LossSegments, float]:

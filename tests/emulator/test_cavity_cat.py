@@ -17,9 +17,9 @@ from emulator.schemes.cavity_cat import (
     CavityCat,
     CavityLink,
     UnreachableRateError,
-    joint_table,
+    cat_states,
 )
-from emulator.schemes.distribution import JointDistribution
+from emulator.states.distribution import JointDistribution
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.security.asymptotic import unclipped_key_fraction
 
@@ -96,7 +96,8 @@ def test_every_cell_of_the_reference(point: tuple[object, ...], rows: pd.DataFra
     dephasing = model.link.dephasing()
     modulus = model.code.components
     for (alice, bob), cells in rows.groupby(ANGLES):
-        table = joint_table(performance, [alice], [bob], memory_dephasing=dephasing)[0, 0]
+        states = cat_states(performance, memory_dephasing=dephasing)
+        table = states.probabilities([alice], [bob])[0, 0]
         for cell in cells.itertuples():
             if cell.usd_outcome == "inc":
                 found = table[2 * modulus + cell.syndrome].sum()

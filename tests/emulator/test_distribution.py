@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from emulator.schemes.distribution import JointDistribution
+from emulator.states.distribution import JointDistribution
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import BellScheme
 

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emulator.papers.closed_forms import entangled_coherent_theory, optimal_intensities
 from emulator.schemes import (
     EntangledCoherent,
     NoPositiveKeyRateError,
     entangled_coherent,
     optimal_mean_photon_number,
 )
-from emulator.schemes.distribution import JointDistribution
-from emulator.schemes.entangled_coherent import entangled_coherent_theory, optimal_intensities
 from emulator.schemes.optics import Link
+from emulator.states.distribution import JointDistribution
 from postprocessing.errors import InvalidArgumentError
 
 JOINT = pd.read_csv(Path(__file__).parents[1] / "reference" / "ecs_joint.csv")
@@ -82,23 +82,6 @@ def test_marginals_know_nothing_of_charlie(
     tilted = (1 + coherence * math.sin(math.pi / 4)) / 2
     for setting, expected in enumerate([0.5, tilted, 1 - tilted]):
         np.testing.assert_allclose(alice_plus(joint)[setting], expected, atol=1e-13)
-
-
-def test_the_marginals_catch_a_map_that_is_no_isometry(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = joint_distribution(0.09, 0, 0.8, 1e-7, 0.03)
-    amplitudes = entangled_coherent._port_amplitudes
-    monkeypatch.setattr(
-        entangled_coherent,
-        "_port_amplitudes",
-        lambda *arguments: amplitudes(*arguments) * np.where(amplitudes(*arguments).imag, 1j, 1),
-    )
-    without_phase = joint_distribution(0.09, 0, 0.8, 1e-7, 0.03)
-    # Nothing else shows it: normalisation, no-signalling, gain, S and QBER are as they were.
-    for name in ("gain", "chsh", "qber"):
-        assert getattr(without_phase, name) == pytest.approx(getattr(honest, name), rel=1e-12)
-    expected = (1 + math.exp(-0.18)) / 2
-    assert bob_plus(honest)[0, 1] == pytest.approx(expected, abs=1e-13)
-    assert abs(bob_plus(without_phase)[0, 1] - expected) > 1e-3
 
 
 @settings(deadline=None)

@@ -26,11 +26,33 @@ from emulator.sweeps.plan import SweepPlan
 from emulator.sweeps.task import repeat_seed
 from postprocessing import InvalidArgumentError, Security
 
-LINK = {"distance_km", "attenuation_db_per_km", "detector_efficiency", "dark_count_probability"}
+WORN = {
+    "white_noise_visibility",
+    "dephasing_alice",
+    "dephasing_bob",
+    "readout_error_alice",
+    "readout_error_bob",
+    "directions",
+    "drift",
+}
+CHARLIE = WORN | {
+    "distance_km",
+    "attenuation_db_per_km",
+    "detector_efficiency",
+    "dark_count_probability",
+    "arm_alice_km",
+    "arm_bob_km",
+    "measurement",
+    "coherence_time_s",
+    "repetition_rate_hz",
+    "settings",
+}
+PHASE = {"phase_offset_rad", "phase_noise_rad"}
 FLAT_NAMES = {
-    "ecs": LINK | {"repetition_rate_hz", "drift", "misalignment_error", "mean_photon_number"},
-    "bell_state": LINK | {"repetition_rate_hz", "drift"},
-    "cavity_cat": {
+    "ecs": CHARLIE | PHASE | {"misalignment_error", "mean_photon_number"},
+    "bell_state": CHARLIE | {"mode_overlap"},
+    "single_photon": CHARLIE | PHASE | {"bright_population", "mode_overlap"},
+    "cavity_cat": WORN | {
         "distance_km", "attenuation_db_per_km", "interaction_efficiency", "gate_time_s",
         "down_conversion_efficiency", "up_conversion_efficiency", "detector_efficiency",
         "coherence_time_s", "loss_order", "amplitude", "entanglement_rate_hz", "placement",
@@ -40,7 +62,7 @@ FLAT_NAMES = {
 }  # fmt: skip
 
 
-def test_flat_names_are_those_of_the_first_version():
+def test_flat_names_are_these():
     assert list(SCHEMES) == list(FLAT_NAMES)
     for scheme, names in FLAT_NAMES.items():
         assert set(scenario_class(scheme).model_fields) - set(Scenario.model_fields) == names
@@ -66,7 +88,10 @@ def test_numpy_numbers_become_plain_ones():
     [
         (lambda: Link("100"), "distance_km must be finite and at least 0, got '100'"),
         (lambda: Link(True), "distance_km must be finite and at least 0, got True"),
-        (lambda: Link(10, 1.5), r"detector_efficiency must be in \(0, 1\], got 1.5"),
+        (
+            lambda: Link(10, 1.5),
+            r"detector_efficiency must be in \(0, 1\], or two such numbers, got 1.5",
+        ),
         (lambda: BellState(50), "link must be an instance of Link, got 50"),
         (lambda: BellState(Link(1), np.bool_(True)), "repetition_rate_hz must be finite and above"),
         (lambda: replace(CavityCat(CavityLink(5)), travel_times=3), "travel_times must be 1 or 2"),

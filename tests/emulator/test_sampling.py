@@ -4,13 +4,14 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from devices import SCHEME
 from scipy import stats
 
 from emulator.sampling.emulation import emulate
 from emulator.sampling.sampler import DEFAULT_BLOCK_SIZE, Sampler, Stream, byte_source
-from emulator.schemes.distribution import JointDistribution
-from emulator.schemes.entangled_coherent import SCHEME, EntangledCoherent
+from emulator.schemes.entangled_coherent import EntangledCoherent
 from emulator.schemes.optics import Link
+from emulator.states.distribution import JointDistribution
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.records import PartyRecord
 from postprocessing.scheme import LocalSettings

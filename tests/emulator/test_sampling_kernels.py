@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from devices import SCHEME
 from scipy import stats
 
 from emulator.sampling.kernels import (
@@ -20,8 +21,7 @@ from emulator.sampling.kernels import (
     write_stretch,
 )
 from emulator.sampling.sampler import Sampler, Stream, cumulative_words, guide_table
-from emulator.schemes.distribution import JointDistribution
-from emulator.schemes.entangled_coherent import SCHEME
+from emulator.states.distribution import JointDistribution
 from postprocessing.scheme import BellScheme, LocalSettings
 
 LOCAL = LocalSettings(0.2, 0.3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import operator
 import types
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from typing import (
     Annotated,
     Any,
     Literal,
+    TypeAlias,
     TypeVar,
     Union,
     cast,
@@ -21,8 +23,9 @@ from typing import (
     get_origin,
 )
 
+import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic.fields import FieldInfo
 
@@ -35,6 +38,29 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Efficiency = Annotated[float, Field(gt=0, le=1)]
+# Two numbers, of two detectors or of Alice and Bob.
+Pair: TypeAlias = tuple[T, T]
+
+
+def _as_pair(value: object) -> object:
+    """Take "0.8,0.7", lists and arrays of two for the pairs that they are."""
+    if isinstance(value, str) and "," in value:
+        try:
+            return tuple(float(part) for part in value.split(","))
+        except ValueError:
+            return value
+    if isinstance(value, list | tuple | np.ndarray) and np.ndim(np.array(value, object)) == 1:
+        return tuple(plain(part) for part in value)
+    return value
+
+
+def _unlimited(value: object) -> object:
+    return math.inf if value in ("unlimited", None) else value
+
+
+# For fields that take a number or a pair of them, and for those that may be infinite.
+as_pair = BeforeValidator(_as_pair)
+unlimited = BeforeValidator(_unlimited)
 
 
 @dataclass(frozen=True)
@@ -152,7 +178,8 @@ def choices(field: FieldInfo) -> list[object]:
 def without_range(field: FieldInfo) -> FieldInfo:
     """Return a field that takes the same types, but numbers of any size."""
     parts: list[Any] = [
-        Literal[values] if values else kind for kind, values, _ in _parts(field.annotation)
+        Literal[values] if values else (tuple[float, float] if get_origin(kind) is tuple else kind)
+        for kind, values, _ in _parts(field.annotation)
     ]
     loose = copy(field)
     loose.annotation = functools.reduce(operator.or_, parts)
@@ -185,6 +212,8 @@ def allowed_by(field: FieldInfo) -> str | None:
         if kind in (int, float) and not values
     ]
     words = [_quoted(value) for value in choices(field)]
+    if numbers and any(get_origin(kind) is tuple for kind in kinds(field)):
+        numbers = [f"{numbers[0]}, or two such numbers"]
     if numbers and words:
         return f"{numbers[0]}, or {' or '.join(words)}"
     if words:
