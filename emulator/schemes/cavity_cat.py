@@ -145,6 +145,7 @@ class CavityCat(StateModel):
     default_preset: ClassVar[str | None] = "cavity-1-loss-10km"
     intensity_parameter: ClassVar[str | None] = "amplitude"
     settings: ClassVar[BellScheme] = LI_SETTINGS
+    later: ClassVar[frozenset[str]] = StateModel.later | {"drift"}
     may_await_herald: ClassVar[bool] = True
     displaced: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "amplitude": ("entanglement_rate_hz",),
