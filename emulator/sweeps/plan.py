@@ -301,4 +301,6 @@ def _first_problem(error: ValidationError) -> InvalidArgumentError:
         fields = Range if problem["loc"][0] == "axes" else SweepPlan
         return InvalidArgumentError("name", name, f"one of {', '.join(fields.model_fields)}")
     allowed = problem["msg"].removeprefix("Input should be ")
+    if problem["type"] == "too_short":
+        allowed = f"of at least {problem['ctx']['min_length']} item"
     return InvalidArgumentError(name, problem["input"], allowed[0].lower() + allowed[1:])

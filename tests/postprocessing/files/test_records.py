@@ -180,6 +180,7 @@ def test_an_outcome_that_is_missing_is_never_dropped(odd_frame, layout, tmp_path
     [
         ("h", "third", "'h' must be one of 'first', 'second', 'none', got 'third' in row 3"),
         ("h", None, "'h' must be one of .*, got an empty cell in row 3; the herald is missing"),
+        ("x", None, "'x' must be one of .*, got an empty cell in row 3; the setting is missing"),
         ("x", 3, "'x' must be one of 0.0, 'one', 2.0, got 3.0 in row 3"),
         ("a", 0, "'a' must be one of 1.0, 'up', -1.0, an empty cell, got 0.0 in row 3"),
         ("y", "B1", "'y' must be one of 1.0, 0.0, got 'B1' in row 3"),
