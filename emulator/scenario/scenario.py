@@ -122,6 +122,12 @@ class Scenario(RunParameters):
         Field(description="how often Bob tests, instead of what is best; given for both"),
     ] = None
 
+    def __init__(self, **parameters: Any) -> None:
+        try:
+            super().__init__(**parameters)
+        except ValidationError as error:
+            raise first_problem(error, type(self).model_fields, parameters) from None
+
     @property
     def intensity_parameter(self) -> str | None:
         """The parameter that sets the brightness of the light, where there is a choice."""
@@ -228,10 +234,7 @@ class Scenario(RunParameters):
                 scheme = cls.model_fields["scheme"].default
                 allowed = f"one of the scheme {scheme!r}: {', '.join(cls.model_fields)}"
                 raise InvalidArgumentError("parameter", name, allowed)
-        try:
-            return cls.model_validate(given)
-        except ValidationError as error:
-            raise first_problem(error, cls.model_fields, given) from None
+        return cls(**given)
 
     def replace(self, **changes: object) -> Self:
         """Return the scenario with some parameters changed and checked.
