@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emulator.plotting.style import COLOURS, LINES, legend_below, new_axes, save_axes, show_grid
+from emulator.plotting.style import (
+    COLOURS,
+    LINES,
+    axes_or_new,
+    legend_below,
+    save_axes,
+    show_grid,
+)
 from emulator.sweeps.results import export
 from emulator.sweeps.study import RUN_METHODS, FiniteSizeStudy
 from postprocessing.checks import instance_of
@@ -53,7 +60,7 @@ def plot_study(study: FiniteSizeStudy, ax: Axes | None = None) -> Axes:
     'log'
     """
     instance_of("study", study, FiniteSizeStudy)
-    axes = new_axes() if ax is None else ax
+    axes = axes_or_new(ax)
     curves = study.curves
     methods = [name for name in METHODS if METHODS[name].composable and name in curves]
     colours = dict(zip(methods, cycle(_COLOURS), strict=False))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from postprocessing.checks import instance_of
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.files.atomic import atomic_write
 
@@ -43,6 +44,21 @@ def new_axes() -> Axes:
     from matplotlib.figure import Figure as Canvas
 
     return Canvas(figsize=_SIZE_INCHES).add_subplot()
+
+
+def axes_or_new(ax: Axes | None) -> Axes:
+    """Return the axes to draw on: those given, or new ones.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `ax` is something else.
+    """
+    if ax is None:
+        return new_axes()
+    from matplotlib.axes import Axes
+
+    return instance_of("ax", ax, Axes)
 
 
 def canvas_of(axes: Axes) -> Canvas:

@@ -9,14 +9,13 @@ from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from postprocessing.checks import instance_of, one_of, probability, real_number, whole_number
 from postprocessing.design.design import (
-    LEAST_COMPLETENESS,
     LOST_TESTS_SHARE,
-    MOST_COMPLETENESS,
     RARE_SHARE,
     Design,
     check_settings_rule,
     pair_share,
 )
+from postprocessing.design.fields import LEAST_COMPLETENESS, MOST_COMPLETENESS
 from postprocessing.design.leakage import LeakageBudget, expected_leakage, leakage_budget
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PLANNED_ROUNDS
@@ -41,6 +40,7 @@ _GRID_BITS = (16, 32)
 ModeChoice = Literal["auto", "throughput", "efficiency"]
 
 
+@runtime_checkable
 class ExpectedBehaviour(Protocol):
     """What a design needs to know of honest devices; a joint distribution has all of it."""
 
@@ -228,8 +228,9 @@ class Security:
             else expected
         )
         rounds = whole_number("heralded_rounds", heralded_rounds, 1, MOST_PLANNED_ROUNDS)
-        probability("qber", behaviour.qber)
-        return _design(self, behaviour, rounds)
+        instance_of("expected", behaviour, ExpectedBehaviour)
+        known = ExpectedValues(behaviour.scheme, behaviour.chsh, behaviour.qber)
+        return _design(self, known, rounds)
 
     @property
     def modes(self) -> tuple[Mode, ...]:

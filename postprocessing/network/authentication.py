@@ -26,7 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from postprocessing.checks import whole_number
+from postprocessing.checks import file_path, whole_number
 from postprocessing.errors import AuthenticationError, InputFileError, SessionError
 from postprocessing.files.atomic import write_output
 from postprocessing.files.private import check_private
@@ -52,15 +52,15 @@ def forgery_bound(packet_bytes: int) -> float:
     return 8 * -(-packet_bytes // 16) * 2.0**-106
 
 
-def create_pool(path: Path, keys: int) -> None:
+def create_pool(path: Path | str, keys: int) -> None:
     """Write a new pool of keys of the operating system's generator, for its owner's eyes only.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
         Where; nothing may be there.
     keys : int
-        Keys a direction.
+        Keys a direction, 1 to 2³².
 
     Raises
     ------
@@ -77,7 +77,7 @@ def create_pool(path: Path, keys: int) -> None:
     ...     Path(folder, "alice.pool").stat().st_size >= 2 * 100 * KEY_BYTES
     True
     """
-    count = whole_number("keys", keys, 1, _MOST_KEYS)
+    path, count = file_path("path", path), whole_number("keys", keys, 1, _MOST_KEYS)
     _check_new(path)
     _write_new(path, secrets.token_bytes(_pool_bytes(count)), count, soundness=0.0)
 

@@ -308,9 +308,7 @@ def key_soundness(path: Path) -> float | None:
     tellers = _tellers(path)
     claims = [claim for told in tellers if (claim := _claim(told)) is not None]
     if tellers and not claims:
-        names = f"{path.stem}.report.json or report.json"
-        text = f"key must have {names} beside it to tell its method, {str(path)!r} has neither"
-        raise InputFileError(text)
+        raise InputFileError(_untold(path))
     for method, _ in claims:
         if method not in METHODS or not METHODS[method].composable:
             text = f"key must be secure at finite size, {str(path)!r} is of method {method}"
@@ -318,6 +316,17 @@ def key_soundness(path: Path) -> float | None:
     # Whatever is not known counts as more than anything.
     greatest = max((soundness for _, soundness in claims), default=math.inf)
     return greatest if greatest < 1 else None
+
+
+def _untold(path: Path) -> str:
+    """Return why nobody tells the method of a key: no report, or one of 0.1.0 without a design."""
+    names = (f"{path.stem}.report.json", "report.json")
+    reports = [name for name in names if is_file(path.parent / name)]
+    if not reports:
+        wanted = f"key must have {' or '.join(names)} beside it to tell its method"
+        return f"{wanted}, {str(path)!r} has neither"
+    told = f"the design is missing in {' and '.join(reports)}, as parties of 0.1.0 wrote it"
+    return f"key must be of a known method, that of {str(path)!r} is not: {told}"
 
 
 def spend_key(path: Path) -> bytes:

@@ -104,6 +104,10 @@ def test_a_session_of_0_1_0_needs_its_report(files, tmp_path):
     (tmp_path / "alice.session.json").write_text(json.dumps({"session": "00", "seed": None}))
     with pytest.raises(InputFileError, match=r"alice.report.json or .* to tell its method"):
         create_pool_from_key(tmp_path / "pool", files.path)
+    files.write_report({"seed": None})
+    with pytest.raises(InputFileError, match=r"the design is missing in alice.report.json, as"):
+        create_pool_from_key(tmp_path / "pool", files.path)
+    (tmp_path / "alice.report.json").unlink()
     told = {"design": {"method": "geat"}, "soundness_with_authentication": 1e-9}
     files.write_report({"seed": None} | told)
     create_pool_from_key(tmp_path / "pool", files.path)
