@@ -1,7 +1,9 @@
 """Files written whole or not at all: keys, records, designs, reports, tables, pictures.
 
 A file is drafted in a folder beside its place, down to the disk, and put there by one operation.
-Unless its writer says otherwise it is readable by its owner only and never takes another's place.
+Unless its writer says otherwise it never takes another's place. It is readable by its owner only,
+for keys, outcomes and the seeds that make them again are everywhere: only a picture that stands by
+itself is as readable as the user's other files.
 """
 
 from __future__ import annotations
