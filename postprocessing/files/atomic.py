@@ -120,15 +120,13 @@ def atomic_write(path: Path, *, replace: bool = False, private: bool = True) -> 
             yield draft
             _check_private(draft, private=private)
             _sync(draft, os.O_RDONLY)
-            if replace:
-                draft.replace(path)
-                sync_folder(path.parent)
-                return
-            _link(draft, path)
+            new = not os.path.lexists(path)
+            draft.replace(path) if replace else _link(draft, path)
             try:
                 sync_folder(path.parent)
             except BaseException:
-                _remove([path])
+                # What has taken the place of another is whole, and the other gone.
+                _remove([path] if new else [])
                 raise
     except FileExistsError as error:
         message = f"out must be a new file, got {str(path)!r} ({error.strerror})"

@@ -356,19 +356,10 @@ def spend_key(path: Path) -> bytes:
 
 
 def give_back_key(path: Path, folder: Path) -> None:
-    """Take the mark off a key of which nothing was made after all; at the least doubt it stays.
-
-    Parameters
-    ----------
-    path : Path
-        Where the key was before `spend_key`.
-    folder : Path
-        Where a file of it was to be: that there is none must be on the disk before.
-    """
+    """Take the mark off a key once the disk knows of no file that was made of it, in a folder."""
     spent = path.with_name(path.name + SPENT)
     with suppress(OSError):
         sync_folder(folder)
-        # Unlike a rename, it takes nobody's place.
         path.hardlink_to(spent)
         spent.unlink()
         sync_folder(path.parent)

@@ -98,8 +98,10 @@ class Laboratory:
 
     def __exit__(self, *exception: object) -> None:
         assert self._server.stdin is not None
+        assert self._server.stdout is not None
         self._server.stdin.close()
         self._server.wait()
+        self._server.stdout.close()
 
     def warm(self, words: str) -> None:
         """Run a command in the process itself, to spare its copies some work."""

@@ -81,9 +81,6 @@ CASES = {
     "report": _case("report out", "run"),
     "report-again": _case("report run --out out/page.html", "old"),
     "sweep": _case("sweep sweep.toml --in-process --store out/store.csv", keeps=("store.csv",)),
-    "sweep-processes": _case(
-        "sweep sweep.toml --workers 2 --store out/store.csv", keeps=("store.csv",)
-    ),
     "sweep-on": _case(
         "sweep longer.toml --in-process --store out/store.csv", "store", ("store.csv",)
     ),
@@ -263,12 +260,15 @@ class Bench:
         """Yield how files differ from the usual ones, or from those before where none came."""
         for name, content in found.files.items():
             usual, mark = self.plain.files.get(name), self._mark.get(name, bytes)
-            as_usual = whole and usual is not None and mark(content) == mark(usual)
+            # One file that takes the place of another is the one or the other.
+            there = whole or name in self._before
+            as_usual = there and usual is not None and mark(content) == mark(usual)
             before = content == self._before.get(name)
             if not (as_usual or before or self._is_kept(name, content)):
                 yield f"{name} is not whole: {found}"
         expected = self.plain.files if whole else self._before.keys() & self.plain.files.keys()
-        if lacking := expected - found.files.keys():
+        # Where there is no room for the mark of a record, a warning takes its place.
+        if lacking := {name for name in expected - found.files.keys() if "-records/" not in name}:
             yield f"{lacking} not there: {found}"
 
     def _is_kept(self, name: str, content: bytes) -> bool:
