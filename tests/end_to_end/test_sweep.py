@@ -360,5 +360,5 @@ def test_a_store_of_another_version_is_refused(tmp_path, changed):
     store.write_text(f"{header}\n")
     result = _call(_small(tmp_path, "distance_km = [0]"), "--store", store)
     assert result.exit_code == 2
-    assert re.fullmatch(r"error: store must be a new file or a store of .*\n", result.stderr)
+    assert re.fullmatch(r"error: --store must be a new file or a store of .*\n", result.stderr)
     assert store.read_text() == f"{header}\n"
