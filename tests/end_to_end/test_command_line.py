@@ -190,7 +190,7 @@ def test_bad_input_gets_one_clear_line(arguments, line):
             "distance = 3\nrounds = 1e6",
             "parameter must be one of the scheme 'ecs': .* got 'distance'",
         ),
-        ("distance_km = 3", "--rounds must be given, or else pulses"),
+        ("distance_km = 3", "rounds must be given, or else pulses"),
         ("distance_km = [3]\nrounds = 5", "distance_km must be a valid number, got"),
         ("distance_km = true\nrounds = 5", "distance_km must be a number or a name, got True"),
     ],
