@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from emulator.cli.errors import run_or_explain
-from emulator.parameters import allowed_by, choices, has_range, kinds
 from emulator.scenario.loading import load_scenario
 from emulator.scenario.parameters import parameters_by_scheme
 from emulator.scenario.scenario import FORMER_NAMES, RunParameters, Scenario
@@ -54,7 +52,7 @@ def scenario_flags(
     def with_flags(*, source: str | None, **values: Any) -> None:
         given = {flag.name: values.pop(flag.name) for flag in flags}
         overrides = {name: value for name, value in given.items() if value is not None}
-        run_or_explain(lambda: command(load_scenario(source, overrides), **values))
+        command(load_scenario(source, overrides), **values)
 
     # Arguments of the command's own come before the scenario.
     leading = [p for p in own if _is_argument(p)]

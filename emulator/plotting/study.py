@@ -107,7 +107,7 @@ def plot_study(study: FiniteSizeStudy, ax: Axes | None = None) -> Axes:
 
 
 def write_study(study: FiniteSizeStudy, folder: Path) -> None:
-    """Write the figure of a study and the data behind it: `STUDY_FILES`.
+    """Write the figure of a study and the data behind it, for their owner alone: `STUDY_FILES`.
 
     Parameters
     ----------
@@ -127,4 +127,4 @@ def write_study(study: FiniteSizeStudy, folder: Path) -> None:
         tables = (study.runs, study.tallies, study.curves)
         for name, frame in zip(STUDY_FILES, tables, strict=False):
             export(frame, folder / name)
-        save_axes(axes, folder / STUDY_FILES[-1])
+        save_axes(axes, folder / STUDY_FILES[-1], private=True)

@@ -98,7 +98,7 @@ def check_suffix(path: Path | str) -> None:
         raise InvalidArgumentError("path", str(path), f"a file ending in {', '.join(SUFFIXES)}")
 
 
-def save_axes(axes: Axes, path: Path | str) -> None:
+def save_axes(axes: Axes, path: Path | str, *, private: bool = False) -> None:
     """Save the figure that axes belong to, in the format of the file's suffix.
 
     Parameters
@@ -107,6 +107,8 @@ def save_axes(axes: Axes, path: Path | str) -> None:
         Part of the figure.
     path : Path or str
         A file ending in .png, .svg or .pdf; an earlier one is replaced.
+    private : bool
+        Whether only its owner can read it, as the files that it is to lie beside.
 
     Raises
     ------
@@ -116,5 +118,5 @@ def save_axes(axes: Axes, path: Path | str) -> None:
         If the file cannot be written.
     """
     check_suffix(path)
-    with atomic_write(Path(path), replace=True, private=False) as draft:
+    with atomic_write(Path(path), replace=True, private=private) as draft:
         canvas_of(axes).savefig(draft, dpi=_DOTS_PER_INCH, bbox_inches="tight")

@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -352,11 +353,25 @@ def spend_key(path: Path) -> bytes:
         if path.stat().st_nlink != 1:
             raise InputFileError(f"key must have one name, {str(path)!r} has hard links")
         path.rename(spent)
-        sync_folder(path.parent)
+        try:
+            sync_folder(path.parent)
+        except OSError:
+            give_back_key(path, path.parent)
+            raise
     except OSError as error:
         text = f"key must be marked spent, {str(path)!r} cannot be ({error.strerror})"
         raise InputFileError(text) from error
     return key
+
+
+def give_back_key(path: Path, folder: Path) -> None:
+    """Take the mark off a key once the disk knows of no file that was made of it, in a folder."""
+    spent = path.with_name(path.name + SPENT)
+    with suppress(OSError):
+        sync_folder(folder)
+        path.hardlink_to(spent)
+        spent.unlink()
+        sync_folder(path.parent)
 
 
 def _tellers(path: Path) -> list[dict[str, Any]]:

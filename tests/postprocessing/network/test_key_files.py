@@ -161,6 +161,29 @@ def test_a_crash_before_the_pool_loses_the_key(files, tmp_path, monkeypatch):
     assert not (tmp_path / "pool").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "at"),
+    [("fsync", 1), ("fsync", 2), ("fsync", 3), ("link", 1), ("mkdir", 1), ("rename", 1)],
+)
+def test_a_full_disk_spends_no_key(files, tmp_path, monkeypatch, name, at):
+    """Whichever call for the mark or the pool finds no room."""
+    original, calls = getattr(os, name), []
+
+    def full(*arguments, **options):
+        calls.append(name)
+        if len(calls) == at:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return original(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, full)
+        with pytest.raises(InputFileError, match="No space left on device"):
+            create_pool_from_key(tmp_path / "pool", files.path)
+    assert not (tmp_path / "pool").exists()
+    assert files.read() == KEY
+    create_pool_from_key(tmp_path / "pool", files.path)
+
+
 def test_a_mistake_spends_no_key(files, tmp_path):
     (tmp_path / "taken").touch()
     with pytest.raises(InputFileError, match="pool must be a new file"):
