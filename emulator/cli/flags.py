@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from emulator.parameters import allowed_by, choices, has_range, kinds
 from emulator.scenario.loading import load_scenario
 from emulator.scenario.parameters import parameters_by_scheme
 from emulator.scenario.scenario import FORMER_NAMES, RunParameters, Scenario
