@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -17,6 +17,8 @@ Party = Literal["alice", "bob"]
 
 # What a byte of a record has room for, see `postprocessing.records`.
 MOST_SETTINGS, MOST_HERALDS = 4, 32
+# Of the probability of a setting; generators are better by far.
+MOST_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,10 @@ class RoundProbabilities:
     Parameters
     ----------
     key, test : float
-        Probabilities of key and test rounds, each in (0, 1), sum at most 1.
+        Probabilities of key and test rounds, each in (0, 1), sum at most 1; where settings have a
+        tolerance, the least ones (`postprocessing.tolerance`).
+    key_slack, test_slack : float, optional
+        How much greater they may be then, up to 1.
 
     Raises
     ------
@@ -183,6 +188,8 @@ class RoundProbabilities:
 
     key: float
     test: float
+    key_slack: float = field(default=0.0, repr=False)
+    test_slack: float = field(default=0.0, repr=False)
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -190,6 +197,9 @@ class RoundProbabilities:
             raise InvalidArgumentError("test", self.test, "a probability in (0, 1)")
         if not 0 < self.key <= 1 - self.test + 1e-12:
             raise InvalidArgumentError("key", self.key, "a probability in (0, 1 - test]")
+        for name, most in (("key_slack", 1 - self.key), ("test_slack", 1 - self.test)):
+            if not 0 <= getattr(self, name) <= most:
+                raise InvalidArgumentError(name, getattr(self, name), f"in [0, {most:g}]")
 
     @classmethod
     def announced(cls, test_probability: float) -> RoundProbabilities:
@@ -200,6 +210,16 @@ class RoundProbabilities:
     def keep(self) -> float:
         """Probability that a round is kept, as key or as test."""
         return self.key + self.test
+
+    @property
+    def most_key(self) -> float:
+        """The greatest probability of key rounds."""
+        return self.key + self.key_slack
+
+    @property
+    def most_test(self) -> float:
+        """The greatest probability of test rounds."""
+        return self.test + self.test_slack
 
 
 @dataclass(frozen=True)
@@ -217,11 +237,13 @@ class LocalSettings:
         γ in (0, 1).
     reference_test_probability : float
         p in (0, 1/2].
+    setting_probability_tolerance : float, optional
+        τ, by which the probability of each test setting, γ/2 and p, and of the coin may be off.
 
     Raises
     ------
     InvalidArgumentError
-        If a probability is outside its range.
+        If a probability is outside its range, or might be 0 within the tolerance.
 
     Examples
     --------
@@ -231,6 +253,7 @@ class LocalSettings:
 
     corrector_test_probability: float
     reference_test_probability: float
+    setting_probability_tolerance: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -240,6 +263,8 @@ class LocalSettings:
         if not 0 < self.reference_test_probability <= 0.5:
             value = self.reference_test_probability
             raise InvalidArgumentError("reference_test_probability", value, "in (0, 1/2]")
+        gamma, p = self.corrector_test_probability, self.reference_test_probability
+        _check_tolerance(self.setting_probability_tolerance, gamma / 2, p, (1 - gamma) / 6)
 
     def on_grid(self, bits: int) -> LocalSettings:
         """Return the nearest settings of which each has a whole multiple of 2⁻ᵇⁱᵗˢ.
@@ -247,7 +272,8 @@ class LocalSettings:
         Generators draw such probabilities exactly: γ/2 and 1 − γ, p and 1 − p.
         """
         gamma = _nearest(self.corrector_test_probability, 2, bits, most=1 - 2.0 ** (1 - bits))
-        return LocalSettings(gamma, _nearest(self.reference_test_probability, 1, bits, most=0.5))
+        p = _nearest(self.reference_test_probability, 1, bits, most=0.5)
+        return LocalSettings(gamma, p, self.setting_probability_tolerance)
 
     @property
     def thinning(self) -> Fraction:
@@ -293,25 +319,32 @@ class AnnouncedMarks:
     ----------
     test_probability : float
         γ in (0, 1), the probability of a mark.
+    setting_probability_tolerance : float, optional
+        τ, by which the probability of a mark, and of each test setting in a marked round, may be
+        off.
 
     Raises
     ------
     InvalidArgumentError
-        If the probability is outside its range.
+        If the probability is outside its range, or might be 0 within the tolerance.
     """
 
     test_probability: float
+    setting_probability_tolerance: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the range."""
         if not 0 < self.test_probability < 1:
             value = self.test_probability
             raise InvalidArgumentError("test_probability", value, "in (0, 1)")
+        gamma = self.test_probability
+        _check_tolerance(self.setting_probability_tolerance, gamma, (1 - gamma) / 6)
 
     def on_grid(self, bits: int) -> AnnouncedMarks:
         """Return the nearest marks of which each pair has a whole multiple of 2⁻ᵇⁱᵗˢ: γ/4."""
         most = 1 - 2.0 ** (2 - bits)
-        return AnnouncedMarks(_nearest(self.test_probability, 4, bits, most))
+        gamma = _nearest(self.test_probability, 4, bits, most)
+        return AnnouncedMarks(gamma, self.setting_probability_tolerance)
 
     @property
     def round_probabilities(self) -> RoundProbabilities:
@@ -330,6 +363,14 @@ class AnnouncedMarks:
         """Return the probability of each setting of `party`, whatever the mark."""
         law = self.pair_law(scheme)
         return np.asarray(law.sum(axis=1 if party == "alice" else 0))
+
+
+def _check_tolerance(tolerance: float, *probabilities: float) -> None:
+    """Refuse a tolerance beyond the greatest, or within which a probability might be 0 or 1."""
+    least = min(probabilities)
+    if not 0 <= tolerance <= MOST_TOLERANCE or not tolerance < least:
+        allowed = f"in [0, {MOST_TOLERANCE}] and below {least:.6g} for these settings"
+        raise InvalidArgumentError("setting_probability_tolerance", tolerance, allowed)
 
 
 def _nearest(probability: float, step: int, bits: int, most: float) -> float:

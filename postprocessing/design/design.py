@@ -17,12 +17,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from postprocessing.design.announced import coins_are_likely, pair_share, settings_are_likely
+from postprocessing.design.covered import check_settings_rule, check_tolerance
 from postprocessing.design.leakage import LeakageBudget
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PLANNED_ROUNDS
-from postprocessing.quantiles import exceedance, lower_quantile
+from postprocessing.quantiles import lower_quantile
 from postprocessing.reconciliation import MOST_TAG_BITS, tag_length
-from postprocessing.scheme import AnnouncedMarks, BellScheme, SettingChoice
+from postprocessing.scheme import AnnouncedMarks, BellScheme, LocalSettings, SettingChoice
 from postprocessing.security import (
     METHODS,
     Block,
@@ -30,7 +32,6 @@ from postprocessing.security import (
     EpsilonSplit,
     KeyLength,
     Method,
-    SettingsRule,
     Terms,
     chsh_entropy,
     noisy_error_rate,
@@ -38,6 +39,7 @@ from postprocessing.security import (
 )
 from postprocessing.security.asymptotic import asymptotic_bits
 from postprocessing.security.entropy import check_noisy_preprocessing
+from postprocessing.tolerance import round_bounds
 
 # Parts of the completeness: too few tests, and too few rounds of a run of so many pulses, have a
 # thousandth each, and too many lost tests have what these leave of a half.
@@ -46,9 +48,6 @@ LOST_TESTS_SHARE = 0.5 - 2 * RARE_SHARE
 # Quantiles below which tests and settings are refused follow from it: they come neither near the
 # mean nor near nothing.
 LEAST_COMPLETENESS, MOST_COMPLETENESS = 1e-12, 0.5
-# A pair of settings may be as rare or as frequent as honest settings are with this probability, or
-# with a millionth of the completeness if that is less.
-PAIR_SHARE, PAIR_SHARE_OF_COMPLETENESS = 1e-12, 1e-6
 
 
 @dataclass(frozen=True)
@@ -123,6 +122,7 @@ class Design:
             raise InvalidArgumentError("method", self.method, "a Method registered by its own name")
         check_noisy_preprocessing(self.noisy_preprocessing)
         check_settings_rule(self.method, "announced" if self._has_marks else "local")
+        check_tolerance(self.method, self.setting_choice.setting_probability_tolerance)
         if (self.least_score is not None) != method.scored:
             allowed = "given where the test of the method is a score, and there alone"
             raise InvalidArgumentError("least_score", self.least_score, allowed)
@@ -182,7 +182,7 @@ class Design:
         """The block as it was frozen; its leakage and its counts are those of a run."""
         return Block(
             rounds=self.heralded_rounds,
-            probabilities=self.setting_choice.round_probabilities,
+            probabilities=round_bounds(self.setting_choice),
             win_probability=float(win_probability(self.expected_chsh)),
             secrecy=self.epsilons.secrecy,
             leaked_bits=0.0,
@@ -235,7 +235,7 @@ class Design:
     @cached_property
     def least_test_rounds(self) -> int:
         """The run aborts below this number of test rounds: it is unlikely under these settings."""
-        test = self.setting_choice.round_probabilities.test
+        test = round_bounds(self.setting_choice).test
         return lower_quantile(self.heralded_rounds, test, self.completeness * RARE_SHARE)
 
     def settings_as_designed(self, pairs: npt.NDArray[np.int64]) -> bool:
@@ -246,13 +246,22 @@ class Design:
         pairs : ndarray of int64, shape (x, y)
             Rounds of each pair, of all heralded rounds.
         """
-        share, law = pair_share(self.completeness), self.setting_choice.pair_law(self.scheme)
-        rounds = self.heralded_rounds
-        return all(
-            exceedance(rounds, p, count - 1) >= share
-            and exceedance(rounds, 1 - p, rounds - count - 1) >= share
-            for p, count in zip(law.ravel().tolist(), pairs.ravel().tolist(), strict=True)
-        )
+        share = pair_share(self.completeness)
+        choice, rounds = self.setting_choice, self.heralded_rounds
+        return settings_are_likely(choice, self.scheme, pairs, rounds, share)
+
+    def coins_as_designed(self, kept: int, surplus: int) -> bool:
+        """Tell whether the coins keep neither too few nor too many of the surplus rounds.
+
+        Beside settings as designed, this bounds the number of tests from both sides.
+
+        Parameters
+        ----------
+        kept, surplus : int
+            Coins that are 1, and all of them.
+        """
+        choice, share = self.setting_choice, pair_share(self.completeness)
+        return isinstance(choice, LocalSettings) and coins_are_likely(choice, kept, surplus, share)
 
     @property
     def acceptance_rule(self) -> str:
@@ -359,7 +368,8 @@ class Design:
         values["entropy_per_key_round"] = self.entropy_per_key_round
         values["label"] = self.label
         values["key_length"] = self.key_length
-        values["round_probabilities"] = asdict(self.setting_choice.round_probabilities)
+        kinds = self.setting_choice.round_probabilities
+        values["round_probabilities"] = {"key": kinds.key, "test": kinds.test}
         if not METHODS[self.method].composable:
             values["epsilons"]["secrecy"] = None
         return values
@@ -368,25 +378,6 @@ class Design:
         """Return the SHA-256 of the design, which both parties must share."""
         text = json.dumps(self.to_dict(), sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
-
-
-def check_settings_rule(method: str, rule: SettingsRule) -> None:
-    """Refuse settings that the proof of a method does not cover.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If so.
-    """
-    if rule not in METHODS[method].rules:
-        covering = ", ".join(name for name in METHODS if rule in METHODS[name].rules)
-        where = "where marks are announced" if rule == "announced" else "for local settings"
-        raise InvalidArgumentError("method", method, f"{covering}, {where}")
-
-
-def pair_share(completeness: float) -> float:
-    """Return how unlikely a number of rounds of a pair of settings must be, to be refused."""
-    return min(PAIR_SHARE, PAIR_SHARE_OF_COMPLETENESS * completeness)
 
 
 def whole_bytes(bits: int) -> int:
