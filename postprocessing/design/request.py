@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from postprocessing.checks import instance_of, one_of, probability, real_number, whole_number
@@ -179,6 +179,12 @@ class Security:
         self._keep("setting_probability_tolerance", allowed, lambda off: 0 <= off <= most)
         check_tolerance(self.method, self.setting_probability_tolerance)
         self._check_own_settings()
+
+    def __repr__(self) -> str:
+        """Return what is asked for beyond the defaults."""
+        asked = ((field, getattr(self, field.name)) for field in fields(self))
+        words = (f"{field.name}={value!r}" for field, value in asked if value != field.default)
+        return f"Security({', '.join(words)})"
 
     def _keep(self, name: str, allowed: str, within: Callable[[float], bool]) -> None:
         """Keep a plain number, if it is allowed."""
