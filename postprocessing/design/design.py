@@ -362,6 +362,9 @@ class Design:
     def to_dict(self) -> dict[str, Any]:
         """Return the design as JSON-able values."""
         values = asdict(self)
+        if not self.setting_choice.setting_probability_tolerance:
+            # Designs without one keep the fingerprint that they had before there was any.
+            del values["setting_choice"]["setting_probability_tolerance"]
         if self.length is not None:
             values["length"]["terms"] = dict(self.length.terms)
         values["least_test_rounds"] = self.least_test_rounds
