@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
@@ -10,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from postprocessing.checks import plain, whole_number
+from postprocessing.checks import flag, plain, real_number, whole_number
 from postprocessing.errors import InvalidArgumentError
 
 Party = Literal["alice", "bob"]
@@ -102,17 +103,17 @@ class BellScheme:
     def _plain(self) -> dict[str, tuple[Any, ...]]:
         """Return the fields as tuples of words and plain numbers."""
         names = {
-            name: _words(name, getattr(self, name))
+            name: words(name, getattr(self, name))
             for name in ("alice_labels", "bob_labels", "heralds")
         }
         pairs = (_indices("chsh_signs", pair, 3) for pair in _items("chsh_signs", self.chsh_signs))
-        flips = (map(_yes_or_no, _items("flip", row)) for row in _items("flip", self.flip))
+        rows = (_items("flip", row) for row in _items("flip", self.flip))
         key_pair = _indices("key_pair", self.key_pair, 2)
         return {
             **names,
             "key_pair": key_pair,
             "chsh_signs": tuple(pairs),
-            "flip": tuple(map(tuple, flips)),
+            "flip": tuple(tuple(flag("flip", inverts) for inverts in row) for row in rows),
         }
 
     def labels(self, party: Party) -> tuple[str, ...]:
@@ -150,22 +151,23 @@ def _items(argument: str, given: Any, count: int | None = None) -> tuple[Any, ..
     return tuple(given)
 
 
-def _words(argument: str, given: Any) -> tuple[str, ...]:
-    words = tuple(map(plain, _items(argument, given)))
-    if not all(isinstance(word, str) for word in words):
+def words(argument: str, given: Any) -> tuple[str, ...]:
+    """Return at least one name, as a tuple.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `given` is no list or tuple of names.
+    """
+    names = tuple(map(plain, _items(argument, given)))
+    if not all(isinstance(name, str) for name in names):
         raise InvalidArgumentError(argument, given, "a tuple of names")
-    return words
+    return names
 
 
 def _indices(argument: str, given: Any, count: int) -> tuple[int, ...]:
     """Return indices of settings, and the sign behind a pair of them."""
     return tuple(whole_number(argument, number, -1) for number in _items(argument, given, count))
-
-
-def _yes_or_no(given: Any) -> bool:
-    if not isinstance(plain(given), bool):
-        raise InvalidArgumentError("flip", given, "true or false")
-    return bool(given)
 
 
 @dataclass(frozen=True)
@@ -257,14 +259,10 @@ class LocalSettings:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        if not 0 < self.corrector_test_probability < 1:
-            value = self.corrector_test_probability
-            raise InvalidArgumentError("corrector_test_probability", value, "in (0, 1)")
-        if not 0 < self.reference_test_probability <= 0.5:
-            value = self.reference_test_probability
-            raise InvalidArgumentError("reference_test_probability", value, "in (0, 1/2]")
+        _keep_number(self, "corrector_test_probability", "in (0, 1)", lambda p: 0 < p < 1)
+        _keep_number(self, "reference_test_probability", "in (0, 1/2]", lambda p: 0 < p <= 0.5)
         gamma, p = self.corrector_test_probability, self.reference_test_probability
-        _check_tolerance(self.setting_probability_tolerance, gamma / 2, p, (1 - gamma) / 6)
+        _keep_tolerance(self, gamma / 2, p, (1 - gamma) / 6)
 
     def on_grid(self, bits: int) -> LocalSettings:
         """Return the nearest settings of which each has a whole multiple of 2⁻ᵇⁱᵗˢ.
@@ -334,11 +332,9 @@ class AnnouncedMarks:
 
     def __post_init__(self) -> None:
         """Check the range."""
-        if not 0 < self.test_probability < 1:
-            value = self.test_probability
-            raise InvalidArgumentError("test_probability", value, "in (0, 1)")
+        _keep_number(self, "test_probability", "in (0, 1)", lambda p: 0 < p < 1)
         gamma = self.test_probability
-        _check_tolerance(self.setting_probability_tolerance, gamma, (1 - gamma) / 6)
+        _keep_tolerance(self, gamma, (1 - gamma) / 6)
 
     def on_grid(self, bits: int) -> AnnouncedMarks:
         """Return the nearest marks of which each pair has a whole multiple of 2⁻ᵇⁱᵗˢ: γ/4."""
@@ -365,12 +361,18 @@ class AnnouncedMarks:
         return np.asarray(law.sum(axis=1 if party == "alice" else 0))
 
 
-def _check_tolerance(tolerance: float, *probabilities: float) -> None:
+def _keep_number(owner: object, name: str, allowed: str, within: Callable[[float], bool]) -> None:
+    """Keep a number of a frozen object as a plain one, if it is allowed."""
+    value = real_number(name, getattr(owner, name), allowed, within=within)
+    object.__setattr__(owner, name, value)
+
+
+def _keep_tolerance(owner: object, *probabilities: float) -> None:
     """Refuse a tolerance beyond the greatest, or within which a probability might be 0 or 1."""
     least = min(probabilities)
-    if not 0 <= tolerance <= MOST_TOLERANCE or not tolerance < least:
-        allowed = f"in [0, {MOST_TOLERANCE}] and below {least:.6g} for these settings"
-        raise InvalidArgumentError("setting_probability_tolerance", tolerance, allowed)
+    allowed = f"in [0, {MOST_TOLERANCE}] and below {least:.6g} for these settings"
+    name = "setting_probability_tolerance"
+    _keep_number(owner, name, allowed, lambda off: 0 <= off <= MOST_TOLERANCE and off < least)
 
 
 def _nearest(probability: float, step: int, bits: int, most: float) -> float:

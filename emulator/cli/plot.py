@@ -7,13 +7,11 @@ from typing import Annotated
 
 import typer
 
-from emulator.cli.errors import explained
 from emulator.cli.options import Replace, Where, conditions
 from emulator.cli.progress import StageProgress
 from postprocessing.files.atomic import check_new_file
 
 
-@explained
 def command(
     what: Annotated[
         str,

@@ -8,10 +8,7 @@ from typing import Annotated
 
 import typer
 
-from emulator.cli.errors import explained
 
-
-@explained
 def command(
     out: Annotated[Path, typer.Argument(metavar="FILE", help="the pool, for one of the parties")],
     keys: Annotated[

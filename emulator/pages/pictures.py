@@ -84,8 +84,10 @@ def _waterfall(inputs: Sequence[Path]) -> Axes:
     if len(inputs) != 1:
         raise InvalidArgumentError("inputs", [*map(str, inputs)], "one folder of a run")
     report = read_report(inputs[0])
-    title, terms = report.waterfall
-    return plot_waterfall(terms, report.key_length, title=title)
+    if not report.waterfall[1]:
+        allowed = "one whose report has the terms of a key or a design; parties of 0.1.0 wrote none"
+        raise InvalidArgumentError("run", str(inputs[0]), allowed)
+    return plot_waterfall(report)
 
 
 def check_picture(name: str) -> None:

@@ -21,7 +21,8 @@ _SHORTEST_PERIOD_S = 1e-15
 
 def _unlimited(value: object) -> object:
     """Take "unlimited" and None for infinity."""
-    return math.inf if value in ("unlimited", None) else value
+    named = isinstance(value, str) and value == "unlimited"
+    return math.inf if named or value is None else value
 
 
 @parameters

@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from postprocessing.checks import real_number
 from postprocessing.design.announced import coins_are_likely, pair_share, settings_are_likely
 from postprocessing.design.covered import check_settings_rule, check_tolerance
+from postprocessing.design.fields import plain_fields
 from postprocessing.design.leakage import LeakageBudget
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.limits import MOST_PLANNED_ROUNDS
 from postprocessing.quantiles import lower_quantile
 from postprocessing.reconciliation import MOST_TAG_BITS, tag_length
 from postprocessing.scheme import AnnouncedMarks, BellScheme, LocalSettings, SettingChoice
@@ -38,16 +39,12 @@ from postprocessing.security import (
     win_probability,
 )
 from postprocessing.security.asymptotic import asymptotic_bits
-from postprocessing.security.entropy import check_noisy_preprocessing
 from postprocessing.tolerance import round_bounds
 
 # Parts of the completeness: too few tests, and too few rounds of a run of so many pulses, have a
 # thousandth each, and too many lost tests have what these leave of a half.
 RARE_SHARE = 1e-3
 LOST_TESTS_SHARE = 0.5 - 2 * RARE_SHARE
-# Quantiles below which tests and settings are refused follow from it: they come neither near the
-# mean nor near nothing.
-LEAST_COMPLETENESS, MOST_COMPLETENESS = 1e-12, 0.5
 
 
 @dataclass(frozen=True)
@@ -116,11 +113,13 @@ class Design:
 
     def __post_init__(self) -> None:
         """Check that tag and key length follow from the rest, whoever put it together."""
-        self._check_ranges()
+        for name, value in plain_fields(vars(self)).items():
+            object.__setattr__(self, name, value)
+        # A block has ranges of its own.
+        _ = self._block
         method: Method[Any] = METHODS.named("method", self.method)
         if not isinstance(method, Method) or method.name != self.method:
             raise InvalidArgumentError("method", self.method, "a Method registered by its own name")
-        check_noisy_preprocessing(self.noisy_preprocessing)
         check_settings_rule(self.method, "announced" if self._has_marks else "local")
         check_tolerance(self.method, self.setting_choice.setting_probability_tolerance)
         if (self.least_score is not None) != method.scored:
@@ -136,25 +135,6 @@ class Design:
         if self.length is not None:
             self._check_length(self.length)
 
-    def _check_ranges(self) -> None:
-        """Check that every number is one."""
-        most_chsh = 2 * math.sqrt(2) * (1 + 1e-12)
-        ranges: dict[str, tuple[float, float]] = {
-            "heralded_rounds": (1, MOST_PLANNED_ROUNDS),
-            "tolerated_test_losses": (0, self.heralded_rounds),
-            "completeness": (LEAST_COMPLETENESS, MOST_COMPLETENESS),
-            "predicted_abort_probability": (0, 1),
-            "expected_chsh": (-most_chsh, most_chsh),
-            "expected_qber": (0, 1),
-        }
-        for name, (low, high) in ranges.items():
-            if not low <= getattr(self, name) <= high:
-                raise InvalidArgumentError(name, getattr(self, name), f"in [{low:g}, {high:g}]")
-        if self.least_score is not None and not math.isfinite(self.least_score):
-            raise InvalidArgumentError("least_score", self.least_score, "a finite number")
-        # A block has ranges of its own.
-        _ = self._block
-
     def _check_length(self, length: KeyLength[Any]) -> None:
         """Check that a length is no more than the frozen parameters give."""
         method = METHODS[self.method]
@@ -169,6 +149,8 @@ class Design:
         derived = method.length(replace(self._block, leaked_bits=leaked), length.parameters)
         if length.terms.keys() != derived.terms.keys():
             raise InvalidArgumentError("terms", [*length.terms], f"{[*derived.terms]}")
+        for name, bits in {**length.terms, "unclipped": length.unclipped}.items():
+            real_number(f"{name} of the length", bits)
         if length.bits > derived.bits:
             raise InvalidArgumentError("length", length.bits, f"at most {derived.bits} bits")
 

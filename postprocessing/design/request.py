@@ -11,12 +11,11 @@ from postprocessing.checks import instance_of, one_of, probability, real_number,
 from postprocessing.design.announced import settings_share
 from postprocessing.design.covered import check_settings_rule, check_tolerance
 from postprocessing.design.design import (
-    LEAST_COMPLETENESS,
     LOST_TESTS_SHARE,
-    MOST_COMPLETENESS,
     RARE_SHARE,
     Design,
 )
+from postprocessing.design.fields import LEAST_COMPLETENESS, MOST_COMPLETENESS
 from postprocessing.design.leakage import LeakageBudget, expected_leakage, leakage_budget
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PLANNED_ROUNDS
@@ -48,6 +47,7 @@ _GRID_BITS = (8, 32)
 ModeChoice = Literal["auto", "throughput", "efficiency"]
 
 
+@runtime_checkable
 class ExpectedBehaviour(Protocol):
     """What a design needs to know of honest devices; a joint distribution has all of it."""
 
@@ -250,8 +250,9 @@ class Security:
             else expected
         )
         rounds = whole_number("heralded_rounds", heralded_rounds, 1, MOST_PLANNED_ROUNDS)
-        probability("qber", behaviour.qber)
-        return _design(self, behaviour, rounds)
+        instance_of("expected", behaviour, ExpectedBehaviour)
+        known = ExpectedValues(behaviour.scheme, behaviour.chsh, behaviour.qber)
+        return _design(self, known, rounds)
 
     @property
     def modes(self) -> tuple[Mode, ...]:

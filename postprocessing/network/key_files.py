@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -308,9 +309,7 @@ def key_soundness(path: Path) -> float | None:
     tellers = _tellers(path)
     claims = [claim for told in tellers if (claim := _claim(told)) is not None]
     if tellers and not claims:
-        names = f"{path.stem}.report.json or report.json"
-        text = f"key must have {names} beside it to tell its method, {str(path)!r} has neither"
-        raise InputFileError(text)
+        raise InputFileError(_untold(path))
     for method, _ in claims:
         if method not in METHODS or not METHODS[method].composable:
             text = f"key must be secure at finite size, {str(path)!r} is of method {method}"
@@ -318,6 +317,17 @@ def key_soundness(path: Path) -> float | None:
     # Whatever is not known counts as more than anything.
     greatest = max((soundness for _, soundness in claims), default=math.inf)
     return greatest if greatest < 1 else None
+
+
+def _untold(path: Path) -> str:
+    """Return why nobody tells the method of a key: no report, or one of 0.1.0 without a design."""
+    names = (f"{path.stem}.report.json", "report.json")
+    reports = [name for name in names if is_file(path.parent / name)]
+    if not reports:
+        wanted = f"key must have {' or '.join(names)} beside it to tell its method"
+        return f"{wanted}, {str(path)!r} has neither"
+    told = f"the design is missing in {' and '.join(reports)}, as parties of 0.1.0 wrote it"
+    return f"key must be of a known method, that of {str(path)!r} is not: {told}"
 
 
 def spend_key(path: Path) -> bytes:
@@ -343,11 +353,25 @@ def spend_key(path: Path) -> bytes:
         if path.stat().st_nlink != 1:
             raise InputFileError(f"key must have one name, {str(path)!r} has hard links")
         path.rename(spent)
-        sync_folder(path.parent)
+        try:
+            sync_folder(path.parent)
+        except OSError:
+            give_back_key(path, path.parent)
+            raise
     except OSError as error:
         text = f"key must be marked spent, {str(path)!r} cannot be ({error.strerror})"
         raise InputFileError(text) from error
     return key
+
+
+def give_back_key(path: Path, folder: Path) -> None:
+    """Take the mark off a key once the disk knows of no file that was made of it, in a folder."""
+    spent = path.with_name(path.name + SPENT)
+    with suppress(OSError):
+        sync_folder(folder)
+        path.hardlink_to(spent)
+        spent.unlink()
+        sync_folder(path.parent)
 
 
 def _tellers(path: Path) -> list[dict[str, Any]]:

@@ -218,7 +218,7 @@ def test_scenario_files_lie_beside_the_sweep(tmp_path):
         ({"axes": {"scheme": [1]}}, r"scheme must be one of ecs, .*, got 1"),
         ({"scenario": "ecs-100km", "axes": {"scheme": ["bell_state"]}}, r"scheme must be that of"),
         ({"seeds": 0}, r"seeds must be greater than or equal to 1, got 0"),
-        ({"seeds": []}, r"seeds must .* at least 1 item"),
+        ({"seeds": []}, r"seeds must be of at least 1 item, got \[\]"),
         ({"seeds": [-1]}, r"seeds.0 must be greater than or equal to 0, got -1"),
         ({"seeds": "five"}, r"seeds must be a number or a list of numbers, got 'five'"),
         ({"seeds": True}, r"seeds must be a number or a list of numbers, got True"),

@@ -73,12 +73,12 @@ def test_a_tolerance_by_flag_and_by_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--grid-bits", "7"], "grid_bits must be a whole number"),
-        (["--grid-bits", "16.5"], "grid_bits must be"),
-        (["--setting-probability-tolerance", "0.02"], "setting_probability_tolerance must be"),
+        (["--grid-bits", "7"], "--grid-bits must be a whole number"),
+        (["--grid-bits", "16.5"], "--grid-bits must be"),
+        (["--setting-probability-tolerance", "0.02"], "--setting-probability-tolerance must be"),
         (
             ["--setting-probability-tolerance", "1e-5", "--method", "asymptotic"],
-            "setting_probability_tolerance must be 0 for the method 'asymptotic'",
+            "--setting-probability-tolerance must be 0 for the method 'asymptotic'",
         ),
     ],
 )
@@ -92,7 +92,7 @@ def test_both_are_refused_by_name(
         command += ["--rounds", "1e5"]
     result = CliRunner().invoke(app, command)
     if verb == "plan" and "asymptotic" in options:
-        message = "method must be a finite-size method"
+        message = "--method must be a finite-size method"
     assert (result.exit_code, message in " ".join(result.output.split())) == (2, True)
 
 
