@@ -121,7 +121,7 @@ def test_one_alone_is_refused_by_name(tmp_path: Path) -> None:
     command = ["design", *OPTIONS, "--test-probability-alice", "0.5", "--out", str(tmp_path / "d")]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 2
-    assert "test_probability_bob must be given for both" in result.output
+    assert "--test-probability-bob must be given for both" in result.output
 
 
 def test_seeds_of_sweeps_are_those_of_the_first_version() -> None:
