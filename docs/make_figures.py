@@ -43,6 +43,7 @@ RESULTS = {
     "results-qber": "plot qber errors.csv --over misalignment_error",
     "results-finite-size": "plot finite-size sizes.csv",
     "results-waterfall": "plot waterfall run",
+    "link-sensitivities": "plot sensitivities single-photon-11km",
 }
 STUDY, RECONCILIATION = "finite-size-study", "reconciliation"
 MODES = {"throughput": "blue", "efficiency": "vermillion"}

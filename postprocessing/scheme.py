@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -18,6 +18,8 @@ Party = Literal["alice", "bob"]
 
 # What a byte of a record has room for, see `postprocessing.records`.
 MOST_SETTINGS, MOST_HERALDS = 4, 32
+# Of the probability of a setting; generators are better by far.
+MOST_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,10 @@ class RoundProbabilities:
     Parameters
     ----------
     key, test : float
-        Probabilities of key and test rounds, each in (0, 1), sum at most 1.
+        Probabilities of key and test rounds, each in (0, 1), sum at most 1; where settings have a
+        tolerance, the least ones (`postprocessing.tolerance`).
+    key_slack, test_slack : float, optional
+        How much greater they may be then, up to 1.
 
     Raises
     ------
@@ -185,6 +190,8 @@ class RoundProbabilities:
 
     key: float
     test: float
+    key_slack: float = field(default=0.0, repr=False)
+    test_slack: float = field(default=0.0, repr=False)
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -192,6 +199,9 @@ class RoundProbabilities:
             raise InvalidArgumentError("test", self.test, "a probability in (0, 1)")
         if not 0 < self.key <= 1 - self.test + 1e-12:
             raise InvalidArgumentError("key", self.key, "a probability in (0, 1 - test]")
+        for name, most in (("key_slack", 1 - self.key), ("test_slack", 1 - self.test)):
+            if not 0 <= getattr(self, name) <= most:
+                raise InvalidArgumentError(name, getattr(self, name), f"in [0, {most:g}]")
 
     @classmethod
     def announced(cls, test_probability: float) -> RoundProbabilities:
@@ -202,6 +212,16 @@ class RoundProbabilities:
     def keep(self) -> float:
         """Probability that a round is kept, as key or as test."""
         return self.key + self.test
+
+    @property
+    def most_key(self) -> float:
+        """The greatest probability of key rounds."""
+        return self.key + self.key_slack
+
+    @property
+    def most_test(self) -> float:
+        """The greatest probability of test rounds."""
+        return self.test + self.test_slack
 
 
 @dataclass(frozen=True)
@@ -219,11 +239,13 @@ class LocalSettings:
         γ in (0, 1).
     reference_test_probability : float
         p in (0, 1/2].
+    setting_probability_tolerance : float, optional
+        τ, by which the probability of each test setting, γ/2 and p, and of the coin may be off.
 
     Raises
     ------
     InvalidArgumentError
-        If a probability is outside its range.
+        If a probability is outside its range, or might be 0 within the tolerance.
 
     Examples
     --------
@@ -233,11 +255,14 @@ class LocalSettings:
 
     corrector_test_probability: float
     reference_test_probability: float
+    setting_probability_tolerance: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the ranges."""
         _keep_number(self, "corrector_test_probability", "in (0, 1)", lambda p: 0 < p < 1)
         _keep_number(self, "reference_test_probability", "in (0, 1/2]", lambda p: 0 < p <= 0.5)
+        gamma, p = self.corrector_test_probability, self.reference_test_probability
+        _keep_tolerance(self, gamma / 2, p, (1 - gamma) / 6)
 
     def on_grid(self, bits: int) -> LocalSettings:
         """Return the nearest settings of which each has a whole multiple of 2⁻ᵇⁱᵗˢ.
@@ -245,7 +270,8 @@ class LocalSettings:
         Generators draw such probabilities exactly: γ/2 and 1 − γ, p and 1 − p.
         """
         gamma = _nearest(self.corrector_test_probability, 2, bits, most=1 - 2.0 ** (1 - bits))
-        return LocalSettings(gamma, _nearest(self.reference_test_probability, 1, bits, most=0.5))
+        p = _nearest(self.reference_test_probability, 1, bits, most=0.5)
+        return LocalSettings(gamma, p, self.setting_probability_tolerance)
 
     @property
     def thinning(self) -> Fraction:
@@ -291,23 +317,30 @@ class AnnouncedMarks:
     ----------
     test_probability : float
         γ in (0, 1), the probability of a mark.
+    setting_probability_tolerance : float, optional
+        τ, by which the probability of a mark, and of each test setting in a marked round, may be
+        off.
 
     Raises
     ------
     InvalidArgumentError
-        If the probability is outside its range.
+        If the probability is outside its range, or might be 0 within the tolerance.
     """
 
     test_probability: float
+    setting_probability_tolerance: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the range."""
         _keep_number(self, "test_probability", "in (0, 1)", lambda p: 0 < p < 1)
+        gamma = self.test_probability
+        _keep_tolerance(self, gamma, (1 - gamma) / 6)
 
     def on_grid(self, bits: int) -> AnnouncedMarks:
         """Return the nearest marks of which each pair has a whole multiple of 2⁻ᵇⁱᵗˢ: γ/4."""
         most = 1 - 2.0 ** (2 - bits)
-        return AnnouncedMarks(_nearest(self.test_probability, 4, bits, most))
+        gamma = _nearest(self.test_probability, 4, bits, most)
+        return AnnouncedMarks(gamma, self.setting_probability_tolerance)
 
     @property
     def round_probabilities(self) -> RoundProbabilities:
@@ -332,6 +365,14 @@ def _keep_number(owner: object, name: str, allowed: str, within: Callable[[float
     """Keep a number of a frozen object as a plain one, if it is allowed."""
     value = real_number(name, getattr(owner, name), allowed, within=within)
     object.__setattr__(owner, name, value)
+
+
+def _keep_tolerance(owner: object, *probabilities: float) -> None:
+    """Refuse a tolerance beyond the greatest, or within which a probability might be 0 or 1."""
+    least = min(probabilities)
+    allowed = f"in [0, {MOST_TOLERANCE}] and below {least:.6g} for these settings"
+    name = "setting_probability_tolerance"
+    _keep_number(owner, name, allowed, lambda off: 0 <= off <= MOST_TOLERANCE and off < least)
 
 
 def _nearest(probability: float, step: int, bits: int, most: float) -> float:

@@ -21,7 +21,7 @@ def command(
 ) -> None:
     """Make a pool and say how many keys it holds."""
     from postprocessing.network.authentication import create_pool, create_pool_from_key
-    from postprocessing.network.key_files import key_soundness
+    from postprocessing.network.saved_keys import key_soundness
 
     if from_key is not None:
         key = Path(os.path.realpath(from_key))

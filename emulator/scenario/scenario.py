@@ -112,6 +112,13 @@ class Scenario(RunParameters):
     ] = "auto"
     soundness: Annotated[float, Field(description="epsilon of the keys")] = 1e-10
     completeness: Annotated[float, Field(description="abort probability of honest devices")] = 1e-2
+    grid_bits: Annotated[
+        int, Field(description="settings have whole multiples of 2^-BITS as probabilities, 8 to 32")
+    ] = 16
+    setting_probability_tolerance: Annotated[
+        float,
+        Field(description="by how much these may be off, up to 0.01; keys are those of the worst"),
+    ] = 0.0
     test_probability_alice: Annotated[
         float | None,
         Field(description="how often Alice tests, instead of what is best; given for both"),
@@ -178,6 +185,8 @@ class Scenario(RunParameters):
             noisy_preprocessing=self.noisy_preprocessing,
             reconciliation=self.reconciliation,
             settings=getattr(self, "settings", "local"),
+            grid_bits=self.grid_bits,
+            setting_probability_tolerance=self.setting_probability_tolerance,
             test_probability_alice=self.test_probability_alice,
             test_probability_bob=self.test_probability_bob,
         )

@@ -31,7 +31,7 @@ from postprocessing.checks import file_path, whole_number
 from postprocessing.errors import AuthenticationError, InputFileError, SessionError
 from postprocessing.files.atomic import write_output
 from postprocessing.files.private import check_private
-from postprocessing.network.key_files import (
+from postprocessing.network.saved_keys import (
     give_back_key,
     is_file,
     key_soundness,

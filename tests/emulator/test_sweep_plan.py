@@ -92,6 +92,7 @@ OTHER_VALUES = {
         "dark_count_probability": 2e-7, "repetition_rate_hz": 1.0, "misalignment_error": 1e-12,
         "mean_photon_number": 0.1, "pulses": 10,
         "drift": "misalignment_error=0:0.01:3",
+        "grid_bits": 20, "setting_probability_tolerance": 1e-5,
         "test_probability_alice": 0.1, "test_probability_bob": 0.2,
     },
     "cavity_cat": {

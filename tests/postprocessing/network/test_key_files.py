@@ -15,7 +15,8 @@ import pytest
 from postprocessing.errors import InputFileError
 from postprocessing.network import authentication
 from postprocessing.network.authentication import KeyPool, create_pool, create_pool_from_key
-from postprocessing.network.key_files import KeyFiles, key_soundness, read_key, spend_key
+from postprocessing.network.key_files import KeyFiles
+from postprocessing.network.saved_keys import key_soundness, read_key, spend_key
 from postprocessing.network.spent_records import SpentRecords
 from postprocessing.records import PartyRecord
 
