@@ -29,6 +29,7 @@ NAMES = (
     *("xie-fig2", "xie-fig3", "li-fig2a", "li-fig2b"),
     *(f"li-fig3{panel}" for panel in "abcdefg"),
     *(f"li-fig4{panel}" for panel in "abc"),
+    *("link-directions", "link-arms"),
 )
 GROUPS = ("first principles", "figure convention")
 
@@ -87,7 +88,7 @@ def test_the_names() -> None:
 
 
 def test_an_unknown_figure_is_refused() -> None:
-    with pytest.raises(InvalidArgumentError, match=r"one of xie-fig2, .*li-fig4c, got 'fig2'"):
+    with pytest.raises(InvalidArgumentError, match=r"one of xie-fig2, .*li-fig4c, .*got 'fig2'"):
         figure_data("fig2")
 
 

@@ -116,8 +116,14 @@ def test_one_line_from_everywhere(tmp_path, value):
         EntangledCoherent(Link(), misalignment_error=float(value))
     assert str(caught.value) == line
     (tmp_path / "scenario.toml").write_text(f"misalignment_error = {value}\n")
-    for arguments in ([str(tmp_path / "scenario.toml")], ["--misalignment-error", value]):
-        assert CliRunner().invoke(app, ["predict", *arguments]).stderr == f"error: {line}\n"
+    for arguments, said in (
+        ([str(tmp_path / "scenario.toml")], line),
+        (
+            ["--misalignment-error", value],
+            line.replace("misalignment_error", "--misalignment-error"),
+        ),
+    ):
+        assert CliRunner().invoke(app, ["predict", *arguments]).stderr == f"error: {said}\n"
 
 
 def test_the_method_by_either_name(tmp_path):
@@ -216,7 +222,8 @@ def test_help_has_types_words_and_ranges():
     for text in (
         "--distance-km FLOAT", "--loss-order 0|1|3", "--mean-photon-number FLOAT|optimal",
         "--photon-class INTEGER", "--table FILE", "--drift TEXT",
-        "of the light's detectors; in (0, 1]", "--scheme ecs|bell_state|cavity_cat|behaviour",
+        "of the heralded pair; in [0, 1]", "--measurement before_herald|after_herald",
+        "--scheme ecs|bell_state|single_photon|cavity_cat|behaviour",
     ):  # fmt: skip
         assert text in usage
 

@@ -115,7 +115,8 @@ def test_a_folder_that_is_not_there_is_an_error_of_input(
 
 
 def test_the_documentation_shows_every_figure() -> None:
-    text = (DOCS / "figures.md").read_text(encoding="utf-8")
+    pages = ("figures.md", "links.md")
+    text = "".join((DOCS / page).read_text(encoding="utf-8") for page in pages)
     for name in FIGURES:
         assert f"](figures/{name}.png)" in text
         assert (DOCS / "figures" / f"{name}.png").stat().st_size < 120_000

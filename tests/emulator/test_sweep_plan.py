@@ -94,7 +94,12 @@ OTHER_VALUES = {
         "drift": "misalignment_error=0:0.01:3",
         "grid_bits": 20, "setting_probability_tolerance": 1e-5,
         "test_probability_alice": 0.1, "test_probability_bob": 0.2,
+        "white_noise_visibility": 0.99, "dephasing_alice": 0.01, "dephasing_bob": 0.01,
+        "readout_error_alice": 0.01, "readout_error_bob": 0.01, "directions": "optimal",
+        "measurement": "after_herald", "phase_offset_rad": 0.1, "phase_noise_rad": 0.1,
+        "arm_alice_km": 30.0, "arm_bob_km": 110.0,
     },
+    "single_photon": {"bright_population": 0.1, "mode_overlap": 0.9},
     "cavity_cat": {
         "interaction_efficiency": 0.5, "down_conversion_efficiency": 0.5,
         "up_conversion_efficiency": 0.5, "coherence_time_s": 1.0, "gate_time_s": 1e-9,

@@ -91,10 +91,13 @@ def test_loss_may_drift_too():
         ("misalignment_error", r"drift must be NAME=START:STOP:POINTS"),
         ("misalignment_error=0:1", r"drift must be NAME=START:STOP:POINTS"),
         ("misalignment_error=0,nan", r"drift must be NAME=START:STOP:POINTS"),
-        ("chsh=0:1:3", r"drift must be of one of attenuation_db_per_km, dark_count_probability"),
-        ("drift=1:2:3", r"drift must be of one of attenuation_db_per_km"),
-        ("rounds=1:3:3", r"drift must be of one of attenuation_db_per_km"),
-        ("repetition_rate_hz=1,2", r"drift must be of one of attenuation_db_per_km"),
+        (
+            "chsh=0:1:3",
+            r"drift must be of one of .*attenuation_db_per_km, .*dark_count_probability",
+        ),
+        ("drift=1:2:3", r"drift must be of one of .*attenuation_db_per_km"),
+        ("rounds=1:3:3", r"drift must be of one of .*attenuation_db_per_km"),
+        ("repetition_rate_hz=1,2", r"drift must be of one of .*attenuation_db_per_km"),
         ("misalignment_error=0:2:3", r"misalignment_error must be in \[0, 1\], got 2"),
     ],
 )
