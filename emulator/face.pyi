@@ -73,4 +73,7 @@ from emulator import plot_finite_size as plot_finite_size
 from emulator import plot_study as plot_study
 from emulator import plot_figure as plot_figure
 
+# Errors
+from postprocessing import DiqkdError as DiqkdError
+
 __version__: str

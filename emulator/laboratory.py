@@ -15,7 +15,15 @@ from emulator.sampling.stopping import stopping_rule
 from emulator.sampling.streams import emulated_randomness
 from emulator.scenario.scenario import Scenario
 from emulator.schemes.drifting import distributions_of
-from postprocessing.checks import file_path, instance_of, one_of, seed_number, thread_count
+from postprocessing.checks import (
+    callback,
+    file_path,
+    flag,
+    instance_of,
+    one_of,
+    seed_number,
+    thread_count,
+)
 from postprocessing.design.design import Design
 from postprocessing.design.request import ExpectedValues
 from postprocessing.errors import InputFileError, InvalidArgumentError
@@ -151,8 +159,9 @@ def emulate_to(
     """
     instance_of("scenario", scenario, Scenario)
     one_of("file_format", file_format, get_args(FileFormat))
-    out, progress = file_path("folder", folder), on_progress or (lambda stage, fraction: None)
-    parties = ["rounds"] if joint else ["alice", "bob"]
+    out = file_path("folder", folder)
+    progress = callback("on_progress", on_progress) or (lambda stage, fraction: None)
+    parties = ["rounds"] if flag("joint", joint) else ["alice", "bob"]
     names = [*(f"{party}.{file_format}" for party in parties), "design.json"]
     check_output_folder(out, names)
     design = design_for(scenario)
@@ -267,7 +276,7 @@ def distill_files(
     >>> report.abort_reason
     'no key length under this design'
     """
-    progress = on_progress or (lambda stage, fraction: None)
+    progress = callback("on_progress", on_progress) or (lambda stage, fraction: None)
     threads = thread_count(threads)
     seed = None if seed is None else seed_number(seed)
     made = file_path("design", design)

@@ -55,7 +55,8 @@ def _as_pair(value: object) -> object:
 
 
 def _unlimited(value: object) -> object:
-    return math.inf if value in ("unlimited", None) else value
+    named = isinstance(value, str) and value == "unlimited"
+    return math.inf if named or value is None else value
 
 
 # For fields that take a number or a pair of them, and for those that may be infinite.

@@ -17,7 +17,7 @@ from emulator.scenario.scenario import Scenario
 from emulator.schemes.base import NoPositiveKeyRateError, ProtocolModel, check_settings_rule
 from emulator.schemes.drifting import distributions_of
 from emulator.theory.prediction import Prediction, predict
-from postprocessing.checks import file_path, instance_of, seed_number, thread_count
+from postprocessing.checks import callback, file_path, instance_of, seed_number, thread_count
 from postprocessing.design.design import RARE_SHARE, Design
 from postprocessing.design.request import Security
 from postprocessing.files.atomic import check_output_folder, write_output
@@ -80,11 +80,11 @@ def run(
     True
     """
     instance_of("model", model, ProtocolModel)
+    progress = callback("on_progress", on_progress) or (lambda stage, fraction: None)
     rule, threads = stopping_rule(heralded_rounds, pulses), thread_count(threads)
     seed = secrets.randbits(63) if seed is None else seed_number(seed)
     security = Security() if security is None else instance_of("security", security, Security)
     check_settings_rule(model, security.settings)
-    progress = on_progress or (lambda stage, fraction: None)
     started = time.perf_counter()
     try:
         model = model.working_point()

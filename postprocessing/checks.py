@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import NoneType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -145,7 +146,9 @@ def real_numbers(argument: str, values: Any) -> Any:
         given = np.asarray(None)
     if given.dtype.kind not in "iuf":
         raise InvalidArgumentError(argument, values, "a number or an array of numbers")
-    return given.astype(np.float64, copy=False) if given.ndim else float(given)
+    # What is too long for double precision is infinite in it, and out of every range.
+    with np.errstate(over="ignore"):
+        return given.astype(np.float64, copy=False) if given.ndim else float(given)
 
 
 def probability(argument: str, value: Any) -> float:
@@ -173,18 +176,50 @@ def one_of(argument: str, value: Any, words: Iterable[str]) -> str:
     return given
 
 
-def instance_of(argument: str, value: T, kind: type[Any]) -> T:
-    """Return an object of a class.
+def instance_of(argument: str, value: T, *kinds: type[Any]) -> T:
+    """Return an object of a class, or of one of several; `NoneType` stands for None.
 
     Raises
     ------
     InvalidArgumentError
         If `value` is of another.
     """
-    if not isinstance(value, kind):
-        article = "an" if kind.__name__[0] in "AEIOU" else "a"
-        raise InvalidArgumentError(argument, value, f"{article} {kind.__name__}")
+    if not isinstance(value, kinds):
+        raise InvalidArgumentError(argument, value, " or ".join(map(_described, kinds)))
     return value
+
+
+def _described(kind: type[Any]) -> str:
+    if kind is NoneType:
+        return "None"
+    return f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
+
+
+def flag(argument: str, value: Any) -> bool:
+    """Return a yes or no.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `value` is neither true nor false.
+    """
+    given = plain(value)
+    if not isinstance(given, bool):
+        raise InvalidArgumentError(argument, given, "true or false")
+    return given
+
+
+def callback(argument: str, function: T) -> T:
+    """Return a function that is to be called, or None.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it cannot be called.
+    """
+    if function is not None and not callable(function):
+        raise InvalidArgumentError(argument, function, "a function")
+    return function
 
 
 def file_path(argument: str, value: Any) -> Path:
@@ -195,10 +230,15 @@ def file_path(argument: str, value: Any) -> Path:
     InvalidArgumentError
         If `value` is no path.
     """
-    # The operating system takes no path with a zero byte.
-    if not isinstance(value, str | os.PathLike) or "\0" in os.fspath(value):
+    try:
+        path = Path(value)
+        # The operating system takes no path with a zero byte, nor all that Python has as text.
+        taken = b"\0" not in os.fsencode(path)
+    except (TypeError, ValueError):
+        taken = False
+    if not taken:
         raise InvalidArgumentError(argument, value, "the path of a file or a folder")
-    return Path(value)
+    return path
 
 
 def thread_count(threads: Any) -> int:

@@ -95,3 +95,14 @@ class Registry(Mapping[str, Item]):
         if not isinstance(name, str) or not (name in self._own or name in self._places):
             raise InvalidArgumentError(argument, name, f"one of {', '.join(self)}")
         return self[name]
+
+
+# Named without an import of any, as help does.
+METHODS: Registry[Any] = Registry(
+    "diqkd.methods",
+    "key-length method",
+    {
+        name: f"postprocessing.security.methods.{name}:METHOD"
+        for name in ("tan22", "geat", "renyi", "renyi_fixed", "asymptotic")
+    },
+)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from postprocessing.checks import plain, whole_number
+from postprocessing.checks import flag, plain, real_number, whole_number
 from postprocessing.errors import InvalidArgumentError
 
 Party = Literal["alice", "bob"]
 
 # What a byte of a record has room for, see `postprocessing.records`.
 MOST_SETTINGS, MOST_HERALDS = 4, 32
+# Of the probability of a setting; generators are better by far.
+MOST_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -100,17 +103,17 @@ class BellScheme:
     def _plain(self) -> dict[str, tuple[Any, ...]]:
         """Return the fields as tuples of words and plain numbers."""
         names = {
-            name: _words(name, getattr(self, name))
+            name: words(name, getattr(self, name))
             for name in ("alice_labels", "bob_labels", "heralds")
         }
         pairs = (_indices("chsh_signs", pair, 3) for pair in _items("chsh_signs", self.chsh_signs))
-        flips = (map(_yes_or_no, _items("flip", row)) for row in _items("flip", self.flip))
+        rows = (_items("flip", row) for row in _items("flip", self.flip))
         key_pair = _indices("key_pair", self.key_pair, 2)
         return {
             **names,
             "key_pair": key_pair,
             "chsh_signs": tuple(pairs),
-            "flip": tuple(map(tuple, flips)),
+            "flip": tuple(tuple(flag("flip", inverts) for inverts in row) for row in rows),
         }
 
     def labels(self, party: Party) -> tuple[str, ...]:
@@ -148,22 +151,23 @@ def _items(argument: str, given: Any, count: int | None = None) -> tuple[Any, ..
     return tuple(given)
 
 
-def _words(argument: str, given: Any) -> tuple[str, ...]:
-    words = tuple(map(plain, _items(argument, given)))
-    if not all(isinstance(word, str) for word in words):
+def words(argument: str, given: Any) -> tuple[str, ...]:
+    """Return at least one name, as a tuple.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `given` is no list or tuple of names.
+    """
+    names = tuple(map(plain, _items(argument, given)))
+    if not all(isinstance(name, str) for name in names):
         raise InvalidArgumentError(argument, given, "a tuple of names")
-    return words
+    return names
 
 
 def _indices(argument: str, given: Any, count: int) -> tuple[int, ...]:
     """Return indices of settings, and the sign behind a pair of them."""
     return tuple(whole_number(argument, number, -1) for number in _items(argument, given, count))
-
-
-def _yes_or_no(given: Any) -> bool:
-    if not isinstance(plain(given), bool):
-        raise InvalidArgumentError("flip", given, "true or false")
-    return bool(given)
 
 
 @dataclass(frozen=True)
@@ -173,7 +177,10 @@ class RoundProbabilities:
     Parameters
     ----------
     key, test : float
-        Probabilities of key and test rounds, each in (0, 1), sum at most 1.
+        Probabilities of key and test rounds, each in (0, 1), sum at most 1; where settings have a
+        tolerance, the least ones (`postprocessing.tolerance`).
+    key_slack, test_slack : float, optional
+        How much greater they may be then, up to 1.
 
     Raises
     ------
@@ -183,6 +190,8 @@ class RoundProbabilities:
 
     key: float
     test: float
+    key_slack: float = field(default=0.0, repr=False)
+    test_slack: float = field(default=0.0, repr=False)
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -190,6 +199,9 @@ class RoundProbabilities:
             raise InvalidArgumentError("test", self.test, "a probability in (0, 1)")
         if not 0 < self.key <= 1 - self.test + 1e-12:
             raise InvalidArgumentError("key", self.key, "a probability in (0, 1 - test]")
+        for name, most in (("key_slack", 1 - self.key), ("test_slack", 1 - self.test)):
+            if not 0 <= getattr(self, name) <= most:
+                raise InvalidArgumentError(name, getattr(self, name), f"in [0, {most:g}]")
 
     @classmethod
     def announced(cls, test_probability: float) -> RoundProbabilities:
@@ -200,6 +212,16 @@ class RoundProbabilities:
     def keep(self) -> float:
         """Probability that a round is kept, as key or as test."""
         return self.key + self.test
+
+    @property
+    def most_key(self) -> float:
+        """The greatest probability of key rounds."""
+        return self.key + self.key_slack
+
+    @property
+    def most_test(self) -> float:
+        """The greatest probability of test rounds."""
+        return self.test + self.test_slack
 
 
 @dataclass(frozen=True)
@@ -217,11 +239,13 @@ class LocalSettings:
         γ in (0, 1).
     reference_test_probability : float
         p in (0, 1/2].
+    setting_probability_tolerance : float, optional
+        τ, by which the probability of each test setting, γ/2 and p, and of the coin may be off.
 
     Raises
     ------
     InvalidArgumentError
-        If a probability is outside its range.
+        If a probability is outside its range, or might be 0 within the tolerance.
 
     Examples
     --------
@@ -231,15 +255,14 @@ class LocalSettings:
 
     corrector_test_probability: float
     reference_test_probability: float
+    setting_probability_tolerance: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        if not 0 < self.corrector_test_probability < 1:
-            value = self.corrector_test_probability
-            raise InvalidArgumentError("corrector_test_probability", value, "in (0, 1)")
-        if not 0 < self.reference_test_probability <= 0.5:
-            value = self.reference_test_probability
-            raise InvalidArgumentError("reference_test_probability", value, "in (0, 1/2]")
+        _keep_number(self, "corrector_test_probability", "in (0, 1)", lambda p: 0 < p < 1)
+        _keep_number(self, "reference_test_probability", "in (0, 1/2]", lambda p: 0 < p <= 0.5)
+        gamma, p = self.corrector_test_probability, self.reference_test_probability
+        _keep_tolerance(self, gamma / 2, p, (1 - gamma) / 6)
 
     def on_grid(self, bits: int) -> LocalSettings:
         """Return the nearest settings of which each has a whole multiple of 2⁻ᵇⁱᵗˢ.
@@ -247,7 +270,8 @@ class LocalSettings:
         Generators draw such probabilities exactly: γ/2 and 1 − γ, p and 1 − p.
         """
         gamma = _nearest(self.corrector_test_probability, 2, bits, most=1 - 2.0 ** (1 - bits))
-        return LocalSettings(gamma, _nearest(self.reference_test_probability, 1, bits, most=0.5))
+        p = _nearest(self.reference_test_probability, 1, bits, most=0.5)
+        return LocalSettings(gamma, p, self.setting_probability_tolerance)
 
     @property
     def thinning(self) -> Fraction:
@@ -293,25 +317,30 @@ class AnnouncedMarks:
     ----------
     test_probability : float
         γ in (0, 1), the probability of a mark.
+    setting_probability_tolerance : float, optional
+        τ, by which the probability of a mark, and of each test setting in a marked round, may be
+        off.
 
     Raises
     ------
     InvalidArgumentError
-        If the probability is outside its range.
+        If the probability is outside its range, or might be 0 within the tolerance.
     """
 
     test_probability: float
+    setting_probability_tolerance: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the range."""
-        if not 0 < self.test_probability < 1:
-            value = self.test_probability
-            raise InvalidArgumentError("test_probability", value, "in (0, 1)")
+        _keep_number(self, "test_probability", "in (0, 1)", lambda p: 0 < p < 1)
+        gamma = self.test_probability
+        _keep_tolerance(self, gamma, (1 - gamma) / 6)
 
     def on_grid(self, bits: int) -> AnnouncedMarks:
         """Return the nearest marks of which each pair has a whole multiple of 2⁻ᵇⁱᵗˢ: γ/4."""
         most = 1 - 2.0 ** (2 - bits)
-        return AnnouncedMarks(_nearest(self.test_probability, 4, bits, most))
+        gamma = _nearest(self.test_probability, 4, bits, most)
+        return AnnouncedMarks(gamma, self.setting_probability_tolerance)
 
     @property
     def round_probabilities(self) -> RoundProbabilities:
@@ -330,6 +359,20 @@ class AnnouncedMarks:
         """Return the probability of each setting of `party`, whatever the mark."""
         law = self.pair_law(scheme)
         return np.asarray(law.sum(axis=1 if party == "alice" else 0))
+
+
+def _keep_number(owner: object, name: str, allowed: str, within: Callable[[float], bool]) -> None:
+    """Keep a number of a frozen object as a plain one, if it is allowed."""
+    value = real_number(name, getattr(owner, name), allowed, within=within)
+    object.__setattr__(owner, name, value)
+
+
+def _keep_tolerance(owner: object, *probabilities: float) -> None:
+    """Refuse a tolerance beyond the greatest, or within which a probability might be 0 or 1."""
+    least = min(probabilities)
+    allowed = f"in [0, {MOST_TOLERANCE}] and below {least:.6g} for these settings"
+    name = "setting_probability_tolerance"
+    _keep_number(owner, name, allowed, lambda off: 0 <= off <= MOST_TOLERANCE and off < least)
 
 
 def _nearest(probability: float, step: int, bits: int, most: float) -> float:

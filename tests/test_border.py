@@ -311,3 +311,32 @@ def test_numbers_of_numpy_in_a_sweep_are_plain_and_no_seeds_are_refused():
     assert [task.scenario.distance_km for task in plan.tasks()] == [50.0, 50.0]
     with pytest.raises(InvalidArgumentError, match="seeds must be"):
         SweepPlan.from_parameters({"seeds": []})
+
+
+def test_the_waterfall_of_a_report_is_drawn_from_the_report_itself():
+    report = diqkd.run(MODEL, heralded_rounds=20_000, security=ASYMPTOTIC, seed=7)
+    bars = [label.get_text() for label in diqkd.plot_waterfall(report).get_yticklabels()]
+    title, terms = report.waterfall
+    assert diqkd.plot_waterfall(report).get_title() == title
+    assert len(bars) == len(terms) + 1
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "Infinity", "NaN"])
+def test_a_design_file_with_an_infinite_number_is_no_design(number, tmp_path):
+    design = diqkd.Security().design(MODEL, 10**7)
+    diqkd.write_design(tmp_path / "design.json", design)
+    values = json.loads((tmp_path / "design.json").read_text(encoding="utf-8"))
+    values["length"]["terms"]["entropy"] = "HERE"
+    text = json.dumps(values).replace('"HERE"', number)
+    (tmp_path / "infinite.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputFileError, match="design must be one that diqkd design writes"):
+        diqkd.read_design(tmp_path / "infinite.json")
+
+
+def test_a_layout_built_directly_is_checked_as_one_that_is_read():
+    layout = diqkd.Layout.of(SCHEME)
+    parts = {name: getattr(layout, name) for name in diqkd.Layout.model_fields}
+    assert diqkd.Layout(**parts) == layout
+    same = layout.alice.model_copy(update={"outcome_column": layout.alice.setting_column})
+    with pytest.raises(InvalidArgumentError, match=r"^columns must be different names"):
+        diqkd.Layout(**{**parts, "alice": same})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -102,3 +103,11 @@ def test_code_on_the_page_works(page, folder):
     document.namespace["__name__"] = "__main__"
     for example in document.examples():
         example.evaluate()
+
+
+def test_every_picture_has_its_maker():
+    """Pictures of reports are taken by hand, of a browser."""
+    made = runpy.run_path(str(ROOT / "docs" / "make_figures.py"))
+    drawn = {*made["FIGURES"], *made["RESULTS"], made["STUDY"], made["RECONCILIATION"]}
+    there = {path.stem for path in (ROOT / "docs" / "figures").glob("*.png")}
+    assert there == drawn | {"results-report", "results-report-aborted"}

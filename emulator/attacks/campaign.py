@@ -11,7 +11,7 @@ from emulator.attacks.attack import Target
 from emulator.attacks.catalogue import attack_named
 from emulator.attacks.trial import play, play_tallies
 from emulator.scenario.scenario import Scenario
-from postprocessing.checks import instance_of, whole_number
+from postprocessing.checks import callback, instance_of, whole_number
 from postprocessing.errors import InvalidArgumentError
 
 _MOST_RUNS = 10**6
@@ -117,7 +117,7 @@ def run_attack(
     attack = attack_named(name)
     instance_of("scenario", scenario, Scenario)
     runs = whole_number("runs", runs, 0, _MOST_RUNS)
-    progress = on_progress or (lambda stage, fraction: None)
+    progress = callback("on_progress", on_progress) or (lambda stage, fraction: None)
     rounds = scenario.stopping_rule().get("heralded_rounds")
     if rounds is None:
         raise InvalidArgumentError("rounds", None, "given: attacks are made on heralded rounds")

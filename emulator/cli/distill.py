@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from emulator.cli.errors import EXIT_ABORTED, EXIT_FAILURE, explained
+from emulator.cli.errors import EXIT_ABORTED, EXIT_FAILURE
 from emulator.cli.options import AsJson, KeyFolder, LayoutFile, Threads
 from emulator.cli.progress import StageProgress
 from postprocessing.errors import InvalidArgumentError
 
 
-@explained
 def command(
     files: Annotated[
         list[Path],
@@ -44,7 +43,7 @@ def command(
 
     if design is None:
         if out is not None:
-            raise InvalidArgumentError("out", str(out), "left out without design")
+            raise InvalidArgumentError("out", str(out), "left out without --design")
         found = explore_files(*files, layout=layout)
         print_json(found.to_dict()) if as_json else print_exploration(found)
         return

@@ -3,39 +3,54 @@
 from __future__ import annotations
 
 import difflib
-import functools
 import re
-from collections.abc import Callable
-from typing import ParamSpec
+from collections.abc import Container
+from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
 from postprocessing.errors import DiqkdError, InputFileError, InvalidArgumentError
 
 EXIT_FAILURE, EXIT_USAGE, EXIT_ABORTED = 1, 2, 3
 EXIT_CODES = "Exit codes: 0 done, 2 bad input, 3 the protocol aborted, 1 failure."
 
-_Arguments = ParamSpec("_Arguments")
+_WORD = re.compile(r"(?<![\w-])[a-z][\w-]*")
 
 
-def run_or_explain(action: Callable[[], None]) -> None:
-    """Run an action; turn the project's errors into one line and an exit code."""
-    try:
-        action()
-    except DiqkdError as error:
-        typer.echo(f"error: {error}{_did_you_mean(error)}", err=True)
-        misused = isinstance(error, InvalidArgumentError | InputFileError)
-        raise typer.Exit(EXIT_USAGE if misused else EXIT_FAILURE) from None
+class ExplainedCommand(TyperCommand):
+    """A command that turns the project's errors into one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except DiqkdError as error:
+            typer.echo(f"error: {_as_typed(error, ctx)}{_did_you_mean(error)}", err=True)
+            misused = isinstance(error, InvalidArgumentError | InputFileError)
+            raise typer.Exit(EXIT_USAGE if misused else EXIT_FAILURE) from None
 
 
-def explained(command: Callable[_Arguments, None]) -> Callable[_Arguments, None]:
-    """Let a command end as `run_or_explain` does."""
+def _as_typed(error: DiqkdError, ctx: Any) -> str:
+    """Return what an error says, with the options that it is about as one types them."""
+    name, must, rest = str(error).partition(" must ")
+    options = {option: each for each in ctx.command.params for option in each.opts}
+    if name == "options":
+        allowed, got, value = rest.partition(", got ")
+        words = _WORD.sub(lambda word: _dashed(word[0], options), allowed)
+        return f"{name}{must}{words}{got}{value}"
+    option = options.get(_dashed(name, options))
+    lacking = isinstance(error, InvalidArgumentError) and error.value is None
+    # What the file of a scenario says has no dashes.
+    if option is None or not (lacking or ctx.params.get(option.name) is not None):
+        return str(error)
+    return f"{option.opts[0]}{must}{rest}"
 
-    @functools.wraps(command)
-    def with_explanation(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
-        run_or_explain(lambda: command(*args, **kwargs))
 
-    return with_explanation
+def _dashed(word: str, options: Container[str]) -> str:
+    """Return the option of a name, or another word as it is."""
+    option = f"--{word.replace('_', '-')}"
+    return option if option in options else word
 
 
 def _did_you_mean(error: DiqkdError) -> str:

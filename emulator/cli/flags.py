@@ -10,20 +10,28 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from emulator.cli.errors import run_or_explain
 from emulator.parameters import allowed_by, choices, has_range, kinds
 from emulator.scenario.loading import load_scenario
 from emulator.scenario.parameters import parameters_by_scheme
 from emulator.scenario.scenario import FORMER_NAMES, RunParameters, Scenario
 from emulator.schemes.flat import fields_of
 from emulator.schemes.registry import SCHEMES
+from postprocessing.registry import METHODS, Registry
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 
-def scenario_flags(command: Callable[..., None]) -> Callable[..., None]:
+# Parameters whose words are registered names.
+_REGISTRIES: dict[str, Registry[Any]] = {"scheme": SCHEMES, "method": METHODS}
+
+
+def scenario_flags(
+    command: Callable[..., None], *, without: tuple[str, ...] = ()
+) -> Callable[..., None]:
     """Give a command one flag for each scenario parameter, and the scenario they make.
+
+    There are no flags for the parameters that the command makes no use of.
 
     The command's first parameter receives the scenario; its other parameters stay its own. Values
     reach the scenario as text, so that one place alone validates them.
@@ -39,13 +47,13 @@ def scenario_flags(command: Callable[..., None]) -> Callable[..., None]:
             typer.Argument(metavar="SCENARIO", help="a preset, or a TOML file"),
         ],
     )
-    flags = _flags()
+    flags = [flag for flag in _flags() if FORMER_NAMES.get(flag.name, flag.name) not in without]
 
     @functools.wraps(command)
     def with_flags(*, source: str | None, **values: Any) -> None:
         given = {flag.name: values.pop(flag.name) for flag in flags}
         overrides = {name: value for name, value in given.items() if value is not None}
-        run_or_explain(lambda: command(load_scenario(source, overrides), **values))
+        command(load_scenario(source, overrides), **values)
 
     # Arguments of the command's own come before the scenario.
     leading = [p for p in own if _is_argument(p)]
@@ -58,15 +66,21 @@ def scenario_flags(command: Callable[..., None]) -> Callable[..., None]:
 
 @functools.cache
 def _flags() -> list[inspect.Parameter]:
-    """Return a flag for each parameter of any scheme."""
+    """Return a flag for each parameter of any scheme, and for each name that one had before."""
+    fields = parameters_by_scheme()
+    options = {name: _flag(name, fields[name]) for name in fields}
+    options |= {
+        old: typer.Option(f"--{old}", hidden=True, help=f"former name of --{new}")
+        for old, new in FORMER_NAMES.items()
+    }
     return [
         inspect.Parameter(
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=None,
-            annotation=Annotated[str | None, _flag(name, fields)],
+            annotation=Annotated[str | None, option],
         )
-        for name, fields in parameters_by_scheme().items()
+        for name, option in options.items()
     ]
 
 
@@ -78,10 +92,9 @@ def _is_argument(parameter: inspect.Parameter) -> bool:
 
 
 def _flag(name: str, fields: dict[str, FieldInfo]) -> Any:
-    """Return the flag of a parameter: its names, its type, its place in the help and its text."""
-    names = [name, *(old for old, new in FORMER_NAMES.items() if new == name)]
+    """Return the flag of a parameter: its name, its type, its place in the help and its text."""
     return typer.Option(
-        *(f"--{each.replace('_', '-')}" for each in names),
+        f"--{name.replace('_', '-')}",
         metavar=_metavar(name, next(iter(fields.values()))),
         help=_help(name, fields),
         rich_help_panel=_panel(name, fields),
@@ -90,8 +103,8 @@ def _flag(name: str, fields: dict[str, FieldInfo]) -> Any:
 
 def _metavar(name: str, field: FieldInfo) -> str:
     """Return the type of a parameter, or the words it takes."""
-    if name == "scheme":
-        return "|".join(SCHEMES)
+    if name in _REGISTRIES:
+        return "|".join(_REGISTRIES[name])
     words, taken = choices(field), kinds(field)
     for kind, shown in ((float, "FLOAT"), (Path, "FILE"), (int, "INTEGER"), (str, "TEXT")):
         if kind in taken and not (words and kind in (int, str)):

@@ -6,13 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
+
+from emulator.cli.errors import ExplainedCommand
 
 Rows = defaultdict[str, list[tuple[str, str]]]
 _WIDEST = 34  # the type of a longer option stands with its explanation
 
 
-class PanelCommand(TyperCommand):
+class PanelCommand(ExplainedCommand):
     """A command whose options stand in panels."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

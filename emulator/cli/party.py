@@ -7,14 +7,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from emulator.cli.errors import EXIT_ABORTED, EXIT_FAILURE, explained
+from emulator.cli.errors import EXIT_ABORTED, EXIT_FAILURE
 from emulator.cli.options import AsJson, LayoutFile, Threads
 from postprocessing.errors import InvalidArgumentError
 
 UNCONFIRMED = "the key is unconfirmed: the last message was lost; run party --confirm on both sides"
 
 
-@explained
 def command(
     name: Annotated[Literal["alice", "bob"], typer.Argument(help="which party this is")],
     auth_key: Annotated[Path, typer.Option("--auth-key", help="this party's pool of diqkd pool")],
@@ -51,7 +50,7 @@ def command(
     if confirm:
         for option, value in {"record": record, "design": design}.items():
             if value is not None:
-                raise InvalidArgumentError(option, str(value), "left out with confirm")
+                raise InvalidArgumentError(option, str(value), "left out with --confirm")
         if not confirm_key(name, line, pool=auth_key, out=out):
             _fail("the two parties do not hold the same key there")
         typer.echo(f"{out / name}.key: confirmed, both parties hold it")

@@ -7,25 +7,26 @@ from typing import Annotated
 
 import typer
 
-from emulator.cli.errors import explained
 from emulator.cli.options import Replace, Where, conditions
 from emulator.cli.progress import StageProgress
 from postprocessing.files.atomic import check_new_file
 
 
-@explained
 def command(
     what: Annotated[
         str,
         typer.Argument(
             metavar="WHAT",
             help="a figure of the papers (xie-fig2, …, li-fig4c), or of your own results: "
-            "rate, chsh, qber, finite-size (of stores), waterfall (of a run)",
+            "rate, chsh, qber, finite-size (of stores), waterfall (of a run), sensitivities (of a "
+            "preset or scenario file)",
         ),
     ],
     inputs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[STORE... | RUN_DIR]", help="what to draw; nothing for a figure"),
+        typer.Argument(
+            metavar="[STORE... | RUN_DIR | SCENARIO]", help="what to draw; nothing for a figure"
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="PNG, SVG or PDF file [default: WHAT.png]")

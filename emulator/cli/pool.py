@@ -8,10 +8,7 @@ from typing import Annotated
 
 import typer
 
-from emulator.cli.errors import explained
 
-
-@explained
 def command(
     out: Annotated[Path, typer.Argument(metavar="FILE", help="the pool, for one of the parties")],
     keys: Annotated[
@@ -24,7 +21,7 @@ def command(
 ) -> None:
     """Make a pool and say how many keys it holds."""
     from postprocessing.network.authentication import create_pool, create_pool_from_key
-    from postprocessing.network.key_files import key_soundness
+    from postprocessing.network.saved_keys import key_soundness
 
     if from_key is not None:
         key = Path(os.path.realpath(from_key))

@@ -29,13 +29,17 @@ def command(
     statements: Annotated[
         bool, typer.Option("--statements", help="the papers' statements beside exact values")
     ] = False,
+    limits: Annotated[
+        bool,
+        typer.Option("--limits", help="by how much a 1 % change of each parameter changes the key"),
+    ] = False,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
     """Print what theory says."""
-    if sum([over is not None, figure is not None, statements]) > 1:
-        given = {"over": over, "figure": figure, "statements": statements}
-        raise InvalidArgumentError("options", given, "one of over, figure and statements")
+    if sum([over is not None, figure is not None, statements, limits]) > 1:
+        given = {"over": over, "figure": figure, "statements": statements, "limits": limits}
+        raise InvalidArgumentError("options", given, "one of over, figure, statements and limits")
     check_format(as_json, as_csv)
     from rich.console import Console
 
@@ -44,6 +48,7 @@ def command(
     from emulator.papers import statements as papers
     from emulator.theory.curves import prediction_curve
     from emulator.theory.prediction import predict
+    from emulator.theory.sensitivity import sensitivities
 
     if figure is not None:
         print_frame(figure_data(figure).to_frame(), as_json=as_json, as_csv=as_csv)
@@ -54,8 +59,12 @@ def command(
         with StageProgress() as progress:
             curve = prediction_curve(scenario, name, progress.steps("theory", values))
         print_frame(curve, as_json=as_json, as_csv=as_csv)
+    elif limits:
+        print_frame(sensitivities(scenario), as_json=as_json, as_csv=as_csv)
     else:
-        prediction = predict(scenario.build_model())
+        rule = scenario.stopping_rule() if scenario.rounds or scenario.pulses else {}
+        security = scenario.build_security() if rule else None
+        prediction = predict(scenario.build_model(), **rule, security=security)
         if as_csv:
             print_frame(prediction.to_frame(), as_json=False, as_csv=True)
         elif as_json:

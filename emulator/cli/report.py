@@ -7,10 +7,7 @@ from typing import Annotated
 
 import typer
 
-from emulator.cli.errors import explained
 
-
-@explained
 def command(
     run: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="folder of diqkd run --out")],
     out: Annotated[

@@ -7,13 +7,11 @@ from typing import Annotated
 
 import typer
 
-from emulator.cli.errors import explained
 from emulator.cli.options import AsCsv, AsJson, Replace, Where, check_format, conditions
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.files.atomic import check_new_file
 
 
-@explained
 def command(
     stores: Annotated[list[Path], typer.Argument(metavar="STORE...", help="results of sweeps")],
     by: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,8 @@ from postprocessing.errors import InvalidArgumentError
 from postprocessing.files.atomic import check_output_folder
 
 
-@scenario_flags
+# Every method runs, on blocks of the sizes that are asked for.
+@partial(scenario_flags, without=("method", "rounds", "pulses"))
 def finite_size(
     scenario: Scenario,
     out: Annotated[Path, typer.Option("--out", help="folder for the figure and its data")],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emulator.cli.errors import EXIT_FAILURE, explained
+from emulator.cli.errors import EXIT_FAILURE
 from emulator.cli.progress import sweep_progress
 from postprocessing.errors import InvalidArgumentError
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 EXIT_INTERRUPTED = 130
 
 
-@explained
 def command(
     plan: Annotated[Path, typer.Argument(metavar="SWEEP", help="a TOML file: axes and seeds")],
     store: Annotated[Path, typer.Option(help="CSV file that the rows are added to")],

@@ -28,6 +28,8 @@ def print_design(design: Design) -> None:
         choice = design.setting_choice.choice(design.scheme, party)
         shown = ", ".join(f"{label} {_exact(p)}" for label, p in zip(labels, choice, strict=True))
         typer.echo(f"{party} draws each setting with probability: {shown}")
+    if (off := design.setting_choice.setting_probability_tolerance) > 0:
+        typer.echo(f"each test setting, mark and coin may be off by {off}, round by round")
 
 
 def print_cost(design: Design, best: Design) -> None:

@@ -10,9 +10,12 @@ from emulator.pages.saved import read_report
 from emulator.papers import FIGURES
 from emulator.plotting.papers import plot_figure
 from emulator.plotting.results import plot_finite_size, plot_quantity, plot_rate
+from emulator.plotting.sensitivity import plot_sensitivities
 from emulator.plotting.series import Interval
 from emulator.plotting.waterfall import plot_waterfall
+from emulator.scenario.loading import load_scenario
 from emulator.sweeps.results import load_results, select
+from emulator.theory.sensitivity import sensitivities
 from postprocessing.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 STORE_PICTURES = ("rate", "chsh", "qber", "finite-size")
 WATERFALL = "waterfall"
+SENSITIVITIES = "sensitivities"
 
 
 def draw_picture(
@@ -36,10 +40,10 @@ def draw_picture(
     Parameters
     ----------
     name : str
-        "rate", "chsh", "qber" or "finite-size" of stores, "waterfall" of a run, or a figure of the
-        papers such as "xie-fig2".
+        "rate", "chsh", "qber" or "finite-size" of stores, "waterfall" of a run, "sensitivities" of
+        a link, or a figure of the papers such as "xie-fig2".
     inputs : sequence of Path
-        Stores, or one folder of a run; none for a figure.
+        Stores, one folder of a run, or a preset or scenario file; none for a figure.
     over : str, optional
         The parameter of the horizontal axis, needed for "chsh" and "qber"; for "rate" by default
         the distance.
@@ -73,6 +77,8 @@ def draw_picture(
             raise InvalidArgumentError(option, value, allowed)
     if name == WATERFALL:
         return _waterfall(inputs)
+    if name == SENSITIVITIES:
+        return _sensitivities(inputs)
     check_picture(name)
     if inputs:
         raise InvalidArgumentError("inputs", str(inputs[0]), f"left out for {name}")
@@ -84,8 +90,17 @@ def _waterfall(inputs: Sequence[Path]) -> Axes:
     if len(inputs) != 1:
         raise InvalidArgumentError("inputs", [*map(str, inputs)], "one folder of a run")
     report = read_report(inputs[0])
-    title, terms = report.waterfall
-    return plot_waterfall(terms, report.key_length, title=title)
+    if not report.waterfall[1]:
+        allowed = "one whose report has the terms of a key or a design; parties of 0.1.0 wrote none"
+        raise InvalidArgumentError("run", str(inputs[0]), allowed)
+    return plot_waterfall(report)
+
+
+def _sensitivities(inputs: Sequence[Path]) -> Axes:
+    """Draw what limits a link."""
+    if len(inputs) > 1:
+        raise InvalidArgumentError("inputs", [*map(str, inputs)], "one preset or scenario file")
+    return plot_sensitivities(sensitivities(load_scenario(str(inputs[0]) if inputs else None)))
 
 
 def check_picture(name: str) -> None:
@@ -100,7 +115,7 @@ def check_picture(name: str) -> None:
     --------
     >>> check_picture("xie-fig2")
     """
-    names = (*FIGURES, *STORE_PICTURES, WATERFALL)
+    names = (*FIGURES, *STORE_PICTURES, WATERFALL, SENSITIVITIES)
     if name not in names:
         raise InvalidArgumentError("figure", name, f"one of {', '.join(names)}")
 

@@ -1,4 +1,4 @@
-"""The figures of both papers, computed from the models: `figure_data` gives curves as numbers.
+"""Figures of both papers and of real links: `figure_data` gives their curves as numbers.
 
 `emulator.plotting.papers` draws them; `emulator.papers.statements` holds the papers' words.
 """
@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from emulator.papers.figure import Axis, Curve, Figure, Style
 from emulator.papers.li import LI_FIGURES
+from emulator.papers.links import LINK_FIGURES
 from emulator.papers.xie import XIE_FIGURES
 from postprocessing.checks import one_of
 
 __all__ = ["FIGURES", "Axis", "Curve", "Figure", "Style", "figure_data"]
 
-_BUILDERS = {**XIE_FIGURES, **LI_FIGURES}
+_BUILDERS = {**XIE_FIGURES, **LI_FIGURES, **LINK_FIGURES}
 
 FIGURES = tuple(_BUILDERS)
 
 
 def figure_data(name: str) -> Figure:
-    """Return a figure of Xie et al. or Li et al., computed from the models.
+    """Return a figure of Xie et al., of Li et al. or of real links, computed from the models.
 
     Parameters
     ----------

@@ -12,9 +12,9 @@ from emulator.plotting.style import (
     LINES,
     MARKERS,
     SUFFIXES,
+    axes_or_new,
     check_suffix,
     legend_below,
-    new_axes,
     save_axes,
     show_grid,
 )
@@ -51,7 +51,7 @@ def draw(figure: Figure, ax: Axes | None = None) -> Axes:
     >>> draw(figure_data("li-fig2b")).get_xscale()
     'log'
     """
-    axes = new_axes() if ax is None else ax
+    axes = axes_or_new(ax)
     axes.set_title(figure.title, fontsize="medium")
     axes.set(xlabel=figure.x_axis.label, xscale=figure.x_axis.scale, xlim=figure.x_axis.limits)
     sides = {"left": axes}
@@ -90,7 +90,8 @@ def plot_figure(name: str, ax: Axes | None = None) -> Axes:
     >>> plot_figure("li-fig2b").get_xscale()
     'log'
     """
-    return draw(figure_data(name), ax)
+    axes = axes_or_new(ax)
+    return draw(figure_data(name), axes)
 
 
 def save_figure(figure: Figure, path: Path | str) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from emulator.plotting.drawing import draw_line, draw_points, finish, show_decades
 from emulator.plotting.series import Interval, Series, Stores, is_wide, series_of
-from emulator.plotting.style import new_axes
+from emulator.plotting.style import axes_or_new
 from emulator.scenario.scenario import Scenario
 from emulator.sweeps.results import column_types
 from emulator.sweeps.store import PARAMETERS
@@ -78,7 +78,7 @@ def plot_rate(
     'distance (km)'
     """
     series = series_of(stores, over, "rate_achieved", interval)
-    axes = new_axes() if ax is None else ax
+    axes = axes_or_new(ax)
     axes.set_title("Secret key rate", fontsize="medium")
     axes.set(ylabel="key rate (secret bit/pulse)", yscale="log")
     lines = [_theory(s, over, finite_size=True) for s in series]
@@ -146,7 +146,7 @@ def plot_quantity(
     """
     one_of("quantity", quantity, QUANTITIES)
     series = series_of(stores, over, quantity, interval)
-    axes = new_axes() if ax is None else ax
+    axes = axes_or_new(ax)
     axes.set_title(QUANTITIES[quantity].partition(" (")[0], fontsize="medium")
     axes.set(ylabel=QUANTITIES[quantity])
     for k, points in enumerate(series):
@@ -199,7 +199,7 @@ def plot_finite_size(
     'block size (heralded rounds)'
     """
     series = series_of(stores, "rounds", "key_fraction", interval)
-    axes = new_axes() if ax is None else ax
+    axes = axes_or_new(ax)
     axes.set_title("Finite-size key", fontsize="medium")
     axes.set(ylabel="key (secret bit/heralded round)", xscale="log")
     for k, points in enumerate(series):

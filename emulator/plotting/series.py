@@ -132,7 +132,8 @@ def _finished(frame: pd.DataFrame, over: str) -> pd.DataFrame:
     x = pd.to_numeric(runs[PARAMETERS[over]], errors="coerce").astype(np.float64)
     if over == "rounds":
         expected = runs[PARAMETERS["pulses"]].astype(np.float64) * runs["gain_expected"]
-        x = x.fillna(expected)
+        # A number of rounds, as the theory beside them asks for.
+        x = x.fillna(expected.round().clip(lower=1))
     key, rounds = (runs[name].astype(np.float64) for name in ("key_length", "heralded_rounds"))
     runs["x"] = x
     # Runs that stop before the quantum phase have made no key of no rounds.

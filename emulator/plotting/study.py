@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emulator.plotting.style import COLOURS, LINES, legend_below, new_axes, save_axes, show_grid
+from emulator.plotting.style import (
+    COLOURS,
+    LINES,
+    axes_or_new,
+    legend_below,
+    save_axes,
+    show_grid,
+)
 from emulator.sweeps.results import export
 from emulator.sweeps.study import RUN_METHODS, FiniteSizeStudy
 from postprocessing.checks import instance_of
@@ -53,7 +60,7 @@ def plot_study(study: FiniteSizeStudy, ax: Axes | None = None) -> Axes:
     'log'
     """
     instance_of("study", study, FiniteSizeStudy)
-    axes = new_axes() if ax is None else ax
+    axes = axes_or_new(ax)
     curves = study.curves
     methods = [name for name in METHODS if METHODS[name].composable and name in curves]
     colours = dict(zip(methods, cycle(_COLOURS), strict=False))
@@ -100,7 +107,7 @@ def plot_study(study: FiniteSizeStudy, ax: Axes | None = None) -> Axes:
 
 
 def write_study(study: FiniteSizeStudy, folder: Path) -> None:
-    """Write the figure of a study and the data behind it: `STUDY_FILES`.
+    """Write the figure of a study and the data behind it, for their owner alone: `STUDY_FILES`.
 
     Parameters
     ----------
@@ -120,4 +127,4 @@ def write_study(study: FiniteSizeStudy, folder: Path) -> None:
         tables = (study.runs, study.tallies, study.curves)
         for name, frame in zip(STUDY_FILES, tables, strict=False):
             export(frame, folder / name)
-        save_axes(axes, folder / STUDY_FILES[-1])
+        save_axes(axes, folder / STUDY_FILES[-1], private=True)

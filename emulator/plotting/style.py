@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from postprocessing.checks import instance_of
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.files.atomic import atomic_write
 
@@ -45,6 +46,21 @@ def new_axes() -> Axes:
     return Canvas(figsize=_SIZE_INCHES).add_subplot()
 
 
+def axes_or_new(ax: Axes | None) -> Axes:
+    """Return the axes to draw on: those given, or new ones.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `ax` is something else.
+    """
+    if ax is None:
+        return new_axes()
+    from matplotlib.axes import Axes
+
+    return instance_of("ax", ax, Axes)
+
+
 def canvas_of(axes: Axes) -> Canvas:
     """Return the whole figure that axes belong to."""
     canvas = axes.get_figure(root=True)
@@ -82,7 +98,7 @@ def check_suffix(path: Path | str) -> None:
         raise InvalidArgumentError("path", str(path), f"a file ending in {', '.join(SUFFIXES)}")
 
 
-def save_axes(axes: Axes, path: Path | str) -> None:
+def save_axes(axes: Axes, path: Path | str, *, private: bool = False) -> None:
     """Save the figure that axes belong to, in the format of the file's suffix.
 
     Parameters
@@ -91,6 +107,8 @@ def save_axes(axes: Axes, path: Path | str) -> None:
         Part of the figure.
     path : Path or str
         A file ending in .png, .svg or .pdf; an earlier one is replaced.
+    private : bool
+        Whether only its owner can read it, as the files that it is to lie beside.
 
     Raises
     ------
@@ -100,5 +118,5 @@ def save_axes(axes: Axes, path: Path | str) -> None:
         If the file cannot be written.
     """
     check_suffix(path)
-    with atomic_write(Path(path), replace=True, private=False) as draft:
+    with atomic_write(Path(path), replace=True, private=private) as draft:
         canvas_of(axes).savefig(draft, dpi=_DOTS_PER_INCH, bbox_inches="tight")

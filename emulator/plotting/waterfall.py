@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emulator.plotting.style import COLOURS, new_axes
-from postprocessing.checks import real_number, whole_number
+from emulator.plotting.style import COLOURS, axes_or_new
+from postprocessing.checks import instance_of, real_number, whole_number
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.limits import MOST_PLANNED_ROUNDS
+from postprocessing.protocol.report import DistillationReport
 from postprocessing.security import TERM_LABELS
 
 if TYPE_CHECKING:
@@ -20,24 +22,24 @@ _ROOM = 0.32
 
 
 def plot_waterfall(
-    terms: Mapping[str, float],
-    key_length: int,
+    terms: Mapping[str, float] | DistillationReport,
+    key_length: int | None = None,
     ax: Axes | None = None,
     *,
-    title: str = "where the key went",
+    title: str | None = None,
 ) -> Axes:
     """Draw what the entropy of a run pays for, as bars from top to bottom with their values.
 
     Parameters
     ----------
-    terms : mapping of str to float
-        Contributions to the key length in bits, costs negative, as ``key_terms`` of a report.
-    key_length : int
-        Length of the key in bits, a whole number of bytes.
+    terms : DistillationReport, or mapping of str to float
+        A report, or contributions to the key length in bits, costs negative, as its ``key_terms``.
+    key_length : int, optional
+        Length of the key in bits, a whole number of bytes; by default that of the report.
     ax : matplotlib Axes, optional
         Where to draw; by default in a figure of its own, ``axes.figure``.
-    title : str
-        What stands above.
+    title : str, optional
+        What stands above; by default what the terms are.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def plot_waterfall(
     Raises
     ------
     InvalidArgumentError
-        If there are no terms.
+        If there are no terms, or no key length beside them.
 
     Examples
     --------
@@ -55,11 +57,17 @@ def plot_waterfall(
     >>> [label.get_text() for label in axes.get_yticklabels()]
     ['entropy of the rounds', 'reconciliation', 'key, whole bytes']
     """
-    if not isinstance(terms, Mapping) or not terms:
+    if isinstance(terms, DistillationReport):
+        told, found = terms.waterfall
+        title = told if title is None else title
+        key_length = terms.key_length if key_length is None else key_length
+        terms = found
+    if not isinstance(terms, Mapping) or not terms or not all(isinstance(t, str) for t in terms):
         raise InvalidArgumentError("terms", terms, "those of a run with a key or a design")
     terms = {term: real_number(f"terms[{term!r}]", bits) for term, bits in terms.items()}
-    key_length = whole_number("key_length", key_length, 0)
-    axes = new_axes() if ax is None else ax
+    key_length = whole_number("key_length", key_length, 0, MOST_PLANNED_ROUNDS)
+    title = instance_of("title", "where the key went" if title is None else title, str)
+    axes = axes_or_new(ax)
     bits = np.array([*terms.values(), key_length], dtype=np.float64)
     starts = np.array([0.0, *np.cumsum(bits[:-2]), 0.0])
     names = [*(TERM_LABELS.get(term, term.replace("_", " ")) for term in terms), "key, whole bytes"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from emulator.sampling.sampler import DEFAULT_BLOCK_SIZE, Codes, Sampler
 from emulator.sampling.stopping import HeraldedRounds, stopping_rule
-from postprocessing.checks import instance_of, thread_count
+from postprocessing.checks import callback, instance_of, thread_count
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.records import PartyRecord
 
@@ -97,7 +97,7 @@ def emulate(
     rule = stopping_rule(heralded_rounds, pulses)
     rule.check(float(np.mean(heralds)))
     threads = thread_count(threads)
-    report = on_rounds or (lambda drawn: None)
+    report = callback("on_rounds", on_rounds) or (lambda drawn: None)
     play = _emulate_rounds if isinstance(rule, HeraldedRounds) else _emulate_pulses
     return play(samplers, rule.number, threads, report)
 

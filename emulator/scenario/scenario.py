@@ -29,6 +29,7 @@ from emulator.schemes.registry import SCHEMES
 from postprocessing.checks import plain
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PULSES, MOST_ROUNDS
+from postprocessing.registry import METHODS
 
 if TYPE_CHECKING:
     from emulator.schemes.base import ProtocolModel
@@ -56,8 +57,6 @@ WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
 
 def _known_method(value: str) -> str:
     """Take the name of a key-length method, the project's own or another distribution's."""
-    from postprocessing.security import METHODS
-
     if value not in METHODS:
         *others, last = (repr(name) for name in METHODS)
         allowed = f"{', '.join(others)} or {last}"
@@ -113,6 +112,13 @@ class Scenario(RunParameters):
     ] = "auto"
     soundness: Annotated[float, Field(description="epsilon of the keys")] = 1e-10
     completeness: Annotated[float, Field(description="abort probability of honest devices")] = 1e-2
+    grid_bits: Annotated[
+        int, Field(description="settings have whole multiples of 2^-BITS as probabilities, 8 to 32")
+    ] = 16
+    setting_probability_tolerance: Annotated[
+        float,
+        Field(description="by how much these may be off, up to 0.01; keys are those of the worst"),
+    ] = 0.0
     test_probability_alice: Annotated[
         float | None,
         Field(description="how often Alice tests, instead of what is best; given for both"),
@@ -121,6 +127,12 @@ class Scenario(RunParameters):
         float | None,
         Field(description="how often Bob tests, instead of what is best; given for both"),
     ] = None
+
+    def __init__(self, **parameters: Any) -> None:
+        try:
+            super().__init__(**parameters)
+        except ValidationError as error:
+            raise first_problem(error, type(self).model_fields, parameters) from None
 
     @property
     def intensity_parameter(self) -> str | None:
@@ -173,6 +185,8 @@ class Scenario(RunParameters):
             noisy_preprocessing=self.noisy_preprocessing,
             reconciliation=self.reconciliation,
             settings=getattr(self, "settings", "local"),
+            grid_bits=self.grid_bits,
+            setting_probability_tolerance=self.setting_probability_tolerance,
             test_probability_alice=self.test_probability_alice,
             test_probability_bob=self.test_probability_bob,
         )
@@ -228,10 +242,7 @@ class Scenario(RunParameters):
                 scheme = cls.model_fields["scheme"].default
                 allowed = f"one of the scheme {scheme!r}: {', '.join(cls.model_fields)}"
                 raise InvalidArgumentError("parameter", name, allowed)
-        try:
-            return cls.model_validate(given)
-        except ValidationError as error:
-            raise first_problem(error, cls.model_fields, given) from None
+        return cls(**given)
 
     def replace(self, **changes: object) -> Self:
         """Return the scenario with some parameters changed and checked.
@@ -264,13 +275,11 @@ def present_names(parameters: Mapping[str, object]) -> dict[str, object]:
     InvalidArgumentError
         If one is given by two names.
     """
-    found: dict[str, object] = {}
-    for name, value in parameters.items():
-        present = FORMER_NAMES.get(name, name)
-        if present in found:
-            raise InvalidArgumentError(name, value, f"left out where {present} is given")
-        found[present] = value
-    return found
+    for former, present in FORMER_NAMES.items():
+        if {former, present} <= parameters.keys():
+            allowed = f"left out where {present} is given"
+            raise InvalidArgumentError(former, parameters[former], allowed)
+    return {FORMER_NAMES.get(name, name): value for name, value in parameters.items()}
 
 
 def former_name(name: str) -> str:

@@ -11,12 +11,12 @@ from pydantic import Field
 
 from emulator.parameters import MayDrift, Probability, RepetitionRate, parameters
 from emulator.schemes.midway import MidwayModel
+from emulator.schemes.optics import PHASES
 from emulator.schemes.state_model import check_directions
 from emulator.states.directions import Pauli
 from emulator.states.heralded import HeraldedStates
 from emulator.states.imperfections import Table
 from emulator.states.light import click_probability, silence_probability
-from postprocessing.errors import InvalidArgumentError
 
 ANNOUNCEMENTS = ("none", "psi+", "psi-")
 CORRECTIONS: Mapping[str, Pauli] = {"psi+": "y", "psi-": "x"}
@@ -71,15 +71,11 @@ class BellState(MidwayModel):
     name: ClassVar[str] = "bell_state"
     title: ClassVar[str] = "Bell states"
     default_preset: ClassVar[str | None] = "bell-state-50km"
-    absent: ClassVar[frozenset[str]] = frozenset({"phase_offset_rad", "phase_noise_rad"})
+    absent: ClassVar[frozenset[str]] = PHASES
 
     def __post_init__(self) -> None:
         """Check what depends on more than one parameter."""
         super().__post_init__()
-        for name in sorted(self.absent):
-            if getattr(self.link, name) != 0:
-                allowed = "0: two-photon interference does not depend on it"
-                raise InvalidArgumentError(name, getattr(self.link, name), allowed)
         check_directions(self, tuple(CORRECTIONS.values()))
 
     def heralded_states(self) -> HeraldedStates:

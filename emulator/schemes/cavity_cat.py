@@ -154,6 +154,7 @@ class CavityCat(StateModel):
 
     def __post_init__(self) -> None:
         """Check what depends on more than one parameter; code and link check theirs."""
+        super().__post_init__()
         rate = self.entanglement_rate_hz
         if rate is not None and self.amplitude != "optimal":
             allowed = "left out where an amplitude is given"

@@ -78,6 +78,7 @@ class MidwayModel(StateModel):
 
     def __post_init__(self) -> None:
         """Check what depends on more than one parameter."""
+        super().__post_init__()
         if not self.awaits_herald and self.coherence_time_s < math.inf:
             allowed = "left out unless measurement is after_herald"
             raise InvalidArgumentError("coherence_time_s", self.coherence_time_s, allowed)

@@ -17,6 +17,9 @@ from emulator.parameters import (
 )
 from postprocessing.errors import InvalidArgumentError
 
+# Parameters of a link that matter where single clicks herald.
+PHASES = frozenset({"phase_offset_rad", "phase_noise_rad"})
+
 LIGHT_SPEED_IN_FIBRE_M_PER_S = 2e8
 
 _MAXIMAL_LOSS_DB = 2000.0

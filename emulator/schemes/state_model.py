@@ -71,6 +71,14 @@ class StateModel(ProtocolModel):
     # Which settings make the key and which the CHSH game; heralds and flips are the states' own.
     settings: ClassVar[BellScheme] = XIE_SETTINGS
 
+    def __post_init__(self) -> None:
+        """Refuse a link with what means nothing to the scheme."""
+        link = getattr(self, "link", None)
+        for name in sorted(self.absent):
+            if getattr(link, name, 0) != 0:
+                allowed = f"left out for {self.name}, to which it means nothing"
+                raise InvalidArgumentError(name, getattr(link, name), allowed)
+
     @abstractmethod
     def heralded_states(self) -> HeraldedStates:
         """Return the state of each announcement of one pulse, at the working point.

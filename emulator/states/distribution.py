@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from postprocessing.checks import instance_of, real_numbers
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.scheme import BellScheme
+from postprocessing.scheme import BellScheme, words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +56,9 @@ class JointDistribution:
 
     def __post_init__(self) -> None:
         """Check the table and keep a copy that nobody can change."""
-        table = np.array(self.probabilities, dtype=np.float64)
+        instance_of("scheme", self.scheme, BellScheme)
+        object.__setattr__(self, "announcements", words("announcements", self.announcements))
+        table = np.array(real_numbers("probabilities", self.probabilities))
         table.setflags(write=False)
         object.__setattr__(self, "probabilities", table)
         _check_announcements(self.scheme, self.announcements)
@@ -143,7 +146,7 @@ def _check_announcements(scheme: BellScheme, outcomes: tuple[str, ...]) -> None:
     """Check that every herald is an announcement, and no name comes twice."""
     if len(set(outcomes)) != len(outcomes) or not set(scheme.heralds) <= set(outcomes):
         allowed = f"distinct names with the heralds {scheme.heralds} among them"
-        raise InvalidArgumentError("outcomes", outcomes, allowed)
+        raise InvalidArgumentError("announcements", outcomes, allowed)
 
 
 def _check_shape_and_range(

@@ -142,6 +142,12 @@ class SweepPlan(BaseModel):
 
     _folder: Path = PrivateAttr(Path())
 
+    def __init__(self, **parameters: Any) -> None:
+        try:
+            super().__init__(**parameters)
+        except ValidationError as error:
+            raise _first_problem(error) from None
+
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, object], folder: Path = Path()) -> Self:
         """Check a plan and make it.
@@ -158,10 +164,7 @@ class SweepPlan(BaseModel):
         InvalidArgumentError
             If the plan is malformed.
         """
-        try:
-            plan = cls.model_validate(dict(parameters))
-        except ValidationError as error:
-            raise _first_problem(error) from None
+        plan = cls(**parameters)
         plan._folder = folder
         return plan
 
@@ -301,4 +304,6 @@ def _first_problem(error: ValidationError) -> InvalidArgumentError:
         fields = Range if problem["loc"][0] == "axes" else SweepPlan
         return InvalidArgumentError("name", name, f"one of {', '.join(fields.model_fields)}")
     allowed = problem["msg"].removeprefix("Input should be ")
+    if problem["type"] == "too_short":
+        allowed = f"of at least {problem['ctx']['min_length']} item"
     return InvalidArgumentError(name, problem["input"], allowed[0].lower() + allowed[1:])

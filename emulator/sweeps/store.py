@@ -6,6 +6,7 @@ import codecs
 import csv
 import errno
 import io
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -133,8 +134,13 @@ class Store:
             if file.tell() != self._end:
                 file.truncate(self._end)
             data = line if self._end else _HEADER + line
-            if file.write(data) != len(data):
-                raise OSError(0, "no space left for a row")
+            try:
+                if file.write(data) != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                # Whoever reads the file without us must not take half a row for one.
+                file.truncate(self._end)
+                raise
         self._take(line)
         self._end += len(data)
 

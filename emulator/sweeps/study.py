@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 from emulator.runner import run
 from emulator.scenario.scenario import Scenario
 from emulator.schemes.base import ProtocolModel
-from postprocessing.checks import instance_of, seed_number, whole_number
+from postprocessing.checks import callback, instance_of, seed_number, whole_number
 from postprocessing.design.design import Design
 from postprocessing.design.request import Security
 from postprocessing.errors import InvalidArgumentError
@@ -100,7 +100,7 @@ def finite_size_study(
     sizes = sorted({whole_number("sizes", size, 1000, MOST_ROUNDS) for size in sizes})
     runs = whole_number("runs", runs, 1, 1000)
     draws = whole_number("draws", draws, 2, 10**7)
-    progress = on_progress or (lambda stage, fraction: None)
+    progress = callback("on_progress", on_progress) or (lambda stage, fraction: None)
     model, security = scenario.build_model(), scenario.build_security()
     run_rows, tally_rows = [], []
     points = [(size, method) for size in sizes for method in RUN_METHODS]

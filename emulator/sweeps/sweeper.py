@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
-from types import FrameType
+from types import FrameType, NoneType
 
 from emulator.sweeps.executors import dask_executor, local_processes, process_count
 from emulator.sweeps.plan import SweepPlan
 from emulator.sweeps.store import Row, Store
 from emulator.sweeps.task import SweepTask, failed_row, run_task
-from postprocessing.checks import file_path, instance_of
+from postprocessing.checks import callback, file_path, flag, instance_of
 from postprocessing.errors import DiqkdError
 
 # Tasks handed to an executor at a time: more than the workers of a cluster, less than a sweep.
@@ -127,6 +127,8 @@ def sweep(
     0 with a key, 2 aborted, 0 failed
     ... s
     """
+    instance_of("executor", executor, Executor, NoneType)
+    callback("on_row", on_row)
     sweep_run = SweepRun(plan, file_path("store", store), retry_failed=retry_failed)
     if executor is not None:
         return sweep_run.run(executor, on_row)
@@ -145,7 +147,7 @@ class SweepRun:
     def __init__(self, plan: SweepPlan, store: Path, *, retry_failed: bool = False) -> None:
         self._started = time.perf_counter()
         instance_of("plan", plan, SweepPlan)
-        self._retry_failed = retry_failed
+        self._retry_failed = flag("retry_failed", retry_failed)
         self._store = Store(store)
         tasks, present = plan.tasks(), self._store.statuses()
         self._statuses = {task.identity: present.get(task.identity) for task in tasks}

@@ -27,7 +27,14 @@ _SOURCES = frozenset({".py", ".npz", ".json", ".toml"})
 # Bits that a number keeps in every reader of CSV and JSON.
 _SEED_BITS = 53
 # Parameters that the first version did not have.
-_LATER = frozenset({"test_probability_alice", "test_probability_bob"})
+_LATER = frozenset(
+    {
+        "grid_bits",
+        "setting_probability_tolerance",
+        "test_probability_alice",
+        "test_probability_bob",
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PLANNED_ROUNDS, MOST_PULSES
 from postprocessing.security import METHODS
 
+Light = float | tuple[float, float]
+
 # Far below and a little above the asymptotic optimum: a short block wants a greater violation.
 _INTENSITY_FACTORS = (0.4, 1.25)
 
@@ -33,8 +35,9 @@ class LinkPlan:
         Pulses after which the run stops; 0 when no block gives the key.
     heralded_rounds : int
         Heralded rounds that the design counts on.
-    intensity : float or None
-        Value of the scheme's intensity parameter; None for a scheme without, or without a key.
+    intensity : float, (float, float) or None
+        Value of the scheme's intensity parameter, Alice's and Bob's where they differ; None for a
+        scheme without, or without a key.
     test_probability : float
         p_test of a heralded round.
     key_length : int
@@ -60,7 +63,7 @@ class LinkPlan:
 
     pulses: int
     heralded_rounds: int
-    intensity: float | None
+    intensity: Light | None
     test_probability: float
     key_length: int
     key_fraction: float
@@ -179,7 +182,7 @@ class _Search:
         check_settings_rule(model, self._security.settings)
         self.pace = model.repetition_rate_hz
         self._rare_share = self._security.completeness * RARE_SHARE
-        self._start: float | None = None
+        self._start: Light | None = None
         self._impossible: str | None = None
         parameter = scenario.intensity_parameter
         if parameter is not None and getattr(scenario, parameter) == "optimal":
@@ -211,20 +214,20 @@ class _Search:
         reason = f"no key from {pulses:,} pulses"
         return self._plan(self._best_intensity(pulses), pulses, reason)
 
-    def _best_intensity(self, pulses: int) -> float | None:
+    def _best_intensity(self, pulses: int) -> Light | None:
         """Return the intensity of the longest key; None where there is none to choose."""
         if self._start is None:
             return None
-        low, high = (math.log(self._start * factor) for factor in _INTENSITY_FACTORS)
+        start, (low, high) = self._start, map(math.log, _INTENSITY_FACTORS)
         found = minimize_scalar(
-            lambda log_value: -self._unclipped(math.exp(log_value), pulses),
+            lambda log_factor: -self._unclipped(_scaled(start, math.exp(log_factor)), pulses),
             bounds=(low, high),
             method="bounded",
             options={"xatol": 0.03, "maxiter": 8},
         )
-        return math.exp(float(found.x))
+        return _scaled(start, math.exp(float(found.x)))
 
-    def _design(self, intensity: float | None, pulses: int) -> Design | None:
+    def _design(self, intensity: Light | None, pulses: int) -> Design | None:
         """Return the design of a run of so many pulses; None without any rounds."""
         scenario, parameter = self._scenario, self._scenario.intensity_parameter
         if intensity is not None and parameter is not None:
@@ -234,12 +237,12 @@ class _Search:
         rounds = min(counted, MOST_PLANNED_ROUNDS)
         return self._security.design(joint, rounds) if rounds else None
 
-    def _unclipped(self, intensity: float | None, pulses: int) -> float:
+    def _unclipped(self, intensity: Light | None, pulses: int) -> float:
         design = self._design(intensity, pulses)
         return design.length.unclipped if design and design.length else -float(pulses)
 
     def _pulses_needed(
-        self, intensity: float | None, key_bits: int, near: float | None = None
+        self, intensity: Light | None, key_bits: int, near: float | None = None
     ) -> int | None:
         """Return the fewest pulses, to a hundredth, that give the wanted bits; None if none do."""
 
@@ -265,13 +268,13 @@ class _Search:
                 return None
         return math.floor(pulses)
 
-    def _plan(self, intensity: float | None, pulses: int, reason: str) -> LinkPlan:
+    def _plan(self, intensity: Light | None, pulses: int, reason: str) -> LinkPlan:
         """Return the plan of so many pulses; the reason is for one without a key."""
         design = self._design(intensity, pulses) if pulses else None
         parameter = self._scenario.intensity_parameter
         if intensity is None and parameter is not None:
             asked = getattr(self._scenario, parameter)
-            intensity = asked if isinstance(asked, int | float) else None
+            intensity = asked if isinstance(asked, int | float | tuple) else None
         if design is None:
             return LinkPlan(0, 0, intensity, math.nan, 0, 0.0, 1.0, None, math.nan, reason)
         rounds = design.heralded_rounds
@@ -288,3 +291,10 @@ class _Search:
             noisy_preprocessing=design.noisy_preprocessing,
             reason=None if design.key_length else reason,
         )
+
+
+def _scaled(light: Light, factor: float) -> Light:
+    """Return brighter or fainter light of the same balance between both senders."""
+    if isinstance(light, tuple):
+        return light[0] * factor, light[1] * factor
+    return light * factor

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import pandas as pd
 
+from emulator.sampling.stopping import stopping_rule
 from emulator.schemes.base import NoPositiveKeyRateError, NoWorkingPointError, ProtocolModel
+from emulator.schemes.state_model import StateModel
 from postprocessing.checks import instance_of
+from postprocessing.design.design import RARE_SHARE
+from postprocessing.design.request import Security
 from postprocessing.security import asymptotic_key_fraction
 
 
@@ -36,6 +40,17 @@ class Prediction:
         α of the coherent states that the light is made of; None for a scheme without them.
     repetition_rate_hz : float or None
         Pulses per second; None where not specified.
+    greatest_chsh : float or None
+        S of the heralded states at the directions of highest key rate, which Bob's flips allow;
+        None for a scheme without states.
+    key_rate_at_best_directions : float or None
+        Asymptotic secret bits per pulse at those directions, everything else as it is.
+    method : str or None
+        Name of the key-length method of `key_length`; None without heralded rounds.
+    heralded_rounds : int or None
+        Heralded rounds of a run that is asked for, or that its pulses let one count on.
+    key_length : int or None
+        Key bits of its finite-size design.
 
     Notes
     -----
@@ -61,6 +76,18 @@ class Prediction:
     mean_photon_number: float | None
     amplitude: float | None = None
     repetition_rate_hz: float | None = None
+    greatest_chsh: float | None = None
+    key_rate_at_best_directions: float | None = None
+    method: str | None = None
+    heralded_rounds: int | None = None
+    key_length: int | None = None
+
+    @property
+    def finite_key_rate_per_pulse(self) -> float | None:
+        """Secret bits per pulse of the finite-size design; None without heralded rounds."""
+        if self.gain is None or self.key_length is None or not self.heralded_rounds:
+            return None
+        return self.gain * self.key_length / self.heralded_rounds
 
     @property
     def herald_rate_hz(self) -> float | None:
@@ -81,6 +108,7 @@ class Prediction:
         per_second = {
             "herald_rate_hz": self.herald_rate_hz,
             "key_rate_per_second": self.key_rate_per_second,
+            "finite_key_rate_per_pulse": self.finite_key_rate_per_pulse,
         }
         values = {**asdict(self), **per_second}
         return {key: _finite_or_none(value) for key, value in values.items()}
@@ -94,13 +122,23 @@ class Prediction:
         return self.to_frame().T.to_html(header=False)
 
 
-def predict(model: ProtocolModel) -> Prediction:
-    """Return gain, CHSH value, QBER and asymptotic key rate of a model.
+def predict(
+    model: ProtocolModel,
+    *,
+    heralded_rounds: int | None = None,
+    pulses: int | None = None,
+    security: Security | None = None,
+) -> Prediction:
+    """Return gain, CHSH value, QBER and key rates of a model.
 
     Parameters
     ----------
     model : ProtocolModel
         The scheme with its parameters.
+    heralded_rounds, pulses : int, optional
+        When a run would stop: at most one of them, for the key of its finite-size design too.
+    security : Security, optional
+        What is asked of that key; by default ``Security()``.
 
     Returns
     -------
@@ -111,13 +149,16 @@ def predict(model: ProtocolModel) -> Prediction:
     ------
     NoWorkingPointError
         If the model is to choose an intensity, but not for its key rate, and there is none.
+    InvalidArgumentError
+        If an argument is outside its range.
 
     Examples
     --------
     >>> from emulator.schemes.optics import Link
     >>> from emulator.schemes.entangled_coherent import EntangledCoherent
-    >>> f"{predict(EntangledCoherent(Link(distance_km=100))).key_rate_per_pulse:.4e}"
-    '5.1748e-03'
+    >>> found = predict(EntangledCoherent(Link(distance_km=100)))
+    >>> f"{found.key_rate_per_pulse:.4e} {found.key_rate_at_best_directions:.4e}"
+    '5.1748e-03 5.7917e-03'
     """
     instance_of("model", model, ProtocolModel)
     try:
@@ -125,12 +166,36 @@ def predict(model: ProtocolModel) -> Prediction:
     except NoPositiveKeyRateError:
         return _without_intensity(model, 0.0)
     joint = point.joint_distribution()
-    gain, chsh, qber = joint.gain, joint.chsh, joint.qber
-    rate = float(gain * asymptotic_key_fraction(chsh, qber))
-    light = (point.intensity, point.coherent_amplitude)
-    return Prediction(
-        model.name, gain, chsh, qber, rate, model.plob_bound, *light, model.repetition_rate_hz
+    best_chsh, best_rate = _at_best_directions(point)
+    found = Prediction(
+        model.name,
+        gain=joint.gain,
+        chsh=joint.chsh,
+        qber=joint.qber,
+        key_rate_per_pulse=float(joint.gain * asymptotic_key_fraction(joint.chsh, joint.qber)),
+        plob_bound=model.plob_bound,
+        mean_photon_number=point.intensity,
+        amplitude=point.coherent_amplitude,
+        repetition_rate_hz=model.repetition_rate_hz,
+        greatest_chsh=best_chsh,
+        key_rate_at_best_directions=best_rate,
     )
+    if heralded_rounds is None and pulses is None:
+        return found
+    security = Security() if security is None else security
+    instance_of("security", security, Security)
+    rule = stopping_rule(heralded_rounds=heralded_rounds, pulses=pulses)
+    counted = rule.rounds_to_count_on(joint.gain, security.completeness * RARE_SHARE)
+    length = security.design(joint, counted).key_length if counted else 0
+    return replace(found, method=security.method, heralded_rounds=counted, key_length=length)
+
+
+def _at_best_directions(point: ProtocolModel) -> tuple[float | None, float | None]:
+    """Return S and the asymptotic key rate of the same states at their best directions."""
+    if not isinstance(point, StateModel):
+        return None, None
+    theory = replace(point, directions=str(point.best_directions())).theory()
+    return theory.chsh, float(theory.key_rate_per_pulse)
 
 
 def prediction_of_point(model: ProtocolModel) -> Prediction:

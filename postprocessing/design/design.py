@@ -17,12 +17,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from postprocessing.checks import real_number
+from postprocessing.design.announced import coins_are_likely, pair_share, settings_are_likely
+from postprocessing.design.covered import check_settings_rule, check_tolerance
+from postprocessing.design.fields import plain_fields
 from postprocessing.design.leakage import LeakageBudget
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.limits import MOST_PLANNED_ROUNDS
-from postprocessing.quantiles import exceedance, lower_quantile
+from postprocessing.quantiles import lower_quantile
 from postprocessing.reconciliation import MOST_TAG_BITS, tag_length
-from postprocessing.scheme import AnnouncedMarks, BellScheme, SettingChoice
+from postprocessing.scheme import AnnouncedMarks, BellScheme, LocalSettings, SettingChoice
 from postprocessing.security import (
     METHODS,
     Block,
@@ -30,25 +33,18 @@ from postprocessing.security import (
     EpsilonSplit,
     KeyLength,
     Method,
-    SettingsRule,
     Terms,
     chsh_entropy,
     noisy_error_rate,
     win_probability,
 )
 from postprocessing.security.asymptotic import asymptotic_bits
-from postprocessing.security.entropy import check_noisy_preprocessing
+from postprocessing.tolerance import round_bounds
 
 # Parts of the completeness: too few tests, and too few rounds of a run of so many pulses, have a
 # thousandth each, and too many lost tests have what these leave of a half.
 RARE_SHARE = 1e-3
 LOST_TESTS_SHARE = 0.5 - 2 * RARE_SHARE
-# Quantiles below which tests and settings are refused follow from it: they come neither near the
-# mean nor near nothing.
-LEAST_COMPLETENESS, MOST_COMPLETENESS = 1e-12, 0.5
-# A pair of settings may be as rare or as frequent as honest settings are with this probability, or
-# with a millionth of the completeness if that is less.
-PAIR_SHARE, PAIR_SHARE_OF_COMPLETENESS = 1e-12, 1e-6
 
 
 @dataclass(frozen=True)
@@ -117,12 +113,15 @@ class Design:
 
     def __post_init__(self) -> None:
         """Check that tag and key length follow from the rest, whoever put it together."""
-        self._check_ranges()
+        for name, value in plain_fields(vars(self)).items():
+            object.__setattr__(self, name, value)
+        # A block has ranges of its own.
+        _ = self._block
         method: Method[Any] = METHODS.named("method", self.method)
         if not isinstance(method, Method) or method.name != self.method:
             raise InvalidArgumentError("method", self.method, "a Method registered by its own name")
-        check_noisy_preprocessing(self.noisy_preprocessing)
         check_settings_rule(self.method, "announced" if self._has_marks else "local")
+        check_tolerance(self.method, self.setting_choice.setting_probability_tolerance)
         if (self.least_score is not None) != method.scored:
             allowed = "given where the test of the method is a score, and there alone"
             raise InvalidArgumentError("least_score", self.least_score, allowed)
@@ -135,25 +134,6 @@ class Design:
                 raise InvalidArgumentError("tag_bits", self.leakage.tag_bits, allowed)
         if self.length is not None:
             self._check_length(self.length)
-
-    def _check_ranges(self) -> None:
-        """Check that every number is one."""
-        most_chsh = 2 * math.sqrt(2) * (1 + 1e-12)
-        ranges: dict[str, tuple[float, float]] = {
-            "heralded_rounds": (1, MOST_PLANNED_ROUNDS),
-            "tolerated_test_losses": (0, self.heralded_rounds),
-            "completeness": (LEAST_COMPLETENESS, MOST_COMPLETENESS),
-            "predicted_abort_probability": (0, 1),
-            "expected_chsh": (-most_chsh, most_chsh),
-            "expected_qber": (0, 1),
-        }
-        for name, (low, high) in ranges.items():
-            if not low <= getattr(self, name) <= high:
-                raise InvalidArgumentError(name, getattr(self, name), f"in [{low:g}, {high:g}]")
-        if self.least_score is not None and not math.isfinite(self.least_score):
-            raise InvalidArgumentError("least_score", self.least_score, "a finite number")
-        # A block has ranges of its own.
-        _ = self._block
 
     def _check_length(self, length: KeyLength[Any]) -> None:
         """Check that a length is no more than the frozen parameters give."""
@@ -169,6 +149,8 @@ class Design:
         derived = method.length(replace(self._block, leaked_bits=leaked), length.parameters)
         if length.terms.keys() != derived.terms.keys():
             raise InvalidArgumentError("terms", [*length.terms], f"{[*derived.terms]}")
+        for name, bits in {**length.terms, "unclipped": length.unclipped}.items():
+            real_number(f"{name} of the length", bits)
         if length.bits > derived.bits:
             raise InvalidArgumentError("length", length.bits, f"at most {derived.bits} bits")
 
@@ -182,7 +164,7 @@ class Design:
         """The block as it was frozen; its leakage and its counts are those of a run."""
         return Block(
             rounds=self.heralded_rounds,
-            probabilities=self.setting_choice.round_probabilities,
+            probabilities=round_bounds(self.setting_choice),
             win_probability=float(win_probability(self.expected_chsh)),
             secrecy=self.epsilons.secrecy,
             leaked_bits=0.0,
@@ -235,7 +217,7 @@ class Design:
     @cached_property
     def least_test_rounds(self) -> int:
         """The run aborts below this number of test rounds: it is unlikely under these settings."""
-        test = self.setting_choice.round_probabilities.test
+        test = round_bounds(self.setting_choice).test
         return lower_quantile(self.heralded_rounds, test, self.completeness * RARE_SHARE)
 
     def settings_as_designed(self, pairs: npt.NDArray[np.int64]) -> bool:
@@ -246,13 +228,22 @@ class Design:
         pairs : ndarray of int64, shape (x, y)
             Rounds of each pair, of all heralded rounds.
         """
-        share, law = pair_share(self.completeness), self.setting_choice.pair_law(self.scheme)
-        rounds = self.heralded_rounds
-        return all(
-            exceedance(rounds, p, count - 1) >= share
-            and exceedance(rounds, 1 - p, rounds - count - 1) >= share
-            for p, count in zip(law.ravel().tolist(), pairs.ravel().tolist(), strict=True)
-        )
+        share = pair_share(self.completeness)
+        choice, rounds = self.setting_choice, self.heralded_rounds
+        return settings_are_likely(choice, self.scheme, pairs, rounds, share)
+
+    def coins_as_designed(self, kept: int, surplus: int) -> bool:
+        """Tell whether the coins keep neither too few nor too many of the surplus rounds.
+
+        Beside settings as designed, this bounds the number of tests from both sides.
+
+        Parameters
+        ----------
+        kept, surplus : int
+            Coins that are 1, and all of them.
+        """
+        choice, share = self.setting_choice, pair_share(self.completeness)
+        return isinstance(choice, LocalSettings) and coins_are_likely(choice, kept, surplus, share)
 
     @property
     def acceptance_rule(self) -> str:
@@ -353,13 +344,17 @@ class Design:
     def to_dict(self) -> dict[str, Any]:
         """Return the design as JSON-able values."""
         values = asdict(self)
+        if not self.setting_choice.setting_probability_tolerance:
+            # Designs without one keep the fingerprint that they had before there was any.
+            del values["setting_choice"]["setting_probability_tolerance"]
         if self.length is not None:
             values["length"]["terms"] = dict(self.length.terms)
         values["least_test_rounds"] = self.least_test_rounds
         values["entropy_per_key_round"] = self.entropy_per_key_round
         values["label"] = self.label
         values["key_length"] = self.key_length
-        values["round_probabilities"] = asdict(self.setting_choice.round_probabilities)
+        kinds = self.setting_choice.round_probabilities
+        values["round_probabilities"] = {"key": kinds.key, "test": kinds.test}
         if not METHODS[self.method].composable:
             values["epsilons"]["secrecy"] = None
         return values
@@ -368,25 +363,6 @@ class Design:
         """Return the SHA-256 of the design, which both parties must share."""
         text = json.dumps(self.to_dict(), sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
-
-
-def check_settings_rule(method: str, rule: SettingsRule) -> None:
-    """Refuse settings that the proof of a method does not cover.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If so.
-    """
-    if rule not in METHODS[method].rules:
-        covering = ", ".join(name for name in METHODS if rule in METHODS[name].rules)
-        where = "where marks are announced" if rule == "announced" else "for local settings"
-        raise InvalidArgumentError("method", method, f"{covering}, {where}")
-
-
-def pair_share(completeness: float) -> float:
-    """Return how unlikely a number of rounds of a pair of settings must be, to be refused."""
-    return min(PAIR_SHARE, PAIR_SHARE_OF_COMPLETENESS * completeness)
 
 
 def whole_bytes(bits: int) -> int:

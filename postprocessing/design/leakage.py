@@ -94,9 +94,9 @@ def leakage_budget(
     LeakageBudget or None
         The plan of the smallest budget; None when no code serves this QBER.
     """
-    key_rounds = max(1, upper_quantile(rounds, probabilities.key, completeness / 8))
-    test_rounds = upper_quantile(rounds, probabilities.test, completeness / 8)
-    over_tests = exceedance(rounds, probabilities.test, test_rounds)
+    key_rounds = max(1, upper_quantile(rounds, probabilities.most_key, completeness / 8))
+    test_rounds = upper_quantile(rounds, probabilities.most_test, completeness / 8)
+    over_tests = exceedance(rounds, probabilities.most_test, test_rounds)
     plans = []
     for choice in _short_list(mode, key_rounds, qber):
         frames = _frames(key_rounds, choice)
@@ -107,7 +107,7 @@ def leakage_budget(
             exceedance(frames, rate, count) for rate, count in zip(rates, failed, strict=True)
         )
         # The last frame has room for more than the quantile of the key rounds.
-        over_key = exceedance(rounds, probabilities.key, frames * choice.frame_bits)
+        over_key = exceedance(rounds, probabilities.most_key, frames * choice.frame_bits)
         sent = int(_sent_bits(choice, frames, failed))
         sent += _disclosed_bits(choice, failed, key_rounds)
         plan = LeakageBudget(
@@ -168,7 +168,8 @@ def expected_leakage(
     """
     per_key_round, constant = _best_rate(rounds, qber, mode)
     return (
-        rounds * (probabilities.key * per_key_round + probabilities.test * leaked_per_test)
+        rounds
+        * (probabilities.most_key * per_key_round + probabilities.most_test * leaked_per_test)
         + constant
         + tag_bits
         + VERDICT_BITS

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from postprocessing.checks import instance_of, one_of, probability, real_number, whole_number
+from postprocessing.design.announced import settings_share
+from postprocessing.design.covered import check_settings_rule, check_tolerance
 from postprocessing.design.design import (
-    LEAST_COMPLETENESS,
     LOST_TESTS_SHARE,
-    MOST_COMPLETENESS,
     RARE_SHARE,
     Design,
-    check_settings_rule,
-    pair_share,
 )
+from postprocessing.design.fields import LEAST_COMPLETENESS, MOST_COMPLETENESS
 from postprocessing.design.leakage import LeakageBudget, expected_leakage, leakage_budget
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PLANNED_ROUNDS
 from postprocessing.reconciliation import Mode, tag_length
-from postprocessing.scheme import BellScheme, LocalSettings, RoundProbabilities
+from postprocessing.scheme import (
+    MOST_TOLERANCE,
+    BellScheme,
+    LocalSettings,
+    RoundProbabilities,
+)
 from postprocessing.security import (
     METHODS,
     Block,
@@ -34,13 +38,16 @@ from postprocessing.security import (
     win_probability,
 )
 from postprocessing.security.entropy import noise_choice
+from postprocessing.tolerance import round_bounds
 
-# Probabilities finer than this are not exact in double precision any more.
-_GRID_BITS = (16, 32)
+# A coarser step is more than the best probabilities of long blocks, a finer one is not exact in
+# double precision any more.
+_GRID_BITS = (8, 32)
 
 ModeChoice = Literal["auto", "throughput", "efficiency"]
 
 
+@runtime_checkable
 class ExpectedBehaviour(Protocol):
     """What a design needs to know of honest devices; a joint distribution has all of it."""
 
@@ -120,8 +127,12 @@ class Security:
     reconciliation : {"auto", "throughput", "efficiency"}
         Codes that decode fast, those that leak little, or whichever leave the longer key.
     grid_bits : int
-        Each setting's probability is a whole multiple of 2⁻ᵇⁱᵗˢ, 16 to 32, which generators draw
+        Each setting's probability is a whole multiple of 2⁻ᵇⁱᵗˢ, 8 to 32, which generators draw
         exactly; the key length is that of these very probabilities.
+    setting_probability_tolerance : float
+        τ in [0, 0.01], by which the probability of each test setting, of a mark and of the coin may
+        be off, in each round by something else and known to the adversary; the key length is proved
+        for the worst. Not for "asymptotic".
     test_probability_alice, test_probability_bob : float, optional
         How often either party takes a setting that is not its key setting, both in (0, 1) and that
         of the reference at most 1/2: taken exactly as they are. By default the best of the grid.
@@ -146,6 +157,7 @@ class Security:
     noisy_preprocessing: float | Literal["optimal"] = 0.0
     reconciliation: ModeChoice = "auto"
     grid_bits: int = 16
+    setting_probability_tolerance: float = 0.0
     test_probability_alice: float | None = None
     test_probability_bob: float | None = None
 
@@ -163,7 +175,16 @@ class Security:
         object.__setattr__(self, "noisy_preprocessing", noise)
         bits = whole_number("grid_bits", self.grid_bits, *_GRID_BITS)
         object.__setattr__(self, "grid_bits", bits)
+        allowed, most = f"in [0, {MOST_TOLERANCE}]", MOST_TOLERANCE
+        self._keep("setting_probability_tolerance", allowed, lambda off: 0 <= off <= most)
+        check_tolerance(self.method, self.setting_probability_tolerance)
         self._check_own_settings()
+
+    def __repr__(self) -> str:
+        """Return what is asked for beyond the defaults."""
+        asked = ((field, getattr(self, field.name)) for field in fields(self))
+        words = (f"{field.name}={value!r}" for field, value in asked if value != field.default)
+        return f"Security({', '.join(words)})"
 
     def _keep(self, name: str, allowed: str, within: Callable[[float], bool]) -> None:
         """Keep a plain number, if it is allowed."""
@@ -189,7 +210,8 @@ class Security:
         Raises
         ------
         InvalidArgumentError
-            If the reference would test more often than thinning allows for.
+            If the reference would test more often than thinning allows for, or a setting might
+            never come within the tolerance.
         """
         by_party = {"alice": self.test_probability_alice, "bob": self.test_probability_bob}
         gamma, p = by_party[scheme.corrector], by_party[scheme.reference]
@@ -198,7 +220,7 @@ class Security:
         if p > 0.5:
             name = f"test_probability_{scheme.reference}"
             raise InvalidArgumentError(name, p, "in (0, 1/2] for the reference of this scheme")
-        return LocalSettings(gamma, p)
+        return LocalSettings(gamma, p, self.setting_probability_tolerance)
 
     def design(
         self, expected: ExpectedBehaviour | HasJointDistribution, heralded_rounds: int
@@ -228,8 +250,9 @@ class Security:
             else expected
         )
         rounds = whole_number("heralded_rounds", heralded_rounds, 1, MOST_PLANNED_ROUNDS)
-        probability("qber", behaviour.qber)
-        return _design(self, behaviour, rounds)
+        instance_of("expected", behaviour, ExpectedBehaviour)
+        known = ExpectedValues(behaviour.scheme, behaviour.chsh, behaviour.qber)
+        return _design(self, known, rounds)
 
     @property
     def modes(self) -> tuple[Mode, ...]:
@@ -263,8 +286,7 @@ def _draft(
     """Optimise noise and settings for the finite-size length, then fix thresholds and budget."""
     epsilons = EpsilonSplit.from_soundness(security.soundness)
     tag_bits, charged = tag_length(rounds, epsilons.correctness), method.charged_per_test
-    win = float(win_probability(expected.chsh))
-    share = security.completeness * LOST_TESTS_SHARE
+    win, share = float(win_probability(expected.chsh)), security.completeness * LOST_TESTS_SHARE
 
     def block_at(q: float, marks: RoundProbabilities) -> Block:
         """Return the block with a smooth estimate of its leakage."""
@@ -282,10 +304,11 @@ def _draft(
         rule=security.settings,
         noisy_preprocessing=security.noisy_preprocessing,
         settings=own,
+        tolerance=security.setting_probability_tolerance,
     )
     # Whatever follows is computed for what is really drawn.
     choice = own or choice.on_grid(security.grid_bits)
-    marks, qber = choice.round_probabilities, noisy_error_rate(expected.qber, q)
+    marks, qber = round_bounds(choice), noisy_error_rate(expected.qber, q)
     budgets = (
         leakage_budget(rounds, marks, qber, tag_bits, security.completeness, mode, charged)
         for mode in security.modes
@@ -293,8 +316,8 @@ def _draft(
     budget = min((b for b in budgets if b), key=lambda b: b.budget_bits, default=None)
     block = block_at(q, marks)
     length, failing = _length_and_risk(method, block, budget)
-    tails = 2 * choice.pair_law(expected.scheme).size
-    rare = security.completeness * RARE_SHARE + tails * pair_share(security.completeness)
+    rare = security.completeness * RARE_SHARE
+    rare += settings_share(choice, expected.scheme, security.completeness)
     return Design(
         scheme=expected.scheme,
         method=security.method,

@@ -48,12 +48,14 @@ def design_of(values: Mapping[str, Any]) -> Design:
         raise InvalidArgumentError("design", sorted(values), "one with each field once")
     derived = {name: named.pop(name) for name in _DERIVED & named.keys()}
     length = named.get("length")
-    design = _ADAPTER.validate_json(json.dumps({**named, "length": None}), strict=True)
+    design = _ADAPTER.validate_json(
+        json.dumps({**named, "length": None}, allow_nan=False), strict=True
+    )
     if length is not None:
         # What the free parameters are is up to the method.
         of_parameters: Any = KeyLength
         stored = TypeAdapter(of_parameters[METHODS[design.method].parameters])
-        whole = stored.validate_json(json.dumps(length), strict=True)
+        whole = stored.validate_json(json.dumps(length, allow_nan=False), strict=True)
         design = replace(design, length=whole)
     _check_derived(design, derived)
     _check_names(named, values_of(design))

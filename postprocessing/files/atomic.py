@@ -1,7 +1,9 @@
 """Files written whole or not at all: keys, records, designs, reports, tables, pictures.
 
 A file is drafted in a folder beside its place, down to the disk, and put there by one operation.
-Unless its writer says otherwise it is readable by its owner only and never takes another's place.
+Unless its writer says otherwise it never takes another's place. It is readable by its owner only,
+for keys, outcomes and the seeds that make them again are everywhere: only a picture that stands by
+itself is as readable as the user's other files.
 """
 
 from __future__ import annotations
@@ -118,15 +120,13 @@ def atomic_write(path: Path, *, replace: bool = False, private: bool = True) -> 
             yield draft
             _check_private(draft, private=private)
             _sync(draft, os.O_RDONLY)
-            if replace:
-                draft.replace(path)
-                sync_folder(path.parent)
-                return
-            _link(draft, path)
+            new = not os.path.lexists(path)
+            draft.replace(path) if replace else _link(draft, path)
             try:
                 sync_folder(path.parent)
             except BaseException:
-                _remove([path])
+                # What has taken the place of another is whole, and the other gone.
+                _remove([path] if new else [])
                 raise
     except FileExistsError as error:
         message = f"out must be a new file, got {str(path)!r} ({error.strerror})"

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from postprocessing.checks import file_path, instance_of
+from postprocessing.checks import file_path, flag, instance_of
 from postprocessing.design.design import Design
 from postprocessing.design.stored import design_of, values_of
 from postprocessing.errors import InputFileError
@@ -51,7 +51,7 @@ def write_design(path: Path | str, design: Design, *, emulated: bool = False) ->
     instance_of("design", design, Design)
     if not path.parent.is_dir():
         raise InputFileError(f"out must be in an existing folder, got {str(path)!r}")
-    values = {_EMULATED: True} if emulated else {}
+    values = {_EMULATED: True} if flag("emulated", emulated) else {}
     values |= values_of(design)
     write_output(path.parent, {path.name: f"{json.dumps(values, indent=2)}\n".encode()})
 

@@ -25,11 +25,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
-from postprocessing.checks import file_path, instance_of
+from postprocessing.checks import file_path, instance_of, plain
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.toml import read_toml
 from postprocessing.limits import MOST_COUNTED
@@ -41,14 +41,16 @@ def _value(given: object) -> bool | int | float | str:
 
     Raises
     ------
-    ValueError
+    InvalidArgumentError
         If it is no word, nor a number that is told from all others.
     """
-    if isinstance(given, str):
-        return given
-    if isinstance(given, bool | int | float) and abs(given) <= MOST_COUNTED:
-        return given
-    raise ValueError(f"a value must be a word, a number up to 2**53, true or false, got {given!r}")
+    value = plain(given)
+    if isinstance(value, str) or (
+        isinstance(value, bool | int | float) and abs(value) <= MOST_COUNTED
+    ):
+        return value
+    allowed = "a word, a number up to 2**53, true or false"
+    raise InvalidArgumentError("value", given, allowed)
 
 
 Value = Annotated[bool | int | float | str, PlainValidator(_value)]
@@ -179,6 +181,20 @@ class BellLayout(_Part):
 class Layout(_Part):
     """The layout of files of rounds.
 
+    Parameters
+    ----------
+    alice, bob : PartyLayout
+        Where each party's settings and outcomes are.
+    heralds : HeraldLayout
+        Where the announcements are.
+    bell : BellLayout
+        What the settings are for.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If a name is unknown, or a column or a value has two meanings.
+
     Examples
     --------
     >>> import diqkd
@@ -191,6 +207,13 @@ class Layout(_Part):
     bob: PartyLayout
     heralds: HeraldLayout
     bell: BellLayout
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise _first_problem(error) from None
+        self.check()
 
     @classmethod
     def of(cls, scheme: BellScheme) -> Self:
@@ -235,16 +258,9 @@ class Layout(_Part):
         """
         parameters = read_toml("layout", file_path("layout", path))
         try:
-            layout = cls.model_validate(parameters)
-            layout.check()
-        except ValidationError as error:
-            problem = error.errors()[0]
-            place = ".".join(map(str, problem["loc"]))
-            text = f"layout {str(path)!r}: {place}: {problem['msg']}"
-            raise InputFileError(text) from error
-        except ValueError as error:
+            return cls(**parameters)
+        except InvalidArgumentError as error:
             raise InputFileError(f"layout {str(path)!r}: {error}") from error
-        return layout
 
     def check(self) -> None:
         """Check that every name is known, and no column and no value has two meanings.
@@ -336,6 +352,21 @@ def layout_of(scheme: BellScheme | None, layout: Layout | Path | str | None) -> 
     if scheme is not None and described.bell_scheme() != scheme:
         raise InvalidArgumentError("layout", described.bell_scheme(), f"of the design's {scheme}")
     return described
+
+
+def _first_problem(error: ValidationError) -> InvalidArgumentError:
+    """Turn pydantic's report into one line that names argument, value and what is allowed."""
+    problem: Any = error.errors()[0]
+    place = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "missing":
+        return InvalidArgumentError(place, None, "given")
+    allowed = problem["msg"].removeprefix("Input should be ")
+    if problem["type"] == "extra_forbidden":
+        allowed = "left out"
+    own = problem.get("ctx", {}).get("error")
+    if isinstance(own, InvalidArgumentError):
+        allowed = own.allowed
+    return InvalidArgumentError(place, problem["input"], allowed)
 
 
 def _index(argument: str, names: Sequence[str], name: str) -> int:

@@ -15,6 +15,7 @@ under a key is acted upon. A crash can thus lose keys, never use one twice.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import math
@@ -26,11 +27,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from postprocessing.checks import whole_number
+from postprocessing.checks import file_path, whole_number
 from postprocessing.errors import AuthenticationError, InputFileError, SessionError
 from postprocessing.files.atomic import write_output
 from postprocessing.files.private import check_private
-from postprocessing.network.key_files import is_file, key_soundness, read_key, spend_key
+from postprocessing.network.saved_keys import (
+    give_back_key,
+    is_file,
+    key_soundness,
+    read_key,
+    spend_key,
+)
 from postprocessing.scheme import Party
 
 KEY_BYTES = 32
@@ -52,15 +59,15 @@ def forgery_bound(packet_bytes: int) -> float:
     return 8 * -(-packet_bytes // 16) * 2.0**-106
 
 
-def create_pool(path: Path, keys: int) -> None:
+def create_pool(path: Path | str, keys: int) -> None:
     """Write a new pool of keys of the operating system's generator, for its owner's eyes only.
 
     Parameters
     ----------
-    path : Path
+    path : Path or str
         Where; nothing may be there.
     keys : int
-        Keys a direction.
+        Keys a direction, 1 to 2³².
 
     Raises
     ------
@@ -77,17 +84,18 @@ def create_pool(path: Path, keys: int) -> None:
     ...     Path(folder, "alice.pool").stat().st_size >= 2 * 100 * KEY_BYTES
     True
     """
-    count = whole_number("keys", keys, 1, _MOST_KEYS)
+    path, count = file_path("path", path), whole_number("keys", keys, 1, _MOST_KEYS)
     _check_new(path)
-    _write_new(path, secrets.token_bytes(_pool_bytes(count)), count, soundness=0.0)
+    pool = _new_pool(secrets.token_bytes(_pool_bytes(count)), count, soundness=0.0)
+    write_output(path.parent, {path.name: pool})
 
 
 def create_pool_from_key(path: Path, key: Path) -> int:
     """Write a new pool of the bits of a key, which is spent by that; return its keys a direction.
 
-    The key is marked spent, down to the disk, before the pool is written: a crash loses it. Its
-    first 16 bytes become the pool's identity, which is public, and tag nothing. The pool remembers
-    the key's soundness, see `KeyPool.soundness`.
+    The key is marked spent, down to the disk, before the pool is written: a crash loses it, a disk
+    without room for the pool does not. Its first 16 bytes become the pool's identity, which is
+    public, and tag nothing. The pool remembers the key's soundness, see `KeyPool.soundness`.
 
     Parameters
     ----------
@@ -111,7 +119,12 @@ def create_pool_from_key(path: Path, key: Path) -> int:
     _check_new(path)
     soundness = key_soundness(key)
     told = math.nan if soundness is None else soundness
-    _write_new(path, spend_key(key)[: _pool_bytes(count)], count, soundness=told)
+    pool = _new_pool(spend_key(key)[: _pool_bytes(count)], count, soundness=told)
+    try:
+        write_output(path.parent, {path.name: pool})
+    except InputFileError:
+        give_back_key(key, path.parent)
+        raise
     return count
 
 
@@ -132,10 +145,10 @@ def _check_new(path: Path) -> None:
         raise InputFileError(f"pool must be a new file, {str(path)!r} exists")
 
 
-def _write_new(path: Path, content: bytes, count: int, *, soundness: float) -> None:
+def _new_pool(content: bytes, count: int, *, soundness: float) -> bytes:
+    """Return the file of a pool that is made of some bytes."""
     identity, keys = content[:IDENTITY_BYTES], content[IDENTITY_BYTES:]
-    header = _header(_MAGIC, _NOBODY, identity, count, 0, 0, soundness)
-    write_output(path.parent, {path.name: header + keys})
+    return _header(_MAGIC, _NOBODY, identity, count, 0, 0, soundness) + keys
 
 
 class KeyPool:
@@ -296,7 +309,8 @@ class KeyPool:
         try:
             owner = _OWNERS[self._party]
             header = self._header_of(owner, positions)
-            os.pwrite(self._descriptor, header, 0)
+            if os.pwrite(self._descriptor, header, 0) != len(header):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._descriptor)
         except OSError as error:
             text = f"the pool of keys {str(self._path)!r} cannot be written to ({error.strerror})"

@@ -16,26 +16,20 @@ unconfirmed until it hears from the other; that one writes only once it knows of
 from __future__ import annotations
 
 import json
-import math
-import os
 from pathlib import Path
 from typing import Any
 
 from postprocessing.errors import InputFileError
 from postprocessing.files.atomic import (
-    KEY_NAMES,
-    UNFINISHED,
     check_output_folder,
     replace_output,
     sync_folder,
     write_output,
 )
-from postprocessing.protocol.terms import no_secret
+from postprocessing.network.saved_keys import SPENT, UNCONFIRMED, is_file, read_key, told_in
 from postprocessing.scheme import Party
 from postprocessing.security import METHODS
 
-UNCONFIRMED = ".unconfirmed"
-SPENT = ".spent"
 FAILED = "failed"
 _WITH_A_KEY = ("key", "unconfirmed key")
 
@@ -187,7 +181,7 @@ class KeyFiles:
         InputFileError
             If the folder cannot be written to.
         """
-        report = _told(self._folder / self._report)
+        report = told_in(self._folder / self._report)
         if report.get("outcome") not in _WITH_A_KEY:
             return
         if confirmed:
@@ -202,13 +196,13 @@ class KeyFiles:
         known = {name: report[name] for name in more if report.get(name) is not None}
         report |= {name: value + more[name] for name, value in known.items()}
         replace_output(self._folder / self._report, _text(report))
-        told = _told(self._folder / self._session)
+        told = told_in(self._folder / self._session)
         if isinstance(told.get("soundness"), float):
             told["soundness"] += forgery_probability
             replace_output(self._folder / self._session, json.dumps(told).encode())
 
     def _tells_of_failure(self) -> bool:
-        return _told(self._folder / self._report).get("outcome") == FAILED
+        return told_in(self._folder / self._report).get("outcome") == FAILED
 
     def session(self) -> bytes:
         """Return the session in which the key was made; empty where there is no key.
@@ -223,7 +217,7 @@ class KeyFiles:
         if not (self.is_confirmed or self.is_unconfirmed or self.is_spent):
             return b""
         path = self._folder / self._session
-        session = _told(path).get("session")
+        session = told_in(path).get("session")
         try:
             found = bytes.fromhex(session) if isinstance(session, str) else b""
         except ValueError:
@@ -248,137 +242,5 @@ class KeyFiles:
         return read_key(self.path)
 
 
-def is_file(path: Path) -> bool:
-    """Tell whether a file is there.
-
-    Raises
-    ------
-    InputFileError
-        If nobody can tell, as in a folder that may not be entered.
-    """
-    try:
-        return path.is_file()
-    except OSError as error:
-        raise InputFileError(f"cannot look for {str(path)!r} ({error.strerror})") from error
-
-
-def read_key(path: Path) -> bytes:
-    """Return the content of a key file that both parties hold.
-
-    Raises
-    ------
-    InputFileError
-        If it cannot be read, is marked unconfirmed or spent, or is no secret, as the session or the
-        report beside it tells; a key of a session or a run must have one of them.
-    """
-    if path.name.endswith(UNCONFIRMED):
-        text = f"key must be confirmed, {str(path)!r} is not: run party --confirm"
-        raise InputFileError(text)
-    if path.name.endswith(SPENT):
-        raise InputFileError(f"key must be unspent, {str(path)!r} has become a pool of keys")
-    tellers = _tellers(path)
-    for told in tellers:
-        reason = no_secret(told["seed"], told.get("emulated", False))
-        if reason is not None:
-            raise InputFileError(f"key must be secret, {str(path)!r} is {reason}")
-    if path.name in KEY_NAMES and is_file(path) and not tellers:
-        names = f"{path.stem}.session.json or report.json"
-        raise InputFileError(f"key must have {names} beside it, {str(path)!r} has neither")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        message = f"key must be a readable file, got {str(path)!r} ({error.strerror})"
-        raise InputFileError(message) from error
-
-
-def key_soundness(path: Path) -> float | None:
-    """Return the soundness of a key, by the session and the reports beside it.
-
-    Returns
-    -------
-    float or None
-        The greatest that is told, None where nobody tells: of a key of somewhere else, or of one
-        that was authenticated with a pool of unknown soundness.
-
-    Raises
-    ------
-    InputFileError
-        If its method gives keys that are not secure at finite size, or is not told.
-    """
-    tellers = _tellers(path)
-    claims = [claim for told in tellers if (claim := _claim(told)) is not None]
-    if tellers and not claims:
-        names = f"{path.stem}.report.json or report.json"
-        text = f"key must have {names} beside it to tell its method, {str(path)!r} has neither"
-        raise InputFileError(text)
-    for method, _ in claims:
-        if method not in METHODS or not METHODS[method].composable:
-            text = f"key must be secure at finite size, {str(path)!r} is of method {method}"
-            raise InputFileError(text)
-    # Whatever is not known counts as more than anything.
-    greatest = max((soundness for _, soundness in claims), default=math.inf)
-    return greatest if greatest < 1 else None
-
-
-def spend_key(path: Path) -> bytes:
-    """Return the content of a key file and mark it spent, down to the disk: only once.
-
-    Raises
-    ------
-    InputFileError
-        If `read_key` refuses it, it has been spent, or has a second name (a hard link) under which
-        it would stay unspent.
-    """
-    # The mark must go to the file, not to a link to it.
-    path = Path(os.path.realpath(path))
-    key = read_key(path)
-    spent = path.with_name(path.name + SPENT)
-    try:
-        if os.path.lexists(spent):
-            raise InputFileError(f"key must be unspent, {str(spent)!r} exists")
-        for draft in path.parent.glob(f"{UNFINISHED}*/*"):
-            # A crash has left it behind; the key itself is complete.
-            if draft.samefile(path):
-                draft.unlink()
-        if path.stat().st_nlink != 1:
-            raise InputFileError(f"key must have one name, {str(path)!r} has hard links")
-        path.rename(spent)
-        sync_folder(path.parent)
-    except OSError as error:
-        text = f"key must be marked spent, {str(path)!r} cannot be ({error.strerror})"
-        raise InputFileError(text) from error
-    return key
-
-
-def _tellers(path: Path) -> list[dict[str, Any]]:
-    """Return what the session and the reports beside a key tell, those that are there."""
-    names = (f"{path.stem}.session.json", f"{path.stem}.report.json", "report.json")
-    return [told for name in names if "seed" in (told := _told(path.parent / name))]
-
-
-def _claim(told: dict[str, Any]) -> tuple[str, float] | None:
-    """Return the method and the soundness that a session or a report tells, 1 or more if none."""
-    match told:
-        case {"method": str(method), "soundness": soundness}:
-            pass
-        case {"design": {"method": str(method)}, "soundness_with_authentication": soundness}:
-            pass
-        case {"design": {"method": str(method)}, "epsilons": {"soundness": soundness}}:
-            pass
-        case _:
-            return None
-    known = isinstance(soundness, float) and soundness > 0
-    return method, soundness if known else math.inf
-
-
 def _text(report: dict[str, Any]) -> bytes:
     return f"{json.dumps(report, indent=2, allow_nan=False)}\n".encode()
-
-
-def _told(path: Path) -> dict[str, Any]:
-    """Return what a file of JSON tells, nothing where there is none."""
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return told if isinstance(told, dict) else {}

@@ -8,7 +8,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import NoneType
+from typing import get_args
 
+from postprocessing.checks import (
+    callback,
+    file_path,
+    instance_of,
+    one_of,
+    real_number,
+    thread_count,
+)
 from postprocessing.design.design import Design
 from postprocessing.errors import (
     DiqkdError,
@@ -74,16 +84,20 @@ class Line:
             given = {"listen": self.listen, "connect": self.connect}
             raise InvalidArgumentError("options", given, "one of listen and connect")
         _ = self.address
-        for name, seconds in {"timeout_s": self.timeout_s, "wait_s": self.wait_s}.items():
-            if not 0.01 <= seconds <= 86400:
-                raise InvalidArgumentError(name, seconds, "in [0.01, 86400]")
+        for name in ("timeout_s", "wait_s"):
+            allowed = "in [0.01, 86400]"
+            seconds = real_number(
+                name, getattr(self, name), allowed, within=lambda s: 0.01 <= s <= 86400
+            )
+            object.__setattr__(self, name, seconds)
+        callback("on_stranger", self.on_stranger)
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port."""
         if self.connect is not None:
             return parse_address("connect", self.connect)
-        return parse_address("listen", self.listen or "")
+        return parse_address("listen", self.listen)
 
     def open(self, pool: KeyPool, party: Party, most_bytes: int) -> AuthenticatedChannel:
         """Return the channel to the other party, once it is there."""
@@ -156,13 +170,17 @@ def run_party(
     Traceback (most recent call last):
     postprocessing.errors.InvalidArgumentError: options must be one of listen and connect, ...
     """
-    files = KeyFiles(Path(out), party)
+    place, files = _checked(party, line, pool, out)
+    made, recorded = file_path("design", design), file_path("record", record)
+    described = None if layout is None else layout_of(None, layout)
+    instance_of("randomness", randomness, PartyRandomness, NoneType)
+    threads = thread_count(threads)
     files.check_free()
-    spent = SpentRecords.beside(Path(pool), party)
-    with KeyPool(Path(pool), party) as keys:
-        given = read_design(Path(design))
-        check_private("record", Path(record))
-        rounds = read_party_record(Path(record), layout_of(given.scheme, layout), party)
+    spent = SpentRecords.beside(place, party)
+    with KeyPool(place, party) as keys:
+        given = read_design(made)
+        check_private("record", recorded)
+        rounds = read_party_record(recorded, layout_of(given.scheme, described), party)
         reason = _hopeless(len(rounds), given)
         if reason is not None:
             # There is no session, and so no report to keep.
@@ -178,7 +196,7 @@ def run_party(
                 rounds,
                 given,
                 spent=spent,
-                emulated=is_emulated(Path(design)),
+                emulated=is_emulated(made),
                 randomness=randomness,
                 threads=threads,
             )
@@ -219,8 +237,8 @@ def confirm_key(party: Party, line: Line, *, pool: Path | str, out: Path | str) 
     Traceback (most recent call last):
     postprocessing.errors.InvalidArgumentError: listen must be HOST:PORT with a port ...
     """
-    files = KeyFiles(Path(out), party)
-    with KeyPool(Path(pool), party) as keys:
+    place, files = _checked(party, line, pool, out)
+    with KeyPool(place, party) as keys:
         channel = line.open(keys, party, _CONFIRMATION_BYTES)
         confirmed = False
         try:
@@ -235,6 +253,13 @@ def confirm_key(party: Party, line: Line, *, pool: Path | str, out: Path | str) 
                     forgery_probability=traffic.forgery_probability,
                 )
         return confirmed
+
+
+def _checked(party: Party, line: Line, pool: Path | str, out: Path | str) -> tuple[Path, KeyFiles]:
+    """Return where the pool is, and the files of a party, once all are what they must be."""
+    one_of("party", party, get_args(Party))
+    instance_of("line", line, Line)
+    return file_path("pool", pool), KeyFiles(file_path("out", out), party)
 
 
 def _timed(report: SessionReport, started: float) -> SessionReport:

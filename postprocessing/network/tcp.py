@@ -15,7 +15,7 @@ _RETRY_S = 0.2
 _BACKLOG = 32
 
 
-def parse_address(argument: str, text: str) -> tuple[str, int]:
+def parse_address(argument: str, text: object) -> tuple[str, int]:
     """Return host and port of ``HOST:PORT``.
 
     Raises
@@ -23,7 +23,7 @@ def parse_address(argument: str, text: str) -> tuple[str, int]:
     InvalidArgumentError
         If the text is something else.
     """
-    host, _, port = text.rpartition(":")
+    host, _, port = text.rpartition(":") if isinstance(text, str) else ("", "", "")
     if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 2**16:
         raise InvalidArgumentError(argument, text, "HOST:PORT with a port in [1, 65535]")
     return host.strip("[]"), int(port)

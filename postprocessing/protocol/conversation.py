@@ -5,7 +5,7 @@
     corrector  RoundMarks                       where settings follow marks, sent with each herald
     both       SettingsAnnouncement            after the quantum phase; abort: not as designed
     corrector  ThinningCoins                   drawn only now; none where settings follow marks
-    reference  DisclosedTests                  or Abort: too few test rounds
+    reference  DisclosedTests                  or Abort: too few test rounds, or coins amiss
     corrector  DisclosedTests, Acceptance      the former for Rényi keys; abort: too many lost tests
     reference  Syndromes                       or Abort: leakage budget exceeded
     corrector  FrameStatus                     both again for frames that failed

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from types import NoneType
 from typing import Any
 
-from postprocessing.checks import instance_of, thread_count
+from postprocessing.checks import callback, instance_of, thread_count
 from postprocessing.design.design import Design
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.protocol.abort_reasons import NO_KEY_LENGTH, TOO_FEW_ROUNDS
@@ -71,6 +72,9 @@ def distill(
     for name, record in (("alice", alice), ("bob", bob)):
         instance_of(name, record, PartyRecord)
     instance_of("design", design, Design)
+    for name, source in (("alice", alice_randomness), ("bob", bob_randomness)):
+        instance_of(f"{name}_randomness", source, PartyRandomness, NoneType)
+    on_stage = callback("on_stage", on_stage) or (lambda stage: None)
     threads = thread_count(threads)
     if len(alice) != len(bob):
         raise InvalidArgumentError("bob", len(bob), f"a record of Alice's {len(alice)} rounds")
@@ -99,7 +103,7 @@ def distill(
         for party in parties
     }
     channel = InProcessChannel()
-    timings = _converse(conversations, channel, on_stage or (lambda stage: None))
+    timings = _converse(conversations, channel, on_stage)
     results = {party: conversations[party].result or PartyResult() for party in parties}
     return _report(design, results, channel.transcript, timings, known)
 

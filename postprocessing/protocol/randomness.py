@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 
 from postprocessing.bits import WORD_BITS, PackedBits, word_count
+from postprocessing.checks import seed_number
 from postprocessing.errors import InvalidArgumentError
 
 ByteSource = Callable[[int], bytes]
@@ -31,6 +32,11 @@ class PartyRandomness:
     seed : int or None
         What both are reproducible from, in emulation; a key made with them is then no secret.
 
+    Raises
+    ------
+    InvalidArgumentError
+        If a source cannot be called, or the seed is not a whole number of at least 0.
+
     Notes
     -----
     Both default to the operating system's generator. Emulation replaces them by seeded streams.
@@ -44,6 +50,14 @@ class PartyRandomness:
     choices: ByteSource = secrets.token_bytes
     hash_seeds: ByteSource = secrets.token_bytes
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check that there is something to call, and that the seed is one."""
+        for name in ("choices", "hash_seeds"):
+            if not callable(getattr(self, name)):
+                raise InvalidArgumentError(name, getattr(self, name), "a function")
+        if self.seed is not None:
+            object.__setattr__(self, "seed", seed_number(self.seed))
 
 
 def draw_coins(source: ByteSource, count: int, probability: Fraction | float) -> PackedBits:

@@ -50,12 +50,10 @@ def reference(side: Side, ledger: Ledger) -> Script:
     yield announcement(side)
     marks = (yield from expect(RoundMarks)).marks.copy() if follows_marks(design) else None
     peer = peer_settings(side, (yield from expect(SettingsAnnouncement)))
-    if marks is not None:
-        sifted = sift_by_marks(side, peer, marks)
-    else:
-        sifted = sift_by_coins(side, peer, (yield from expect(ThinningCoins)).coins)
+    drawn = marks if marks is not None else (yield from expect(ThinningCoins)).coins
+    sifted = (sift_by_coins if marks is None else sift_by_marks)(side, peer, drawn)
     result = PartyResult(key_rounds=sifted.key_rounds, test_rounds=sifted.test_rounds)
-    if (reason := objection(design, sifted)) is not None:
+    if (reason := objection(design, sifted, drawn)) is not None:
         return (yield from _give_up(result, reason))
 
     key = blurred(side, sifted.key_bits)

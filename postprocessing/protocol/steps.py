@@ -12,7 +12,11 @@ from postprocessing.amplification import seed_length, toeplitz_hash_packed
 from postprocessing.bits import PackedBits
 from postprocessing.design.design import Design
 from postprocessing.errors import ProtocolError
-from postprocessing.protocol.abort_reasons import SETTINGS_NOT_AS_DESIGNED, TOO_FEW_TESTS
+from postprocessing.protocol.abort_reasons import (
+    COINS_NOT_AS_DESIGNED,
+    SETTINGS_NOT_AS_DESIGNED,
+    TOO_FEW_TESTS,
+)
 from postprocessing.protocol.messages import (
     Acceptance,
     DisclosedFrames,
@@ -129,9 +133,13 @@ def sift_by_marks(side: Side, peer: PeerSettings, marks: PackedBits) -> SiftedRo
     return sifted
 
 
-def objection(design: Design, sifted: SiftedRounds) -> str | None:
-    """Return what public settings say against going on, before any outcome is announced."""
-    return TOO_FEW_TESTS if sifted.test_rounds < design.least_test_rounds else None
+def objection(design: Design, sifted: SiftedRounds, drawn: PackedBits) -> str | None:
+    """Return what tests, and coins drawn for them, say against going on, before any outcome."""
+    if sifted.test_rounds < design.least_test_rounds:
+        return TOO_FEW_TESTS
+    if not follows_marks(design) and not design.coins_as_designed(drawn.ones, len(drawn)):
+        return COINS_NOT_AS_DESIGNED
+    return None
 
 
 def score(sifted: SiftedRounds, message: DisclosedTests) -> GameTally:

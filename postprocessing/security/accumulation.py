@@ -150,7 +150,7 @@ def accumulation_terms(
             "entropy": n * score.value(threshold),
             "infimum": n * score.infimum(x)[0],
             "remainder": -n * x**2 * score.remainder_cost(x),
-            "tests": -n * block.probabilities.test,
+            "tests": -n * block.probabilities.most_test,
             "first_smoothing": -first / x,
             "second_smoothing": -n * y * LOG_TEST_DIMENSION**2 - second / y,
             "chain_rules": -3 * smoothing_bits(parameters.residual_smoothing),

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from postprocessing.scheme import AnnouncedMarks, SettingChoice
 
+_DRAWN = (
+    "Settings, thinning coins, noise bits and hash seeds are fresh, distributed as stated and "
+    "independent of the devices; noise bits are erased."
+)
+_WITHIN = (
+    "Test settings, marks and thinning coins have probabilities within the stated tolerance given "
+    "all that devices and eavesdropper know; given that, the two sides and the coins are "
+    "independent of each other and of past outcomes."
+)
 _SEALED = (
     "Settings, coins and outcomes stay inside the laboratories until all heralds are public and "
     "irrevocable and the quantum phase has ended; rounds are sequential."
@@ -17,8 +26,7 @@ _MARKED = (
 NO_REUSE = "The devices are not used again for another key."
 ASSUMPTIONS = (
     "Quantum theory is correct.",
-    "Settings, thinning coins, noise bits and hash seeds are fresh, distributed as stated and "
-    "independent of the devices; noise bits are erased.",
+    _DRAWN,
     "Whatever leaves a laboratory during the quantum phase (light, and heralds made there) leaves "
     "before the round's setting is drawn and carries nothing of past settings or outcomes (not "
     "covered by entropy accumulation).",
@@ -38,7 +46,10 @@ def assumptions(choice: SettingChoice | None) -> tuple[str, ...]:
     choice : LocalSettings, AnnouncedMarks or None
         The design's choice of settings.
     """
-    if not isinstance(choice, AnnouncedMarks):
-        return ASSUMPTIONS
-    place = ASSUMPTIONS.index(_SEALED)
-    return (*ASSUMPTIONS[:place], *_MARKED, *ASSUMPTIONS[place + 1 :])
+    found = list(ASSUMPTIONS)
+    if isinstance(choice, AnnouncedMarks):
+        place = found.index(_SEALED)
+        found[place : place + 1] = _MARKED
+    if choice is not None and choice.setting_probability_tolerance:
+        found.insert(found.index(_DRAWN) + 1, _WITHIN)
+    return tuple(found)

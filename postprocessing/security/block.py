@@ -56,7 +56,7 @@ class Block:
     rounds : int
         Heralded rounds n ≥ 1, discarded ones included.
     probabilities : RoundProbabilities
-        How often a heralded round is a key, a test or a discarded round.
+        How often a heralded round is a key, a test or a discarded round, or between what it is.
     win_probability : float
         w of the honest devices, in [0, 1].
     secrecy : float
@@ -112,8 +112,8 @@ class Block:
 
     @property
     def lose_probability(self) -> float:
-        """p_test (1 − w), how often a round of honest devices is a lost test."""
-        return self.probabilities.test * (1 - self.win_probability)
+        """p_test (1 − w), how often a round of honest devices is a lost test, at the most."""
+        return self.probabilities.most_test * (1 - self.win_probability)
 
     @cached_property
     def accepted_losses(self) -> float:
@@ -129,10 +129,10 @@ class Block:
 
     @cached_property
     def tests(self) -> Counts:
-        """The tests of the run, or the expected ones."""
+        """The tests of the run, or the expected ones; in the middle of what they may be."""
         if self.counts is not None:
             return self.counts
-        tests = self.rounds * self.probabilities.test
+        tests = self.rounds * (self.probabilities.test + self.probabilities.test_slack / 2)
         return Counts(tests * self.win_probability, tests * (1 - self.win_probability))
 
     def smooth(self) -> Block:

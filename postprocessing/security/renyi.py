@@ -181,7 +181,8 @@ def accumulated_entropy(
 
     κ = −(1/δ) log2 max_S G(S) with G(S) = p_key q_α(S; q) + p_disc + p_test [2^{δf₁} Q₁ +
     2^{δf₀} Q₀], Q₁ = min(w, q_α(S; 0)), Q₀ = q_α(S; 0) − Q₁. G is concave in S, so that chords
-    beside the highest point bound the maximum from above.
+    beside the highest point bound the maximum from above. With a tolerance these are the least
+    probabilities, and tests beyond add (2^{δf₁} − 1)⁺ each (docs/finite-size.md).
 
     Parameters
     ----------
@@ -205,7 +206,10 @@ def accumulated_entropy(
         first, last = max(best - 1, 0), min(best + 1, len(wins) - 1)
         wins = np.linspace(wins[first], wins[last], _GRID_POINTS)
         values = _moment_excess(wins, parameters, probabilities, noisy_preprocessing)
-    return -math.log1p(_bound_of_concave(values)) / (parameters.excess * _LN2)
+    # What tests may come more often than at the least add at most their greatest weight.
+    most = max(0.0, math.expm1(parameters.excess * parameters.win_credit * _LN2))
+    excess = _bound_of_concave(values) + probabilities.test_slack * most
+    return -math.log1p(excess) / (parameters.excess * _LN2)
 
 
 def _bound_of_concave(values: npt.NDArray[np.float64]) -> float:

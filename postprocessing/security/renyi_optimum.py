@@ -96,10 +96,14 @@ def miss_probability(block: Block, parameters: RenyiParameters, score: float) ->
 def _score_of_a_round(
     block: Block, parameters: RenyiParameters
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the scores of a won and of a lost test, and how often honest devices have them."""
+    """Return the scores of a won and of a lost test, and how often honest devices have them.
+
+    Within a tolerance of the settings, gains come as rarely and losses as often as they may.
+    """
     scores = np.array([parameters.score(Counts(1, 0)), parameters.score(Counts(0, 1))])
-    win = block.win_probability
-    return scores, block.probabilities.test * np.array([win, 1 - win])
+    win, marks = block.win_probability, block.probabilities
+    tests = np.where(scores < 0, marks.most_test, marks.test)
+    return scores, tests * np.array([win, 1 - win])
 
 
 def best_renyi_parameters(block: Block, rating: Rating) -> RenyiParameters:

@@ -14,13 +14,16 @@ from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import AnnouncedMarks, LocalSettings, RoundProbabilities, SettingChoice
 from postprocessing.security.block import Block
 from postprocessing.security.methods import Method, SettingsRule
+from postprocessing.tolerance import round_bounds
 
 # Flip probabilities looked at first; the best is refined between its neighbours.
 _FLIP_PROBABILITIES = (0.0, *np.geomspace(2e-3, 0.35, 12).tolist())
 _PLACES = 6
 
 
-def settings_with_tests(rule: SettingsRule, test_probability: float) -> SettingChoice:
+def settings_with_tests(
+    rule: SettingsRule, test_probability: float, tolerance: float = 0.0
+) -> SettingChoice:
     """Return the settings of a rule that make a round a test with a given probability.
 
     Local settings test equally often on both sides, γ = p: of all pairs with the same rate of
@@ -30,18 +33,23 @@ def settings_with_tests(rule: SettingsRule, test_probability: float) -> SettingC
     Raises
     ------
     InvalidArgumentError
-        If the probability is outside (0, 1), or (0, 1/2] for local settings.
+        If the probability is outside (0, 1), or (0, 1/2] for local settings, or too small for the
+        tolerance of the settings.
     """
     if rule == "announced":
-        return AnnouncedMarks(test_probability)
+        return AnnouncedMarks(test_probability, tolerance)
     if not 0 < test_probability <= 0.5:
         raise InvalidArgumentError("test_probability", test_probability, "in (0, 1/2]")
     side = math.sqrt(test_probability / 2)
-    return LocalSettings(side, side)
+    return LocalSettings(side, side, tolerance)
 
 
 def optimise_settings(
-    method: Method[Any], block_at: Callable[[RoundProbabilities], Block], *, rule: SettingsRule
+    method: Method[Any],
+    block_at: Callable[[RoundProbabilities], Block],
+    *,
+    rule: SettingsRule,
+    tolerance: float = 0.0,
 ) -> SettingChoice:
     """Return the settings with the longest key.
 
@@ -53,6 +61,8 @@ def optimise_settings(
         Gives the block at given round probabilities, with what it leaks; smooth.
     rule : {"local", "announced"}
         Whether each side chooses its settings alone, or both follow a shared mark.
+    tolerance : float, optional
+        By how much the probability of a setting may be off.
 
     Returns
     -------
@@ -67,14 +77,18 @@ def optimise_settings(
     """
 
     def settings(log_test: float) -> SettingChoice:
-        return settings_with_tests(rule, math.exp(log_test))
+        return settings_with_tests(rule, math.exp(log_test), tolerance)
 
     def shortfall(log_test: float) -> float:
-        return -method.settings_rating(block_at(settings(log_test).round_probabilities))
+        return -method.settings_rating(block_at(round_bounds(settings(log_test))))
 
     # From √n expected tests in the block, far fewer than serve, up to the largest probability.
     rounds = block_at(RoundProbabilities.announced(0.5)).rounds
     bounds = (min(-math.log(rounds) / 2, math.log(0.125)), math.log(0.5) - 2e-9)
+    if tolerance:
+        # The least γ/2, or mark, is twice the tolerance.
+        least = 32 * tolerance**2 if rule == "local" else 2 * tolerance
+        bounds = (max(bounds[0], math.log(least)), bounds[1])
     # Where tests are too rare for a key the length is flat, and a search alone would stay there.
     places = np.linspace(*bounds, _PLACES).tolist()
     best = int(np.argmin([shortfall(place) for place in places]))
@@ -91,6 +105,7 @@ def optimise_choices(
     noisy_preprocessing: float | Literal["optimal"],
     test_probability: float | None = None,
     settings: SettingChoice | None = None,
+    tolerance: float = 0.0,
 ) -> tuple[float, SettingChoice]:
     """Return how much noise to add and how to choose settings for the longest key.
 
@@ -106,6 +121,8 @@ def optimise_choices(
         p_test; the best one by default.
     settings : LocalSettings or AnnouncedMarks, optional
         Settings to take as they are.
+    tolerance : float, optional
+        As for `optimise_settings`, of settings that are chosen here.
 
     Returns
     -------
@@ -124,13 +141,13 @@ def optimise_choices(
         if settings is not None:
             return settings
         if test_probability is not None:
-            return settings_with_tests(rule, test_probability)
-        return optimise_settings(method, partial(block_at, q), rule=rule)
+            return settings_with_tests(rule, test_probability, tolerance)
+        return optimise_settings(method, partial(block_at, q), rule=rule, tolerance=tolerance)
 
     if noisy_preprocessing != "optimal":
         return noisy_preprocessing, choice(noisy_preprocessing)
     # The best rate of tests hardly depends on the noise.
-    typical = choice(0.0).round_probabilities
+    typical = round_bounds(choice(0.0))
     q = optimal_noisy_preprocessing(lambda q: method.rating(block_at(q, typical)))
     return q, choice(q)
 

@@ -34,7 +34,9 @@ class MinTradeoff:
     Parameters
     ----------
     probabilities : RoundProbabilities
-        How often a round is kept and how often it is a test.
+        How often a round is kept and how often it is a test. With a tolerance H, g and f are those
+        of the least probabilities: then f has a mean of at most g(w), and H is no more than there
+        is, whatever the probabilities are (docs/finite-size.md).
     tangent : float
         w_t, strictly between 3/4 and (2 + √2)/4.
     noisy_preprocessing : float, optional
@@ -52,8 +54,17 @@ class MinTradeoff:
 
     @cached_property
     def spread(self) -> float:
-        """log2 d + Max f − Min f over the quantum range, in bits."""
-        return _LOG_DIMENSION + self.slope * (1 - QUANTUM_WIN_PROBABILITIES[0])
+        """log2 d + Max f − Min f over what devices can do, in bits."""
+        return _LOG_DIMENSION + self.slope * (1 - self.least_win)
+
+    @cached_property
+    def least_win(self) -> float:
+        """The least score of a device, as a win probability: the quantum range's lower end.
+
+        With a tolerance, 1 − P(lost test)/p_test, which may lie below.
+        """
+        low, excess = QUANTUM_WIN_PROBABILITIES[0], self.probabilities.test_slack
+        return low - excess / self.probabilities.test * (1 - low)
 
     @cached_property
     def _height(self) -> float:
@@ -91,7 +102,7 @@ class MinTradeoff:
         return growth * log_term**3 / (6 * math.log(2) * (1 - excess) ** 3)
 
     def infimum(self, excess: float) -> tuple[float, float]:
-        """Bound inf_w [H(w) − g(w) − (α − 1) V(w)] over the quantum range from below.
+        """Bound inf_w [H(w) − g(w) − (α − 1) V(w)] over what devices can do, from below.
 
         Keeping the entropy's curvature against the fluctuation's cost, point by point, is the
         refinement of Liu et al. (2021). The function of w is convex: H is convex, and V is an
@@ -111,9 +122,10 @@ class MinTradeoff:
             The win probability at which the tangent was laid.
         """
         minimiser, gradient = self._stationary_point(excess)
-        entropy = self.entropy(float(coherence(minimiser)))
+        # Without violation the entropy is the same, however few tests are won.
+        entropy = self.entropy(float(coherence(max(minimiser, QUANTUM_WIN_PROBABILITIES[0]))))
         height = entropy - self.value(minimiser) - excess * self.variance_cost(minimiser)
-        low, high = QUANTUM_WIN_PROBABILITIES
+        low, high = self.least_win, QUANTUM_WIN_PROBABILITIES[1]
         drop = min(gradient * (low - minimiser), gradient * (high - minimiser))
         return height + drop, minimiser
 
@@ -135,7 +147,7 @@ class MinTradeoff:
             return _win_probability(c), gradient(c)
         if linear_gradient(LOCAL_WIN_PROBABILITY) <= 0:
             return LOCAL_WIN_PROBABILITY, 0.0
-        low = QUANTUM_WIN_PROBABILITIES[0]
+        low = self.least_win
         if linear_gradient(low) >= 0:
             return low, linear_gradient(low)
         win = brentq(linear_gradient, low, LOCAL_WIN_PROBABILITY, xtol=1e-14)

@@ -4,10 +4,10 @@ Frames of the code that a long key gets are reconciled as the parties do it, err
 each: syndromes, added syndromes for frames that fail, disclosure of those that fail to the last.
 f counts all bits sent. Run as
 
-    python tests/acceptance/reconciliation_table.py [--frames 3000 100] [--qbers Q ...] [--figure F]
+    python tests/acceptance/reconciliation_table.py [--frames 3000 100] [--qbers Q ...]
 
-with the least number of frames in either mode, 0 for none. It prints a line a point and, with
-``--figure``, draws f against the error rate. Exit code 1: a frame was taken for another.
+with the least number of frames in either mode, 0 for none. It prints a line a point, which
+docs/make_figures.py draws of docs/reconciliation.md. Exit code 1: a frame was taken for another.
 """
 
 from __future__ import annotations
@@ -17,9 +17,7 @@ import math
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
@@ -152,27 +150,9 @@ def describe(mode: str, qber: float, chosen: LeakageBudget, tally: Tally) -> dic
     }
 
 
-def draw(rows: pd.DataFrame, path: Path) -> None:
-    """Draw f against the error rate for both modes, with the bound at their frame lengths."""
-    figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
-    grid = np.geomspace(8e-4, 0.12, 200)
-    for mode, colour, bits in (("throughput", "C0", 1e5), ("efficiency", "C1", 1e6)):
-        part = rows[rows["mode"] == mode]
-        qbers = part["QBER"].str.rstrip("%").astype(float) / 100
-        axes.plot(qbers, part["f"], "o-", color=colour, label=f"{mode} mode, all bits sent")
-        bound = [least_efficiency(int(bits), qber, 1e-3) for qber in grid]
-        label = f"bound for n = 1e{round(math.log10(bits))}, one frame in 1000 failing"
-        axes.plot(grid, bound, "--", color=colour, label=label)
-    axes.axhline(1, color="grey", linewidth=0.8)
-    axes.set(xscale="log", xlabel="QBER", ylabel="f = bits sent / n h(QBER)", ylim=(0.98, 1.5))
-    axes.legend(frameon=False)
-    figure.savefig(path, dpi=150)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, nargs=2, default=(3000, 100), metavar="N")
-    parser.add_argument("--figure", type=Path)
     parser.add_argument("--qbers", type=float, nargs="+", default=QBERS)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
@@ -185,8 +165,6 @@ def main() -> int:
             sys.stdout.flush()
     table = pd.DataFrame(rows)
     sys.stdout.write(f"{table.to_string(index=False)}\n")
-    if arguments.figure:
-        draw(table, arguments.figure)
     return int(table["undetected"].sum() > 0)
 
 

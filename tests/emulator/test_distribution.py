@@ -134,5 +134,5 @@ def test_wrong_shape_is_refused() -> None:
 
 @pytest.mark.parametrize("names", [("nothing", "same", "same"), ("nothing", "same", "other")])
 def test_announcements_need_every_herald_once(names: tuple[str, ...]) -> None:
-    with pytest.raises(InvalidArgumentError, match=r"^outcomes must be distinct names"):
+    with pytest.raises(InvalidArgumentError, match=r"^announcements must be distinct names"):
         JointDistribution(SCHEME, names, table())

@@ -231,3 +231,18 @@ def test_no_scheme_is_named_outside_its_own_room():
         if isinstance(node, ast.Constant) and node.value in list(SCHEMES)
     }
     assert not words
+
+
+@pytest.mark.parametrize("names", [("security", "method"), ("method", "security")])
+def test_a_file_with_both_names_of_the_method_is_told_which_to_leave_out(names, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("".join(f'{name} = "geat"\n' for name in names), encoding="utf-8")
+    with pytest.raises(InvalidArgumentError, match=r"^security must be left out where method is"):
+        load_scenario(str(path))
+
+
+def test_both_flags_of_the_method_are_one_too_many():
+    given = ["run", "--security", "geat", "--method", "tan22"]
+    result = CliRunner().invoke(app, given)
+    assert result.exit_code == 2
+    assert "security must be left out where method is given, got 'geat'" in result.stderr

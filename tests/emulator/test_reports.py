@@ -228,3 +228,13 @@ def test_other_reports_are_refused(reports, tmp_path, change, message):
     path.write_text(json.dumps(reports["run"].to_dict() | change))
     with pytest.raises(InputFileError, match=message):
         read_report(tmp_path)
+
+
+def test_a_report_without_terms_is_refused_a_waterfall_by_its_name(tmp_path):
+    picture = str(tmp_path / "waterfall.png")
+    old = str(OLD / "party-key.json")
+    result = CliRunner().invoke(app, ["plot", "waterfall", old, "--out", picture])
+    assert result.exit_code == 2
+    shown = " ".join(result.output.split())
+    assert "run must be one whose report has the terms" in shown
+    assert "party-key.json" in shown

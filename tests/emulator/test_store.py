@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -133,6 +134,26 @@ def test_a_device_is_refused_before_it_is_read():
         Store(Path("/dev/full")).statuses()
     with pytest.raises(InputFileError, match=r"store must be .*'/dev/full' \(no regular file\)"):
         load_results("/dev/full")
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_half_a_row_is_taken_back_where_the_disk_is_full(tmp_path, rows):
+    """Whoever reads the file with something else would take it for one."""
+    path = tmp_path / "store.csv"
+    store = Store(path)
+    for task in range(rows):
+        store.append(_row(f"task {task}"))
+    whole = path.read_bytes() if rows else b""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 10, limits[1]))
+    try:
+        with pytest.raises(InputFileError, match="store must be a file to read and append to"):
+            store.append(_row("last"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == whole
+    assert store.append(_row("last"))
+    assert len(_read(path)) == rows + 1
 
 
 def test_unusable_paths(tmp_path):

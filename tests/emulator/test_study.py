@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,6 +93,8 @@ def test_two_points_end_to_end(tmp_path: Path) -> None:
     assert len(runs) == len(tallies) == 6
     curves = pd.read_csv(out / "curves.csv")
     assert (curves.drop(columns=["rounds", "asymptotic"]).max(axis=1) <= curves["asymptotic"]).all()
+    # A seed makes a key again: the whole folder is its owner's alone.
+    assert {stat.S_IMODE(path.stat().st_mode) for path in out.iterdir()} == {0o600}
     again = CliRunner().invoke(app, command)
     assert again.exit_code == 2
 

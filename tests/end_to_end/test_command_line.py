@@ -95,35 +95,38 @@ def test_aborts_are_results(tmp_path, arguments, reason):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["run", "--distance-km", "-1"], "distance_km must be .*, got -1"),
-        (["run", "--detector-efficiency", "1.2"], "detector_efficiency must be .*, got 1.2"),
-        (["run", "--misalignment-error", "nan"], "misalignment_error must be .*, got 'nan'"),
-        (["run", "--dark-count-probability", "x"], "dark_count_probability must be .*, got 'x'"),
-        (["run", "--mean-photon-number", "0"], "mean_photon_number must be .*, got 0"),
-        (["run", "--rounds", "0"], "rounds must be greater than or equal to 1, got '?0'?"),
-        (["run", "--rounds", "1.5"], "rounds must be a valid integer.*, got '?1.5'?"),
+        (["run", "--distance-km", "-1"], "--distance-km must be .*, got -1"),
+        (["run", "--detector-efficiency", "1.2"], "--detector-efficiency must be .*, got 1.2"),
+        (["run", "--misalignment-error", "nan"], "--misalignment-error must be .*, got 'nan'"),
+        (["run", "--dark-count-probability", "x"], "--dark-count-probability must be .*, got 'x'"),
+        (["run", "--mean-photon-number", "0"], "--mean-photon-number must be .*, got 0"),
+        (["run", "--rounds", "0"], "--rounds must be greater than or equal to 1, got '?0'?"),
+        (["run", "--rounds", "1.5"], "--rounds must be a valid integer.*, got '?1.5'?"),
         (
             ["run", "--mean-photon-number", "many"],
-            'mean_photon_number must be a number or "optimal"',
+            '--mean-photon-number must be a number or "optimal"',
         ),
-        (["run", "--pulses", "1e15"], "pulses must be a whole number in .*, got 1000000000000000"),
-        (["run", "--rounds", "10", "--pulses", "10"], "rounds must be given, or else pulses"),
-        (["run", "--seed", "-3"], "seed must be greater than or equal to 0, got '?-3'?"),
-        (["run", "--soundness", "2"], r"soundness must be a probability in \[1e-20, 1\), got 2"),
-        (["run", "--rounds", "1e16"], "rounds must be less than or equal to .*, got '?1e16'?"),
-        (["run", "--scheme", "bb84"], "scheme must be one of ecs, bell_state, .*, got 'bb84'"),
+        (
+            ["run", "--pulses", "1e15"],
+            "--pulses must be a whole number in .*, got 1000000000000000",
+        ),
+        (["run", "--rounds", "10", "--pulses", "10"], "--rounds must be given, or else pulses"),
+        (["run", "--seed", "-3"], "--seed must be greater than or equal to 0, got '?-3'?"),
+        (["run", "--soundness", "2"], r"--soundness must be a probability in \[1e-20, 1\), got 2"),
+        (["run", "--rounds", "1e16"], "--rounds must be less than or equal to .*, got '?1e16'?"),
+        (["run", "--scheme", "bb84"], "--scheme must be one of ecs, bell_state, .*, got 'bb84'"),
         (
             ["run", "--security", "magic"],
-            "method must be 'tan22', 'geat', 'renyi', 'renyi_fixed' or 'asymptotic', got 'magic'",
+            "--method must be 'tan22', 'geat', 'renyi', 'renyi_fixed' or 'asymptotic', got 'magic'",
         ),
         (
             ["run", "ecs-1000km"],
             "scenario must be a path ending in .toml or one of bell-state-50km, .*ecs-100km",
         ),
         (["run", "missing.toml"], "scenario must be a readable TOML file, got 'missing.toml'"),
-        (["predict", "--distance-km", "inf"], "distance_km must be .*, got 'inf'"),
-        (["predict", "--over", "distance_km=0:1"], "over must be NAME=START:STOP:POINTS"),
-        (["predict", "--over", "distance_km=0:1:5:log"], "over must be NAME=START:STOP:POINTS"),
+        (["predict", "--distance-km", "inf"], "--distance-km must be .*, got 'inf'"),
+        (["predict", "--over", "distance_km=0:1"], "--over must be NAME=START:STOP:POINTS"),
+        (["predict", "--over", "distance_km=0:1:5:log"], "--over must be NAME=START:STOP:POINTS"),
         (
             ["predict", "--over", "alpha=0:1:5"],
             "parameter must be one of the scheme 'ecs': .*got 'alpha'",
@@ -131,9 +134,12 @@ def test_aborts_are_results(tmp_path, arguments, reason):
         (["predict", "--over", "distance_km=-5:1:5"], "distance_km must be .*, got -5"),
         (
             ["predict", "--over", "distance_km=0:9:3", "--figure", "xie-fig2"],
-            "options must be one of over, figure and statements",
+            "options must be one of --over, --figure and --statements",
         ),
-        (["predict", "--figure", "xie-fig9"], "figure must be one of xie-fig2, .*, got 'xie-fig9'"),
+        (
+            ["predict", "--figure", "xie-fig9"],
+            "--figure must be one of xie-fig2, .*, got 'xie-fig9'",
+        ),
         (
             ["predict", "--over", "seed=0:9:3"],
             "parameter must be one of the scheme, not of the run",
@@ -141,13 +147,13 @@ def test_aborts_are_results(tmp_path, arguments, reason):
         (["predict", "--json", "--csv"], "options must be one of the two, got '--json --csv'"),
         (
             ["run", "ecs-100km", "--scheme", "cavity_cat"],
-            "scheme must be that of the scenario 'ecs-100km', 'ecs', got 'cavity_cat'",
+            "--scheme must be that of the scenario 'ecs-100km', 'ecs', got 'cavity_cat'",
         ),
         (
             ["predict", "--scheme", "cavity_cat", "--entanglement-rate-hz", "1e6"],
-            "entanglement_rate_hz must be in reach of the link, at most 20000 Hz",
+            "--entanglement-rate-hz must be in reach of the link, at most 20000 Hz",
         ),
-        (["predict", "--scheme", "cavity_cat", "--amplitude", "1e200"], "amplitude must be in"),
+        (["predict", "--scheme", "cavity_cat", "--amplitude", "1e200"], "--amplitude must be in"),
         (["plot", "fig"], "figure must be one of xie-fig2, .*, got 'fig'"),
         (["plot", "xie-fig2", "--out", "figure.txt"], "path must be .*, got 'figure.txt'"),
         (
@@ -156,17 +162,17 @@ def test_aborts_are_results(tmp_path, arguments, reason):
         ),
         (
             ["run", "--scheme", "behaviour", "--table", "no.csv"],
-            "table must be a readable CSV file, got 'no.csv'",
+            "--table must be a readable CSV file, got 'no.csv'",
         ),
         (
             ["run", "--scheme", "behaviour", "--table", "no.csv", "--chsh", "2.5"],
-            "table must be given, or else chsh",
+            "--table must be given, or else chsh",
         ),
         (
             ["run", "--scheme", "behaviour", "--table", "no.csv", "--qber", "0.1"],
-            "qber must be given with chsh only, got 0.1",
+            "--qber must be given with chsh only, got 0.1",
         ),
-        (["run", "--scheme", "cavity_cat", "--loss-order", "2"], "loss_order must be 0, 1 or 3"),
+        (["run", "--scheme", "cavity_cat", "--loss-order", "2"], "--loss-order must be 0, 1 or 3"),
     ],
 )
 def test_bad_input_gets_one_clear_line(arguments, line):
@@ -268,7 +274,7 @@ def test_numbers_and_picture_of_a_figure(tmp_path):
     path.write_text("mine")
     result = _call("plot", "xie-fig2", "--out", str(path))
     assert result.exit_code == 2
-    assert result.stderr.startswith(f"error: out must be a new file, {str(path)!r} is there")
+    assert result.stderr.startswith(f"error: --out must be a new file, {str(path)!r} is there")
     assert path.read_text() == "mine"
     assert _call("plot", "xie-fig2", "--out", str(path), "--replace").exit_code == 0
     assert path.read_text().startswith("<?xml")

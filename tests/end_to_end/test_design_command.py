@@ -7,9 +7,10 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
-from emulator import load_scenario
+from emulator import load_scenario, plan
 from emulator.cli.app import app
 from emulator.sweeps.task import repeat_seed
 from postprocessing import read_design
@@ -40,6 +41,70 @@ def test_probabilities_are_printed_exactly(tmp_path: Path) -> None:
         assert int(bits) == 16
 
 
+@pytest.mark.parametrize("bits", [8, 20])
+def test_another_grid_by_flag(tmp_path: Path, bits: int) -> None:
+    text, path = _design(tmp_path, "--grid-bits", str(bits))
+    choice = read_design(path).setting_choice
+    assert (Fraction(choice.reference_test_probability) * 2**bits).denominator == 1
+    assert (Fraction(choice.corrector_test_probability) * 2 ** (bits - 1)).denominator == 1
+    # Probabilities are stored exactly, and with them all that the grid was for.
+    assert "grid" not in path.read_text()
+    shown = max(int(shown) for _, _, shown, _ in SETTING.findall(text))
+    assert min(bits, 17) <= shown <= max(bits, 16)
+
+
+def test_a_tolerance_by_flag_and_by_file(tmp_path: Path) -> None:
+    plain = read_design(_design(tmp_path)[1])
+    assert plain.setting_choice.setting_probability_tolerance == 0
+    text, path = _design(tmp_path, "--setting-probability-tolerance", "1e-5")
+    design = read_design(path)
+    assert "each test setting, mark and coin may be off by 1e-05, round by round" in text
+    assert design.setting_choice.setting_probability_tolerance == 1e-5
+    assert 0 < design.key_length < plain.key_length
+    assert design.fingerprint() != plain.fingerprint()
+    scenario = tmp_path / "link.toml"
+    scenario.write_text(
+        'scheme = "ecs"\ndistance_km = 100\nsetting_probability_tolerance = 1e-5\ngrid_bits = 16\n'
+    )
+    wanted = load_scenario(str(scenario), {"rounds": 1e7})
+    assert wanted.build_security().design(wanted.build_model(), 10**7) == design
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--grid-bits", "7"], "--grid-bits must be a whole number"),
+        (["--grid-bits", "16.5"], "--grid-bits must be"),
+        (["--setting-probability-tolerance", "0.02"], "--setting-probability-tolerance must be"),
+        (
+            ["--setting-probability-tolerance", "1e-5", "--method", "asymptotic"],
+            "--setting-probability-tolerance must be 0 for the method 'asymptotic'",
+        ),
+    ],
+)
+@pytest.mark.parametrize("verb", ["design", "plan", "run"])
+def test_both_are_refused_by_name(
+    tmp_path: Path, verb: str, options: list[str], message: str
+) -> None:
+    own = {"design": ["--out", str(tmp_path / "d")], "plan": ["--key-bits", "1e6"], "run": []}
+    command = [verb, "ecs-100km", *own[verb], *options]
+    if verb != "plan":
+        command += ["--rounds", "1e5"]
+    result = CliRunner().invoke(app, command)
+    if verb == "plan" and "asymptotic" in options:
+        message = "--method must be a finite-size method"
+    assert (result.exit_code, message in " ".join(result.output.split())) == (2, True)
+
+
+def test_a_plan_pays_for_its_tolerance() -> None:
+    fixed = {"mean_photon_number": 0.03, "repetition_rate_hz": 1e9}
+    plans = [
+        plan(load_scenario("ecs-100km", {**fixed, "setting_probability_tolerance": off}), seconds=1)
+        for off in (0.0, 1e-4)
+    ]
+    assert 0 < plans[1].key_length < plans[0].key_length
+
+
 def test_own_probabilities_say_what_they_cost(tmp_path: Path) -> None:
     best = read_design(_design(tmp_path)[1])
     own = ("--test-probability-alice", "0.125", "--test-probability-bob", "0.15625")
@@ -56,7 +121,7 @@ def test_one_alone_is_refused_by_name(tmp_path: Path) -> None:
     command = ["design", *OPTIONS, "--test-probability-alice", "0.5", "--out", str(tmp_path / "d")]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 2
-    assert "test_probability_bob must be given for both" in result.output
+    assert "--test-probability-bob must be given for both" in result.output
 
 
 def test_seeds_of_sweeps_are_those_of_the_first_version() -> None:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from emulator.cli.app import app
 from emulator.cli.verbs import VERBS
+from postprocessing.registry import METHODS
 
 VERB_PATHS = [*((name,) for name in VERBS), ("study", "finite-size")]
 PANELS = ["start here", "theory", "runs", "laboratory", "two parties", "many runs", "pictures"]
@@ -89,3 +90,15 @@ def test_the_files_of_the_commands_are_short():
     folder = Path(sys.modules["emulator.cli.app"].__file__ or "").parent
     for verb in VERBS:
         assert len((folder / f"{verb}.py").read_text(encoding="utf-8").splitlines()) <= 80
+
+
+def test_the_flag_of_the_method_lists_the_methods():
+    shown = _words(_call("run", "-h").stdout)
+    assert f"--method {'|'.join(METHODS)} " in shown
+
+
+@pytest.mark.parametrize("flag", ["--method=geat", "--security=geat", "--rounds=9", "--pulses=9"])
+def test_a_study_has_no_flags_that_it_makes_no_use_of(flag):
+    result = _call("study", "finite-size", "--out", "nowhere", flag)
+    assert result.exit_code == 2
+    assert f"No such option: {flag.partition('=')[0]}" in result.stderr

@@ -190,7 +190,7 @@ def test_without_a_design_there_is_no_key(tmp_path):
     assert text.startswith("exploratory, no key: a key needs a design made before the rounds")
     refused = _call("distill", events, "--layout", layout, "--out", tmp_path)
     assert refused.exit_code == 2
-    assert "out must be left out without design" in refused.stderr
+    assert "out must be left out without --design" in refused.stderr
     assert "layout must be given where there is no design" in _call("distill", events).stderr
 
 
@@ -434,11 +434,14 @@ def test_a_failed_session_is_reported_and_in_nobodys_way(emulated, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ((), "options must be one of listen and connect"),
+        ((), "options must be one of --listen and --connect"),
         (("--listen", "here"), "listen must be HOST:PORT with a port"),
         (("--connect", "h:70000"), "connect must be HOST:PORT with a port"),
-        (("--listen", "127.0.0.1:1"), "options must be record and design, or else confirm"),
-        (("--listen", "h:1", "--confirm", "--record", "r"), "record must be left out with confirm"),
+        (("--listen", "127.0.0.1:1"), "options must be --record and --design, or else --confirm"),
+        (
+            ("--listen", "h:1", "--confirm", "--record", "r"),
+            "record must be left out with --confirm",
+        ),
         (("--listen", "h:1", "--confirm"), "auth-key must be a pool of keys"),
     ],
 )

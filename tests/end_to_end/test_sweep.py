@@ -323,21 +323,21 @@ def test_interrupt_keeps_what_is_finished(sweep_file, tmp_path):
             r"axis must be one of distance_km, .*, got 'distance'; did you mean 'distance_km'\?",
         ),
         ("distance_km = ", [], r"sweep must be valid TOML, '.*' is not: .*"),
-        ("distance_km = [0]", ["--workers", "0"], r"workers must be a whole number in .*, got 0"),
+        ("distance_km = [0]", ["--workers", "0"], r"--workers must be a whole number in .*, got 0"),
         (
             "distance_km = [0]",
             ["--workers", "2", "--in-process"],
-            r"options must be one of workers, in-process and dask, got .*",
+            r"options must be one of --workers, --in-process and --dask, got .*",
         ),
         (
             "distance_km = [0]",
             ["--dask", "tcp://127.0.0.1:9"],
-            r"dask must be the address of a Dask scheduler that answers within 5 s, got .*",
+            r"--dask must be the address of a Dask scheduler that answers within 5 s, got .*",
         ),
         (
             "distance_km = [0]",
             ["--dask", "cluster"],
-            r"dask must be of the form tcp://host:port .*, got 'cluster'",
+            r"--dask must be of the form tcp://host:port .*, got 'cluster'",
         ),
     ],
 )
@@ -360,5 +360,5 @@ def test_a_store_of_another_version_is_refused(tmp_path, changed):
     store.write_text(f"{header}\n")
     result = _call(_small(tmp_path, "distance_km = [0]"), "--store", store)
     assert result.exit_code == 2
-    assert re.fullmatch(r"error: store must be a new file or a store of .*\n", result.stderr)
+    assert re.fullmatch(r"error: --store must be a new file or a store of .*\n", result.stderr)
     assert store.read_text() == f"{header}\n"

@@ -12,7 +12,8 @@ import pytest
 from plain_rounds import LI_SCHEME, STRONG, XIE_SCHEME, draw_rounds
 from scipy.stats import binom
 
-from postprocessing.design.design import PAIR_SHARE, Design
+from postprocessing.design.announced import PAIR_SHARE
+from postprocessing.design.design import Design
 from postprocessing.design.request import ExpectedValues, Security
 from postprocessing.errors import InputFileError
 from postprocessing.files.designs import read_design

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from postprocessing.registry import Registry
+from postprocessing import registry
 from postprocessing.security.methods.base import KeyLength, Method, SettingsRule
 
-METHODS: Registry[Method[Any]] = Registry(
-    "diqkd.methods",
-    "key-length method",
-    {
-        name: f"postprocessing.security.methods.{name}:METHOD"
-        for name in ("tan22", "geat", "renyi", "renyi_fixed", "asymptotic")
-    },
-)
+METHODS: registry.Registry[Method[Any]] = registry.METHODS
 
 __all__ = ["METHODS", "KeyLength", "Method", "SettingsRule"]

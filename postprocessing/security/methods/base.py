@@ -66,6 +66,8 @@ class Method(ABC, Generic[P]):
         Whether its keys are proved to be secure at finite size.
     peer_reviewed : bool
         Whether the proof is.
+    covers_tolerance : bool
+        Whether its terms hold for all probabilities of rounds between those of a block.
     """
 
     name: ClassVar[str]
@@ -78,6 +80,7 @@ class Method(ABC, Generic[P]):
     scored: ClassVar[bool] = False
     composable: ClassVar[bool] = True
     peer_reviewed: ClassVar[bool] = True
+    covers_tolerance: ClassVar[bool] = False
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Refuse a method of its own name that says another's words of its keys."""

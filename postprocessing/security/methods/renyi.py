@@ -27,6 +27,7 @@ class Renyi(Method[RenyiParameters]):
     charged_per_test = 0
     varies = True
     peer_reviewed = False
+    covers_tolerance = True
 
     def optimise(self, block: Block) -> RenyiParameters:
         """Return the parameters of the greatest mean, to about 1e-5 of the length."""

@@ -26,6 +26,7 @@ class RenyiFixed(Method[RenyiParameters]):
     charged_per_test = 0
     scored = True
     peer_reviewed = False
+    covers_tolerance = True
 
     def optimise(self, block: Block) -> RenyiParameters:
         """Return the parameters of the longest key, to about 1e-5 of the length."""

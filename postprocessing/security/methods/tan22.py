@@ -18,6 +18,7 @@ class Tan22(Method[AccumulationParameters]):
         "al. 2022: local settings with thinning, published tests, noise)"
     )
     parameters = AccumulationParameters
+    covers_tolerance = True
 
     def optimise(self, block: Block) -> AccumulationParameters:
         """Return the best free parameters, to about 1e-6 of the length."""

@@ -195,12 +195,13 @@ except InputFileError as error:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_stays_only_if_its_folder_is_on_the_disk(tmp_path, monkeypatch):
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_file_stays_only_if_its_folder_is_on_the_disk(tmp_path, monkeypatch, replace):
     def fail(folder):
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(atomic, "sync_folder", fail)
-    place = atomic.atomic_write(tmp_path / "a")
+    place = atomic.atomic_write(tmp_path / "a", replace=replace)
     with pytest.raises(InputFileError, match="cannot write"), place as draft:
         draft.write_bytes(b"secret")
     assert list(tmp_path.iterdir()) == []

@@ -247,6 +247,13 @@ def test_a_full_disk_ends_the_session_and_repeats_no_key(pools, monkeypatch):
         KeyPool(pools[0], "alice")
 
 
+def test_a_position_cut_short_by_a_full_disk_gives_no_key(pools, monkeypatch):
+    with KeyPool(pools[0], "alice") as alice:
+        monkeypatch.setattr(os, "pwrite", lambda file, header, place: len(header) // 2)
+        with pytest.raises(SessionError, match=r"cannot be written to \(No space left"):
+            alice.take()
+
+
 def test_a_new_pool_is_in_its_folder_for_good(tmp_path, monkeypatch):
     synced = []
     original = os.fsync

@@ -15,7 +15,8 @@ import pytest
 from postprocessing.errors import InputFileError
 from postprocessing.network import authentication
 from postprocessing.network.authentication import KeyPool, create_pool, create_pool_from_key
-from postprocessing.network.key_files import KeyFiles, key_soundness, read_key, spend_key
+from postprocessing.network.key_files import KeyFiles
+from postprocessing.network.saved_keys import key_soundness, read_key, spend_key
 from postprocessing.network.spent_records import SpentRecords
 from postprocessing.records import PartyRecord
 
@@ -104,6 +105,10 @@ def test_a_session_of_0_1_0_needs_its_report(files, tmp_path):
     (tmp_path / "alice.session.json").write_text(json.dumps({"session": "00", "seed": None}))
     with pytest.raises(InputFileError, match=r"alice.report.json or .* to tell its method"):
         create_pool_from_key(tmp_path / "pool", files.path)
+    files.write_report({"seed": None})
+    with pytest.raises(InputFileError, match=r"the design is missing in alice.report.json, as"):
+        create_pool_from_key(tmp_path / "pool", files.path)
+    (tmp_path / "alice.report.json").unlink()
     told = {"design": {"method": "geat"}, "soundness_with_authentication": 1e-9}
     files.write_report({"seed": None} | told)
     create_pool_from_key(tmp_path / "pool", files.path)
@@ -155,6 +160,29 @@ def test_a_crash_before_the_pool_loses_the_key(files, tmp_path, monkeypatch):
     with pytest.raises(InputFileError, match="key must be"):
         create_pool_from_key(tmp_path / "pool", files.path)
     assert not (tmp_path / "pool").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "at"),
+    [("fsync", 1), ("fsync", 2), ("fsync", 3), ("link", 1), ("mkdir", 1), ("rename", 1)],
+)
+def test_a_full_disk_spends_no_key(files, tmp_path, monkeypatch, name, at):
+    """Whichever call for the mark or the pool finds no room."""
+    original, calls = getattr(os, name), []
+
+    def full(*arguments, **options):
+        calls.append(name)
+        if len(calls) == at:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return original(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, full)
+        with pytest.raises(InputFileError, match="No space left on device"):
+            create_pool_from_key(tmp_path / "pool", files.path)
+    assert not (tmp_path / "pool").exists()
+    assert files.read() == KEY
+    create_pool_from_key(tmp_path / "pool", files.path)
 
 
 def test_a_mistake_spends_no_key(files, tmp_path):

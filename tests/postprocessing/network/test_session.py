@@ -32,10 +32,11 @@ from postprocessing.network.authentication import (
     create_pool_from_key,
 )
 from postprocessing.network.channel import AuthenticatedChannel
-from postprocessing.network.key_files import KeyFiles, read_key
+from postprocessing.network.key_files import KeyFiles
 from postprocessing.network.messages import Hello
 from postprocessing.network.packets import HEADER, MOST_BODY_BYTES
 from postprocessing.network.report import with_authentication
+from postprocessing.network.saved_keys import read_key
 from postprocessing.network.session import (
     confirm,
     distill,
