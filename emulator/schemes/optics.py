@@ -104,7 +104,8 @@ class Link:
             raise InvalidArgumentError("distance_km", self.distance_km, allowed)
         for name, other in (("arm_alice_km", "arm_bob_km"), ("arm_bob_km", "arm_alice_km")):
             if getattr(self, name) is None and getattr(self, other) is not None:
-                raise InvalidArgumentError(name, None, f"given beside {other}")
+                given = getattr(self, other)
+                raise InvalidArgumentError(other, given, f"given together with {name}")
         if self.fibre_km * self.attenuation_db_per_km > _MAXIMAL_LOSS_DB:
             # Beyond, products of a few click probabilities would leave the range of a double.
             allowed = f"short enough for a loss of at most {_MAXIMAL_LOSS_DB:g} dB"

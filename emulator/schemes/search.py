@@ -15,6 +15,10 @@ Merit: TypeAlias = Callable[[FloatArray], FloatArray]
 # points a little further apart a parabola still tells the maximum.
 _ZOOM_GRIDS = {1: 17, 2: 9}
 _FINEST_STEP = 5e-9
+_MOST_ZOOMS = 40
+# Of the stencil of second differences, large enough for them to exceed rounding.
+_NEWTON_STEP = 1e-4
+_MOST_CLIMBS = 20
 _VERTEX_STEP = 1e-5
 
 
@@ -49,12 +53,41 @@ def maximum(
     step = (high - low) / (np.array(grid) - 1)
     best, value = _best_of(merit, axes)
     offsets = np.linspace(-1, 1, _ZOOM_GRIDS[len(low)])
-    while step.max() > _FINEST_STEP:
+    for _ in range(_MOST_ZOOMS):
         ends = zip(best, step, low, high, strict=True)
         axes = [np.clip(at + width * offsets, least, most) for at, width, least, most in ends]
-        best, value = _best_of(merit, axes)
-        step = step * 2 / (len(offsets) - 1)
+        centre, (best, value) = best, _best_of(merit, axes)
+        # On the edge of the box the maximum of a ridge may still be outside it.
+        if (np.abs(best - centre) < 0.99 * step).all() or len(low) == 1:
+            step = step * 2 / (len(offsets) - 1)
+        if step.max() < _FINEST_STEP:
+            break
+    if len(low) > 1:
+        best, value = _climbed(merit, best, value, low, high)
     return np.clip(_vertex(merit, best), low, high), value
+
+
+def _climbed(
+    merit: Merit, point: FloatArray, value: float, low: FloatArray, high: FloatArray
+) -> tuple[FloatArray, float]:
+    """Return where Newton's steps lead from a point as long as they lead up: along any ridge."""
+    shifts = _NEWTON_STEP * np.array([(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)])
+    for _ in range(_MOST_CLIMBS):
+        f = merit(point + shifts).reshape(3, 3)
+        gradient = np.array([f[2, 1] - f[0, 1], f[1, 2] - f[1, 0]]) / 2
+        mixed = (f[2, 2] - f[2, 0] - f[0, 2] + f[0, 0]) / 4
+        bends = [f[2, 1] - 2 * f[1, 1] + f[0, 1], f[1, 2] - 2 * f[1, 1] + f[1, 0]]
+        hessian = np.array([[bends[0], mixed], [mixed, bends[1]]])
+        if f.min() <= 0 or not np.isfinite(hessian).all() or np.linalg.eigvalsh(hessian)[-1] >= 0:
+            break
+        move = -_NEWTON_STEP * np.linalg.solve(hessian, gradient)
+        tried = np.clip(point + np.multiply.outer(0.5 ** np.arange(6), move), low, high)
+        values = merit(tried)
+        best = int(values.argmax())
+        if not values[best] > value:
+            break
+        point, value = tried[best], float(values[best])
+    return point, value
 
 
 def _best_of(merit: Merit, axes: list[FloatArray]) -> tuple[FloatArray, float]:

@@ -106,7 +106,8 @@ class SinglePhoton(SingleClickModel):
         matrices[..., 2, 2] = (1 - alice) * bob * (t_b * one + (1 - t_b) * none)
         matrices[..., 3, 3] = (1 - alice) * (1 - bob) * none
         weight = np.sqrt(alice * (1 - alice) * bob * (1 - bob) * t_a * t_b)
-        noise, offset = self.link.phase_noise_rad, self.link.phase_offset_rad
+        # From there on nothing of it is left in a double.
+        noise, offset = min(self.link.phase_noise_rad, 100.0), self.link.phase_offset_rad
         kept = self.mode_overlap * np.exp(-(noise**2) / 2 - 1j * offset)
         matrices[..., 1, 2] = weight * kept * (at_first - at_second) / 2
         matrices[..., 2, 1] = matrices[..., 1, 2].conj()

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field
 from emulator.parameters import parameters
 from emulator.schemes.base import ProtocolModel
 from emulator.states.directions import (
+    DIRECTIONS_FORM,
     Directions,
     Freedom,
     Pauli,
@@ -27,18 +28,24 @@ from emulator.states.imperfections import Imperfections, Matrices, Table
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import BellScheme
 
+# Words in place of angles.
+_CHOSEN = ("paper", "optimal")
 _XIE = Directions(ALICE_ANGLES, BOB_ANGLES)
 
 
-def _direction_text(value: object) -> object:
+def _direction_text(value: object) -> str:
     """Take directions of any form for the text that says them."""
-    if isinstance(value, list | tuple) and len(value) == 2:
-        value = Directions(*value)
-    if isinstance(value, Directions):
-        return str(value)
-    if isinstance(value, str) and value not in ("paper", "optimal"):
-        return str(Directions.parse(value))
-    return value
+    try:
+        if isinstance(value, list | tuple) and len(value) == 2:
+            return str(Directions(*value))
+        if isinstance(value, Directions):
+            return str(value)
+        if isinstance(value, str):
+            return value if value in _CHOSEN else str(Directions.parse(value))
+    except InvalidArgumentError as error:
+        if error.argument == "directions":
+            raise
+    raise InvalidArgumentError("directions", value, f'"paper", "optimal", or {DIRECTIONS_FORM}')
 
 
 @parameters
@@ -134,7 +141,7 @@ class StateModel(ProtocolModel):
     @property
     def directions_in_force(self) -> Directions:
         """The given directions, or else the paper's."""
-        given = self.directions not in ("paper", "optimal")
+        given = self.directions not in _CHOSEN
         return Directions.parse(self.directions) if given else self.paper_directions
 
     def correlations(self, states: HeraldedStates) -> Table:
@@ -221,7 +228,7 @@ def check_directions(model: StateModel, corrections: tuple[Pauli, ...]) -> None:
     InvalidArgumentError
         If there are any.
     """
-    if model.directions in ("paper", "optimal"):
+    if model.directions in _CHOSEN:
         return
     given = Directions.parse(model.directions)
     counts = len(model.settings.alice_labels), len(model.settings.bob_labels)

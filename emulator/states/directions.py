@@ -26,9 +26,10 @@ PAULIS: dict[str, Matrices] = {
 }
 _AXES = {"x": 0, "y": 1, "z": 2}
 
-# A direction this close to an axis or its plane is taken to lie in it.
-_ALIGNED = 1e-9
-_FORM = 'θ or θ:φ in rad for each setting, Alice\'s first: "0, 0.785, -0.785; 0, 1.571"'
+# A direction this close, in rad, to an axis or its plane is taken to lie in it: nobody sets angles
+# better. What the flip then does wrong is in the joint distribution.
+_ALIGNED = 1e-3
+DIRECTIONS_FORM = 'θ or θ:φ in rad for each setting, Alice\'s first: "0, 0.785, -0.785; 0, 1.571"'
 
 
 @dataclass(frozen=True, init=False)
@@ -72,7 +73,7 @@ class Directions:
             alice, bob = ([[float(part) for part in s.split(":")] for s in side] for side in sides)
             return cls(*(tuple(map(_pair, side)) for side in (alice, bob)))
         except (ValueError, TypeError, InvalidArgumentError):
-            raise InvalidArgumentError("directions", text, _FORM) from None
+            raise InvalidArgumentError("directions", text, DIRECTIONS_FORM) from None
 
     def __str__(self) -> str:
         """Return the text that `parse` takes for these directions."""
@@ -269,8 +270,9 @@ def fit(correlations: Table, freedom: Freedom, contrast: float = 1.0) -> Fit:
     firsts, seconds = ([pair[side] for pair in pairs] for side in (0, 1))
     key, other = images[..., firsts], images[..., seconds]
     sums, differences = np.linalg.norm(key + other, axis=-2), np.linalg.norm(key - other, axis=-2)
-    chsh: Table = contrast * (sums + differences)
-    agreement = contrast * np.linalg.norm(key, axis=-2)
+    # Readouts that mostly invert are good ones: the other side turns its directions round.
+    chsh: Table = abs(contrast) * (sums + differences)
+    agreement = abs(contrast) * np.linalg.norm(key, axis=-2)
     flat = (*chsh.shape[:-2], -1)
     best = _merit(chsh.reshape(flat), agreement.reshape(flat)).argmax(axis=-1)[..., np.newaxis]
 
@@ -321,14 +323,15 @@ def best_directions(
     Directions
         A0, A1, A2 and B1, B2 where Bob is the reference, else A0, A1 and B0, B1, B2.
     """
+    turned = -1.0 if contrast < 0 else 1.0
     if reference == "bob":
         found = fit(correlations, freedom, contrast)
         key, other = correlations @ found.first, correlations @ found.second
-        answers = (key, key - other, key + other)
+        answers = (turned * key, turned * (key - other), turned * (key + other))
         return Directions(_angles(answers), _angles((found.first, found.second)))
     found = fit(correlations.T, Freedom(frozenset()), contrast)
     key, other = correlations.T @ found.first, correlations.T @ found.second
-    answers = (key + other, key - other, key)
+    answers = (turned * (key + other), turned * (key - other), turned * key)
     return Directions(_angles((found.first, found.second)), _angles(answers))
 
 

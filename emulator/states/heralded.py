@@ -216,7 +216,9 @@ def correlations_of(state: Matrices) -> Table:
     blocks = state.reshape(*state.shape[:-2], 2, 2, 2, 2)
     sums = np.einsum("ius,jvt,...stuv->...ij", spins, spins, blocks).real
     traces = np.trace(state, axis1=-2, axis2=-1).real
-    correlations: Table = sums / traces[..., np.newaxis, np.newaxis]
+    traces = traces[..., np.newaxis, np.newaxis]
+    # Of nothing at all, nothing is known.
+    correlations: Table = np.divide(sums, traces, out=np.zeros_like(sums), where=traces > 0)
     return correlations
 
 

@@ -84,7 +84,9 @@ def click(bra: Amplitudes, ket: Amplitudes, dark_count_probability: float) -> Am
     # that bright light does not overflow.
     bright = inner.real > 0
     sign = np.where(bright, -1.0, 1.0)
-    exponent = np.where(bright, inner, 0) - mean_photons
+    # v*u − (|u|² + |v|²)/2 without the cancellation of large terms.
+    overlap = 1j * inner.imag - np.abs(ket - bra) ** 2 / 2
+    exponent = np.where(bright, overlap, -mean_photons)
     photons: Amplitudes = sign * np.exp(exponent) * np.expm1(sign * inner)
     dark: Amplitudes = dark_count_probability * np.exp(-mean_photons)
     return photons + dark

@@ -243,7 +243,6 @@ def test_directions_undo_a_known_phase_of_single_photons(
     assert turned.qber == pytest.approx(model.theory().qber, abs=1e-9)
 
 
-@pytest.mark.xfail(reason="S is taken for −S where one side's readout is mostly inverted")
 def test_inverted_readouts_are_turned_back() -> None:
     """A readout that errs nearly always is a good one with the opposite direction."""
     models = [
@@ -315,20 +314,17 @@ def test_other_numbers_of_directions_are_refused(counts: tuple[int, int]) -> Non
         assert refused.value.argument == "directions"
 
 
-@pytest.mark.xfail(reason="a direction is an axis only to 1e-9, closer than anybody types")
 def test_a_right_angle_of_a_few_digits_is_one() -> None:
     """The text that the message for a wrong form shows as an example."""
     EntangledCoherent(LINK, 0.1, directions="0, 0.785, -0.785; 0, 1.571")
 
 
-@pytest.mark.xfail(reason="the name is that of a parameter of Directions")
 def test_no_number_is_refused_by_the_models_own_name() -> None:
     with pytest.raises(InvalidArgumentError) as refused:
         EntangledCoherent(LINK, 0.1, directions=(THREE, (0.0, math.nan)))
     assert refused.value.argument == "directions"
 
 
-@pytest.mark.xfail(reason="T is divided by a gain of 0")
 def test_no_herald_is_refused_with_optimal_directions_too() -> None:
     link = Link(distance_km=0, detector_efficiency=1.0, dark_count_probability=0.0)
     for directions in ("paper", "optimal"):

@@ -110,7 +110,7 @@ def test_every_curve_is_within_physics(figures: dict[str, Figure], name: str) ->
             assert (finite >= 0).all()
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("li")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("li-")])
 def test_both_accounts_have_the_same_curves(figures: dict[str, Figure], name: str) -> None:
     labels = [[c.label for c in figures[name].curves if c.group == group] for group in GROUPS]
     assert labels[0] == labels[1]
