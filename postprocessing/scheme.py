@@ -372,7 +372,8 @@ def _keep_tolerance(owner: object, *probabilities: float) -> None:
     least = min(probabilities)
     allowed = f"in [0, {MOST_TOLERANCE}] and below {least:.6g} for these settings"
     name = "setting_probability_tolerance"
-    _keep_number(owner, name, allowed, lambda off: 0 <= off <= MOST_TOLERANCE and off < least)
+    most = min(MOST_TOLERANCE, math.nextafter(least, 0))
+    _keep_number(owner, name, allowed, lambda off: off == 0 or 0 < off <= most)
 
 
 def _nearest(probability: float, step: int, bits: int, most: float) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from emulator.scenario.scenario import former_name
 from postprocessing.errors import DiqkdError, InputFileError, InvalidArgumentError
 
 EXIT_FAILURE, EXIT_USAGE, EXIT_ABORTED = 1, 2, 3
@@ -39,12 +40,13 @@ def _as_typed(error: DiqkdError, ctx: Any) -> str:
         allowed, got, value = rest.partition(", got ")
         words = _WORD.sub(lambda word: _dashed(word[0], options), allowed)
         return f"{name}{must}{words}{got}{value}"
-    option = options.get(_dashed(name, options))
     lacking = isinstance(error, InvalidArgumentError) and error.value is None
-    # What the file of a scenario says has no dashes.
-    if option is None or not (lacking or ctx.params.get(option.name) is not None):
-        return str(error)
-    return f"{option.opts[0]}{must}{rest}"
+    for typed in (name, former_name(name)):
+        option = options.get(_dashed(typed, options))
+        # What the file of a scenario says has no dashes.
+        if option is not None and (lacking or ctx.params.get(option.name) is not None):
+            return f"{option.opts[0]}{must}{rest}"
+    return str(error)
 
 
 def _dashed(word: str, options: Container[str]) -> str:

@@ -233,7 +233,11 @@ def test_a_design_for_a_laboratory(tmp_path):
     [
         ('"heralded_rounds": 200000', '"heralded_rounds": "2e5"', "heralded_rounds: Input should"),
         (r'"tag_bits": \d+', '"tag_bits": 7', "tag_bits must be at least"),
-        ('"heralded_rounds": ', f'"heralded_rounds": {"9" * 400}', "heralded_rounds must be in"),
+        (
+            '"heralded_rounds": ',
+            f'"heralded_rounds": {"9" * 400}',
+            "heralded_rounds must be a whole number in",
+        ),
         ("{", "", "is not: Invalid JSON"),
         ('"secrecy"', '"secret"', "epsilons"),
     ],
