@@ -10,7 +10,6 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from emulator.scenario.scenario import former_name
 from postprocessing.errors import DiqkdError, InputFileError, InvalidArgumentError
 
 EXIT_FAILURE, EXIT_USAGE, EXIT_ABORTED = 1, 2, 3
@@ -34,6 +33,9 @@ class ExplainedCommand(TyperCommand):
 
 def _as_typed(error: DiqkdError, ctx: Any) -> str:
     """Return what an error says, with the options that it is about as one types them."""
+    # Help does not wait for scenarios.
+    from emulator.scenario.scenario import former_name
+
     name, must, rest = str(error).partition(" must ")
     options = {option: each for each in ctx.command.params for option in each.opts}
     if name == "options":

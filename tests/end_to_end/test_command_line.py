@@ -117,7 +117,7 @@ def test_aborts_are_results(tmp_path, arguments, reason):
         (["run", "--scheme", "bb84"], "--scheme must be one of ecs, bell_state, .*, got 'bb84'"),
         (
             ["run", "--security", "magic"],
-            "--security must be 'tan22', 'geat', 'renyi', 'renyi_fixed' or 'asymptotic', got 'magic'",
+            "--security must be 'tan22', 'geat', .* or 'asymptotic', got 'magic'",
         ),
         (
             ["run", "ecs-1000km"],
