@@ -104,7 +104,7 @@ def _flag(name: str, fields: dict[str, FieldInfo]) -> Any:
 def _metavar(name: str, field: FieldInfo) -> str:
     """Return the type of a parameter, or the words it takes."""
     if name in _REGISTRIES:
-        return "|".join(_REGISTRIES[name])
+        return "NAME"
     words, taken = choices(field), kinds(field)
     for kind, shown in ((float, "FLOAT"), (Path, "FILE"), (int, "INTEGER"), (str, "TEXT")):
         if kind in taken and not (words and kind in (int, str)):
@@ -125,6 +125,8 @@ def _panel(name: str, fields: dict[str, FieldInfo]) -> str:
 def _help(name: str, fields: dict[str, FieldInfo]) -> str:
     """Return what a parameter is, its range, and its default or those of the schemes."""
     notes = [str(next(iter(fields.values())).description)]
+    if name in _REGISTRIES:
+        notes = [f"{notes[0]}: {', '.join(_REGISTRIES[name])}"]
     if name == "scheme":
         return notes[0]
     ranges = {_range(name, scheme) for scheme in fields}

@@ -91,12 +91,14 @@ def angles_of(argument: str, given: Any) -> Angles:
     InvalidArgumentError
         If one is no pair of finite numbers, nor a number alone.
     """
-    if isinstance(given, str) or not isinstance(given, Iterable):
+    given = given.tolist() if isinstance(given, np.ndarray) else given
+    if not isinstance(given, list | tuple):
         raise InvalidArgumentError(argument, given, "a list of (θ, φ) in rad")
     pairs = []
     for direction in given:
-        parts = list(direction) if isinstance(direction, Iterable) else [direction, 0.0]
-        if isinstance(direction, str) or len(parts) != 2:
+        both = direction.tolist() if isinstance(direction, np.ndarray) else direction
+        parts = [*both] if isinstance(both, list | tuple) else [both, 0.0]
+        if len(parts) != 2:
             raise InvalidArgumentError(argument, direction, "(θ, φ) in rad")
         pairs.append(_pair([real_number(argument, plain(part), "finite") for part in parts]))
     if not pairs:

@@ -66,7 +66,11 @@ class HeraldedStates:
 
     def __post_init__(self) -> None:
         """Check the states and keep copies that nobody can change."""
-        named = {name: _checked(name, state) for name, state in self.states.items()}
+        instance_of("states", self.states, Mapping)
+        instance_of("corrections", self.corrections, Mapping)
+        if not self.states:
+            raise InvalidArgumentError("states", self.states, "of at least one announcement")
+        named = {str(name): _checked(str(name), state) for name, state in self.states.items()}
         _check_corrections(self.corrections, named)
         rest = 1 - float(sum(np.trace(state).real for state in named.values()))
         if rest < -_ROUNDING:
@@ -250,5 +254,5 @@ def _check_corrections(corrections: Mapping[str, Pauli], states: Mapping[str, Ma
         if herald not in states:
             allowed = f"of announcements with a state: {', '.join(states)}"
             raise InvalidArgumentError("corrections", herald, allowed)
-        if pauli not in get_args(Pauli):
+        if not isinstance(pauli, str) or pauli not in get_args(Pauli):
             raise InvalidArgumentError(f"corrections[{herald!r}]", pauli, '"1", "x", "y" or "z"')
