@@ -40,13 +40,17 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Efficiency = Annotated[float, Field(gt=0, le=1)]
 # Two numbers, of two detectors or of Alice and Bob.
 Pair: TypeAlias = tuple[T, T]
+# Of both senders, or of each.
+Light: TypeAlias = float | tuple[float, float]
 
 
 def _as_pair(value: object) -> object:
-    """Take "0.8,0.7", lists and arrays of two for the pairs that they are."""
+    """Take "0.8,0.7", lists and arrays of two for the pairs that they are, and so "[0.8, 0.7]"."""
     if isinstance(value, str) and "," in value:
+        bare = value.strip()
+        bare = bare[1:-1] if bare.startswith("[") and bare.endswith("]") else bare
         try:
-            return tuple(float(part) for part in value.split(","))
+            return tuple(float(part) for part in bare.split(","))
         except ValueError:
             return value
     if isinstance(value, list | tuple | np.ndarray) and np.ndim(np.array(value, object)) == 1:

@@ -92,9 +92,14 @@ def summary_html(sections: Iterable[Section]) -> str:
 
 
 def number(value: object, digits: int = 6) -> str:
-    """Return a number with a few digits, a dash for None, anything else as it is."""
+    """Return a number with a few digits, a dash for None, anything else as it is.
+
+    Two numbers, as of Alice and Bob, stand side by side.
+    """
     if value is None:
         return "-"
+    if isinstance(value, list | tuple):
+        return ", ".join(number(each, digits) for each in value)
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 

@@ -106,14 +106,15 @@ def _coherent(target: Target) -> EntangledCoherent:
     model = target.model
     link = model.link
     papers = (model.directions, model.imperfections) == ("paper", Imperfections())
-    if not papers or not link.is_symmetric or isinstance(model.mean_photon_number, tuple):
-        allowed = "that of the paper: equal arms and light, its directions, nothing else amiss"
-        raise InvalidArgumentError("model", target.model, allowed)
+    equal = link.is_symmetric and len(set(link.efficiencies)) == 1
+    if not papers or not equal or isinstance(model.mean_photon_number, tuple):
+        allowed = "of the paper's link: equal arms, detectors and light, its directions, no more"
+        raise InvalidArgumentError("scheme", model.name, allowed)
     return model
 
 
 def _intensity(model: EntangledCoherent) -> float:
-    assert model.intensity is not None
+    assert isinstance(model.intensity, float)
     return model.intensity
 
 

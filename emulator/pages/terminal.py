@@ -65,7 +65,8 @@ def worth(scenario: Scenario) -> dict[str, object]:
 def print_values(values: Mapping[str, object]) -> None:
     """Print values by name, a line each."""
     for name, value in values.items():
-        typer.echo(f"{name.replace('_', ' ')}: {'-' if value is None else value}")
+        shown = number(value, digits=17) if value is None or isinstance(value, tuple) else value
+        typer.echo(f"{name.replace('_', ' ')}: {shown}")
 
 
 def print_prediction(prediction: Prediction, console: Console) -> None:

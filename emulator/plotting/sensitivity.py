@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from emulator.plotting.style import COLOURS, legend_below, new_axes
+from postprocessing.sections import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +44,7 @@ def plot_sensitivities(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         changes = 100 * shown[f"change_{side}"].fillna(0.0)
         axes.barh(rows, changes, color=COLOURS[colour], height=0.7, label=f"{side} value")
     names = [
-        f"{name.replace('_', ' ')} = {value:.3g}" + ("  (+0.01)" if value == 0 else "")
+        f"{name.replace('_', ' ')} = {number(value, 3)}" + ("  (+0.01)" if value == 0 else "")
         for name, value in zip(shown["parameter"], shown["value"], strict=True)
     ]
     axes.set_yticks(rows, names, fontsize="small")

@@ -240,6 +240,9 @@ class Scenario(RunParameters):
         for name in given:
             if name not in cls.model_fields:
                 scheme = cls.model_fields["scheme"].default
+                if _of_others(name):
+                    allowed = f"left out for {scheme}, to which it means nothing"
+                    raise InvalidArgumentError(name, given[name], allowed)
                 allowed = f"one of the scheme {scheme!r}: {', '.join(cls.model_fields)}"
                 raise InvalidArgumentError("parameter", name, allowed)
         return cls(**given)
@@ -257,14 +260,38 @@ class Scenario(RunParameters):
         return self.from_parameters(overridden(own, present_names(changes), alternatives))
 
 
+def _of_others(name: str) -> bool:
+    """Tell whether any scheme has a parameter of that name."""
+    # The classes of scenarios are made of this one.
+    from emulator.scenario.parameters import parameters_by_scheme
+
+    return name in parameters_by_scheme()
+
+
 def overridden(
     parameters: Mapping[str, object],
     changes: Mapping[str, object],
     alternatives: Mapping[str, tuple[str, ...]],
 ) -> dict[str, object]:
-    """Return parameters with changes, which displace what they are alternatives to."""
-    gone = {other for name in changes for other in alternatives.get(name, ())}
+    """Return parameters with changes, which displace what they are alternatives to.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If one of the changes is of a parameter that drifts, and so would count for nothing.
+    """
+    drifting = _drifting({**parameters, **changes})
+    for name in drifting & changes.keys():
+        raise InvalidArgumentError(name, changes[name], "left out where it drifts")
+    named = [*changes, *(drifting if "drift" in changes else ())]
+    gone = {other for name in named for other in alternatives.get(name, ())}
     return {**{k: v for k, v in parameters.items() if k not in gone}, **changes}
+
+
+def _drifting(parameters: Mapping[str, object]) -> set[str]:
+    """Return the name of the parameter that is to drift, where there is one."""
+    drift = parameters.get("drift")
+    return {parse_axis("drift", drift)[0]} if isinstance(drift, str) else set()
 
 
 def present_names(parameters: Mapping[str, object]) -> dict[str, object]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from emulator.parameters import Light
 from emulator.schemes.optics import Link
 from postprocessing.errors import DiqkdError, InvalidArgumentError
 from postprocessing.scheme import BellScheme
@@ -146,12 +147,12 @@ class ProtocolModel(Scheme):
         return None
 
     @property
-    def intensity(self) -> float | None:
+    def intensity(self) -> Light | None:
         """Mean photon number of the light of one pulse and sender; None where not chosen."""
         return None
 
     @property
-    def coherent_amplitude(self) -> float | None:
+    def coherent_amplitude(self) -> Light | None:
         """α of the coherent states that the light is made of; None where there are none."""
         return None
 

@@ -10,6 +10,7 @@ from typing import Self
 
 import numpy as np
 
+from emulator.parameters import Light
 from emulator.schemes.base import NoWorkingPointError, ProtocolModel
 from emulator.schemes.flat import changed
 from emulator.states.distribution import JointDistribution
@@ -92,12 +93,12 @@ class Drifting(ProtocolModel):
         return self.parts[0].bell_scheme
 
     @property
-    def intensity(self) -> float | None:
+    def intensity(self) -> Light | None:
         """Mean photon number at the start."""
         return self.parts[0].intensity
 
     @property
-    def coherent_amplitude(self) -> float | None:
+    def coherent_amplitude(self) -> Light | None:
         """Amplitude of the light at the start."""
         return self.parts[0].coherent_amplitude
 

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from emulator.parameters import (
+    Light,
     MayDrift,
     Pair,
     Probability,
@@ -97,8 +98,11 @@ class EntangledCoherent(SingleClickModel):
             raise InvalidArgumentError("misalignment_error", self.misalignment_error, allowed)
 
     @property
-    def coherent_amplitude(self) -> float | None:
-        """α = √μ; None where there is no intensity."""
+    def coherent_amplitude(self) -> Light | None:
+        """α = √μ, Alice's and Bob's where they differ; None where there is no intensity."""
+        if isinstance(self.intensity, tuple):
+            alice, bob = self.intensity
+            return math.sqrt(alice), math.sqrt(bob)
         return None if self.intensity is None else math.sqrt(self.intensity)
 
     def _phases(self, intensities: Table) -> PhaseNodes:
@@ -165,7 +169,7 @@ def _detection(port: Matrices, efficiency: float, dark_count: float) -> tuple[Ma
     return silent, light * click(seen * bra, seen * ket, dark_count)
 
 
-def optimal_mean_photon_number(link: Link, misalignment_error: float = 0.0) -> float | None:
+def optimal_mean_photon_number(link: Link, misalignment_error: float = 0.0) -> Light | None:
     """Return the mean photon number of highest asymptotic key rate (Xie et al., Eq. (1)).
 
     Parameters
@@ -177,9 +181,9 @@ def optimal_mean_photon_number(link: Link, misalignment_error: float = 0.0) -> f
 
     Returns
     -------
-    float or None
+    float, (float, float) or None
         Mean photon number of each sender's pulse at the paper's directions, over unequal arms
-        the mean of both; None where no rate is positive.
+        Alice's and Bob's; None where no rate is positive.
 
     Raises
     ------

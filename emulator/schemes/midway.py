@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from emulator.parameters import MayDrift, parameters, unlimited
+from emulator.parameters import Light, MayDrift, parameters, unlimited
 from emulator.schemes.base import NoPositiveKeyRateError
 from emulator.schemes.optics import LIGHT_SPEED_IN_FIBRE_M_PER_S, Link
 from emulator.schemes.search import maximum
@@ -166,17 +166,17 @@ class SingleClickModel(MidwayModel):
         return self if getattr(self, name) == self.light else replace(self, **chosen)
 
     @property
-    def intensity(self) -> float | None:
-        """Brightness in force, of two the mean; None if "optimal" finds no positive key rate."""
-        return None if self.light is None else float(np.mean(self.light))
+    def intensity(self) -> Light | None:
+        """Brightness in force; None if "optimal" finds no positive key rate."""
+        return self.light
 
     @cached_property
-    def light(self) -> float | tuple[float, float] | None:
+    def light(self) -> Light | None:
         """Brightness in force; None if "optimal" finds no positive key rate."""
         given = getattr(self, str(self.intensity_parameter))
         return self._brightest() if given == "optimal" else given
 
-    def _brightest(self) -> float | tuple[float, float] | None:
+    def _brightest(self) -> Light | None:
         """Return the light of highest key rate: over equal arms one number, else two."""
         corrections = tuple(self.corrections.values())
         heralds = [self.announcements.index(herald) for herald in self.corrections]

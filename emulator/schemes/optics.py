@@ -109,7 +109,9 @@ class Link:
         if self.fibre_km * self.attenuation_db_per_km > _MAXIMAL_LOSS_DB:
             # Beyond, products of a few click probabilities would leave the range of a double.
             allowed = f"short enough for a loss of at most {_MAXIMAL_LOSS_DB:g} dB"
-            name = "distance_km" if self.arm_alice_km is None else "arm_alice_km"
+            arms = {"arm_alice_km": self.arm_alice_km, "arm_bob_km": self.arm_bob_km}
+            given = {name: arm for name, arm in arms.items() if arm is not None}
+            name = max(given, key=lambda arm: given[arm], default="distance_km")
             raise InvalidArgumentError(name, getattr(self, name), allowed)
 
     @property

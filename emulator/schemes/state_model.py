@@ -43,7 +43,7 @@ def _direction_text(value: object) -> str:
         if isinstance(value, str):
             return value if value in _CHOSEN else str(Directions.parse(value))
     except InvalidArgumentError as error:
-        if error.argument == "directions":
+        if error.argument == "directions" and not isinstance(value, str):
             raise
     raise InvalidArgumentError("directions", value, f'"paper", "optimal", or {DIRECTIONS_FORM}')
 

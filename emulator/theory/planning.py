@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 from scipy.optimize import brentq, minimize_scalar
 
+from emulator.parameters import Light
 from emulator.sampling.stopping import Pulses
 from emulator.scenario.scenario import Scenario
 from emulator.schemes.base import NoPositiveKeyRateError, check_settings_rule
@@ -18,8 +19,6 @@ from postprocessing.design.design import RARE_SHARE, Design
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PLANNED_ROUNDS, MOST_PULSES
 from postprocessing.security import METHODS
-
-Light = float | tuple[float, float]
 
 # Far below and a little above the asymptotic optimum: a short block wants a greater violation.
 _INTENSITY_FACTORS = (0.4, 1.25)

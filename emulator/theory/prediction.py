@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 import pandas as pd
 
+from emulator.parameters import Light
 from emulator.sampling.stopping import stopping_rule
 from emulator.schemes.base import NoPositiveKeyRateError, NoWorkingPointError, ProtocolModel
 from emulator.schemes.state_model import StateModel
@@ -34,10 +35,12 @@ class Prediction:
         Asymptotic secret bits per emitted pulse pair, at least 0 (Xie et al., Eq. (1)).
     plob_bound : float or None
         Repeaterless bound in bits per pulse; infinite where nothing is lost, None without a link.
-    mean_photon_number : float or None
-        Of the light of one pulse and sender; None for a scheme without a choice of intensity.
-    amplitude : float or None
-        α of the coherent states that the light is made of; None for a scheme without them.
+    mean_photon_number : float, (float, float) or None
+        Of the light of one pulse and sender, Alice's and Bob's where they differ; None for a
+        scheme without a choice of intensity.
+    amplitude : float, (float, float) or None
+        α of the coherent states that the light is made of, likewise; None for a scheme without
+        them.
     repetition_rate_hz : float or None
         Pulses per second; None where not specified.
     greatest_chsh : float or None
@@ -73,8 +76,8 @@ class Prediction:
     qber: float | None
     key_rate_per_pulse: float | None
     plob_bound: float | None
-    mean_photon_number: float | None
-    amplitude: float | None = None
+    mean_photon_number: Light | None
+    amplitude: Light | None = None
     repetition_rate_hz: float | None = None
     greatest_chsh: float | None = None
     key_rate_at_best_directions: float | None = None
@@ -103,7 +106,7 @@ class Prediction:
             return None
         return self.key_rate_per_pulse * self.repetition_rate_hz
 
-    def to_dict(self) -> dict[str, str | float | None]:
+    def to_dict(self) -> dict[str, str | Light | None]:
         """Return the fields as JSON values: None wherever a number is missing or infinite."""
         per_second = {
             "herald_rate_hz": self.herald_rate_hz,
@@ -224,6 +227,6 @@ def _without_intensity(model: ProtocolModel, key_rate_per_pulse: float | None) -
     return Prediction(model.name, *unknown, key_rate_per_pulse, bound, None, None, pace)
 
 
-def _finite_or_none(value: str | float | None) -> str | float | None:
+def _finite_or_none(value: str | Light | None) -> str | Light | None:
     """Return `value`, or None for a number that JSON cannot hold."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

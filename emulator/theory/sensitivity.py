@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from emulator.parameters import Light
 from emulator.scenario.scenario import Scenario
 from emulator.schemes.flat import fields_of
 from emulator.schemes.registry import SCHEMES
@@ -28,7 +29,8 @@ def sensitivities(scenario: Scenario) -> pd.DataFrame:
     Parameters
     ----------
     scenario : Scenario
-        The link. A parameter that is 0, as imperfections are by default, changes by 0.01.
+        The link. A parameter that is 0, as imperfections are by default, changes by 0.01, and of a
+        pair both numbers together. One that drifts has no change of its own.
 
     Returns
     -------
@@ -54,16 +56,18 @@ def sensitivities(scenario: Scenario) -> pd.DataFrame:
     start = scenario.build_model()
     rate = prediction_of_point(start).key_rate_per_pulse
     if not rate:
-        raise InvalidArgumentError("scenario", scenario, "of a link with a key")
+        raise InvalidArgumentError("scenario", scenario.scheme, "of a link with a key")
+    drifting = (getattr(scenario, "drift", None) or "").partition("=")[0].replace("-", "_").strip()
     rows = []
     for name in fields_of(SCHEMES[scenario.scheme]):
         value = getattr(scenario, name)
-        if not isinstance(value, float) or math.isinf(value) or name in _IRRELEVANT:
+        if not isinstance(value, float | tuple) or value == math.inf:
             continue
-        step = abs(value) * STEP or STEP
+        if name in _IRRELEVANT or name == drifting:
+            continue
         row: dict[str, object] = {"parameter": name, "value": value}
-        for side, changed in (("lower", value - step), ("upper", value + step)):
-            row |= _changed(scenario, name, changed, side, rate)
+        for side, share in (("lower", -STEP), ("upper", STEP)):
+            row |= _changed(scenario, name, _moved(value, share), side, rate)
         rows.append(row)
     table = pd.DataFrame(rows)
     extent = table[["change_lower", "change_upper"]].abs().max(axis=1)
@@ -71,8 +75,16 @@ def sensitivities(scenario: Scenario) -> pd.DataFrame:
     return table.loc[order].reset_index(drop=True)
 
 
+def _moved(value: Light, share: float) -> Light:
+    """Return a value changed by a share of itself, 0 by that much; of a pair both numbers."""
+    if isinstance(value, tuple):
+        first, second = value
+        return first + share * (abs(first) or 1), second + share * (abs(second) or 1)
+    return value + share * (abs(value) or 1)
+
+
 def _changed(
-    scenario: Scenario, name: str, value: float, side: str, rate: float
+    scenario: Scenario, name: str, value: Light, side: str, rate: float
 ) -> Mapping[str, object]:
     """Return the columns of one change; NaN where the parameter cannot have that value."""
     try:
