@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,5 +119,9 @@ def save_axes(axes: Axes, path: Path | str, *, private: bool = False) -> None:
         If the file cannot be written.
     """
     check_suffix(path)
+    # Drawn in memory first: some formats do not survive a disk that is full.
+    picture = io.BytesIO()
+    kind = Path(path).suffix[1:].lower()
+    canvas_of(axes).savefig(picture, format=kind, dpi=_DOTS_PER_INCH, bbox_inches="tight")
     with atomic_write(Path(path), replace=True, private=private) as draft:
-        canvas_of(axes).savefig(draft, dpi=_DOTS_PER_INCH, bbox_inches="tight")
+        draft.write_bytes(picture.getvalue())

@@ -62,7 +62,7 @@ class SinglePhoton(SingleClickModel):
     >>> from emulator.schemes.optics import Link
     >>> model = SinglePhoton(Link(distance_km=11), bright_population=0.02, directions="optimal")
     >>> round(model.joint_distribution().chsh, 3)
-    2.773
+    2.789
     """
 
     bright_population: Annotated[

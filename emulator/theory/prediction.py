@@ -16,6 +16,8 @@ from postprocessing.design.design import RARE_SHARE
 from postprocessing.design.request import Security
 from postprocessing.security import asymptotic_key_fraction
 
+_FINITE = ("method", "heralded_rounds", "key_length", "finite_key_rate_per_pulse")
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -107,13 +109,18 @@ class Prediction:
         return self.key_rate_per_pulse * self.repetition_rate_hz
 
     def to_dict(self) -> dict[str, str | Light | None]:
-        """Return the fields as JSON values: None wherever a number is missing or infinite."""
+        """Return the fields as JSON values: None wherever a number is missing or infinite.
+
+        What belongs to a finite size is there where heralded rounds are.
+        """
         per_second = {
             "herald_rate_hz": self.herald_rate_hz,
             "key_rate_per_second": self.key_rate_per_second,
             "finite_key_rate_per_pulse": self.finite_key_rate_per_pulse,
         }
         values = {**asdict(self), **per_second}
+        if self.heralded_rounds is None:
+            values = {name: value for name, value in values.items() if name not in _FINITE}
         return {key: _finite_or_none(value) for key, value in values.items()}
 
     def to_frame(self) -> pd.DataFrame:
@@ -161,7 +168,7 @@ def predict(
     >>> from emulator.schemes.entangled_coherent import EntangledCoherent
     >>> found = predict(EntangledCoherent(Link(distance_km=100)))
     >>> f"{found.key_rate_per_pulse:.4e} {found.key_rate_at_best_directions:.4e}"
-    '5.1748e-03 5.7917e-03'
+    '5.1748e-03 5.6975e-03'
     """
     instance_of("model", model, ProtocolModel)
     try:

@@ -49,8 +49,8 @@ def sensitivities(scenario: Scenario) -> pd.DataFrame:
     --------
     >>> import diqkd
     >>> table = sensitivities(diqkd.load_scenario("ecs-100km"))
-    >>> table["parameter"][0], f"{table['change_lower'][0]:.3f}"
-    ('distance_km', '0.024')
+    >>> table["parameter"][0], f"{table['change_upper'][0]:.3f}"
+    ('readout_error_alice', '-0.325')
     """
     instance_of("scenario", scenario, Scenario)
     start = scenario.build_model()

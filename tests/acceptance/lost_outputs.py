@@ -118,7 +118,8 @@ security = "asymptotic"
 rounds = 1e4
 [axes]
 distance_km = """
-HOMELESS = {"HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null", "XDG_CONFIG_HOME": "/dev/null"}
+HOMELESS = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"), "/dev/null")
+HOMELESS |= {"SOURCE_DATE_EPOCH": "0"}
 WAIT_S, SHORT_WAIT_S = 60, 2
 TEXT = (".json", ".csv", ".html", ".svg")
 Files = dict[str, bytes]

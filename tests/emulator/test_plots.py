@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from matplotlib.figure import Figure as Canvas
 
 from emulator.papers import FIGURES, Figure, figure_data
 from emulator.plotting.papers import SUFFIXES, draw, save_figure
+from emulator.plotting.style import new_axes, save_axes
 from postprocessing.errors import InputFileError, InvalidArgumentError
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -120,3 +123,17 @@ def test_the_documentation_shows_every_figure() -> None:
     for name in FIGURES:
         assert f"](figures/{name}.png)" in text
         assert (DOCS / "figures" / f"{name}.png").stat().st_size < 120_000
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_full_disk_leaves_no_picture_and_no_traceback(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    axes = new_axes()
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputFileError, match="No space left on device"):
+        save_axes(axes, tmp_path / f"picture{suffix}")
+    assert list(tmp_path.iterdir()) == []

@@ -172,6 +172,9 @@ def test_reports_of_0_1_0_are_read(path):
     assert new["label"] == old.pop("security")
     old.pop("seconds", None)
     design = old.pop("design", None)
+    # What is predicted has become more.
+    prediction = old.pop("prediction", None) or {}
+    assert prediction.items() <= (new.get("prediction") or {}).items()
     assert old.items() <= new.items()
     if design is not None:
         names = {"settings": "scheme", "local_settings": "setting_choice"}

@@ -330,7 +330,10 @@ def test_the_command_draws_every_kind(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["rates"], "li-fig4c, rate, chsh, qber, finite-size, waterfall, got 'rates'"),
+        (
+            ["rates"],
+            "link-arms, rate, chsh, qber, finite-size, waterfall, sensitivities, got 'rates'",
+        ),
         (["rate"], "inputs must be stores for rate"),
         (["rate", "missing.csv"], "store must be a readable file"),
         (["chsh", "missing.csv"], "over must be given for chsh"),
@@ -360,7 +363,7 @@ def test_a_run_without_terms_has_no_waterfall(tmp_path):
     assert json.loads((tmp_path / "report.json").read_text())["key_terms"] == {}
     result = _plot("waterfall", str(tmp_path), "--out", str(tmp_path / "w.png"))
     assert result.exit_code == 2
-    assert "terms must be those of a run with a key or a design" in result.stderr
+    assert "run must be one whose report has the terms of a key or a design" in result.stderr
 
 
 def test_the_documentation_shows_every_kind():

@@ -134,7 +134,7 @@ def test_aborts_are_results(tmp_path, arguments, reason):
         (["predict", "--over", "distance_km=-5:1:5"], "distance_km must be .*, got -5"),
         (
             ["predict", "--over", "distance_km=0:9:3", "--figure", "xie-fig2"],
-            "options must be one of --over, --figure and --statements",
+            "options must be one of --over, --figure, --statements and --limits",
         ),
         (
             ["predict", "--figure", "xie-fig9"],
@@ -249,6 +249,8 @@ def test_a_curve_is_its_points():
     point = json.loads(
         _call("predict", "--misalignment-error", "0.01", "--distance-km", "300", "--json").stdout
     )
+    for name in ("method", "heralded_rounds", "key_length", "finite_key_rate_per_pulse"):
+        assert point.pop(name) is not None
     assert curve[3] == {"distance_km": 300, **point}
     table = pd.read_csv(io.StringIO(_call(*arguments, "--csv").stdout))
     assert table["key_rate_per_pulse"].tolist() == [row["key_rate_per_pulse"] for row in curve]
