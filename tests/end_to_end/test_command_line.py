@@ -158,7 +158,7 @@ def test_aborts_are_results(tmp_path, arguments, reason):
         (["plot", "xie-fig2", "--out", "figure.txt"], "path must be .*, got 'figure.txt'"),
         (
             ["run", "--scheme", "bell_state", "--misalignment-error", "0"],
-            "parameter must be one of the scheme 'bell_state'",
+            "--misalignment-error must be left out for bell_state, to which it means nothing",
         ),
         (
             ["run", "--scheme", "behaviour", "--table", "no.csv"],
