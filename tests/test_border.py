@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import diqkd
@@ -236,6 +236,7 @@ PARAMETERS = [
 
 
 @given(place=st.sampled_from(PARAMETERS), value=numbers)
+@example(place=("cavity_cat", "white_noise_visibility"), value=0.0)
 @settings(max_examples=200)
 @pytest.mark.filterwarnings("error")
 def test_any_number_of_a_scenario_gives_probabilities_or_an_error_of_ours(place, value):

@@ -275,15 +275,17 @@ def overridden(
 ) -> dict[str, object]:
     """Return parameters with changes, which displace what they are alternatives to.
 
+    A drift among the changes counts instead of a value beside it, as in lists of all parameters.
+
     Raises
     ------
     InvalidArgumentError
-        If one of the changes is of a parameter that drifts, and so would count for nothing.
+        If one of the changes is of what the parameters let drift, and so would count for nothing.
     """
-    drifting = _drifting({**parameters, **changes})
-    for name in drifting & changes.keys():
-        raise InvalidArgumentError(name, changes[name], "left out where it drifts")
-    named = [*changes, *(drifting if "drift" in changes else ())]
+    if "drift" not in changes:
+        for name in _drifting(parameters) & changes.keys():
+            raise InvalidArgumentError(name, changes[name], "left out where it drifts")
+    named = changes.keys() | _drifting(changes)
     gone = {other for name in named for other in alternatives.get(name, ())}
     return {**{k: v for k, v in parameters.items() if k not in gone}, **changes}
 

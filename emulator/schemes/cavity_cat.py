@@ -313,7 +313,8 @@ class CavityCat(StateModel):
             return super().chsh_and_agreement(correlations, corrections)
         t_x, t_z = correlations[..., 0, 0], correlations[..., 2, 2]
         kept = self.imperfections.coherence_kept
-        theta = np.arctan(t_x / (t_z * kept)) if kept else np.zeros_like(t_x)
+        undamped = np.divide(t_x, t_z * kept, out=np.zeros_like(t_x), where=t_z * kept != 0)
+        theta = np.arctan(undamped)
         contrast = self.worn.readout_contrast
         return 2 * contrast * (t_z * np.cos(theta) + t_x * np.sin(theta)), contrast * t_z
 

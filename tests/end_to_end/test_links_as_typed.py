@@ -38,13 +38,15 @@ def test_what_a_scheme_lacks_is_refused_by_its_name(scheme: str, name: str, valu
     assert caught.value.allowed == f"left out for {scheme}, to which it means nothing"
 
 
-@pytest.mark.parametrize("source", [None, "ecs-drifting"])
-def test_a_value_beside_its_drift_is_refused(source: str | None) -> None:
-    changes: dict[str, object] = {"misalignment_error": 0.02}
-    if source is None:
-        changes["drift"] = "misalignment-error=0:0.07:5"
+def test_a_change_of_what_drifts_is_refused() -> None:
     with pytest.raises(InvalidArgumentError, match="misalignment_error must be left out where it"):
-        load_scenario(source, changes)
+        load_scenario("ecs-drifting", {"misalignment_error": 0.02})
+
+
+def test_drift_displaces_a_value_beside_it() -> None:
+    changes = {"misalignment_error": 0.02, "drift": "misalignment-error=0:0.07:5"}
+    model = load_scenario(None, changes).build_model()
+    assert model == load_scenario(None, {"drift": changes["drift"]}).build_model()
 
 
 def test_drift_of_an_arm_displaces_the_distance() -> None:
