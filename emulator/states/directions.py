@@ -276,7 +276,7 @@ def fit(correlations: Table, freedom: Freedom, contrast: float = 1.0) -> Fit:
     chsh: Table = abs(contrast) * (sums + differences)
     agreement = abs(contrast) * np.linalg.norm(key, axis=-2)
     flat = (*chsh.shape[:-2], -1)
-    best = _merit(chsh.reshape(flat), agreement.reshape(flat)).argmax(axis=-1)[..., np.newaxis]
+    best = _best(chsh.reshape(flat), agreement.reshape(flat))[..., np.newaxis]
 
     def taken(values: Table) -> Table:
         found: Table = np.take_along_axis(values.reshape(flat), best, axis=-1)[..., 0]
@@ -289,16 +289,21 @@ def fit(correlations: Table, freedom: Freedom, contrast: float = 1.0) -> Fit:
     return Fit(taken(chsh), taken(agreement), direction(firsts), direction(seconds))
 
 
-def _merit(chsh: Table, agreement: Table) -> Table:
-    """Return how good candidates are, ties in favour of the first to within rounding."""
+def _best(chsh: Table, agreement: Table) -> npt.NDArray[np.intp]:
+    """Return the best candidates: most key, without a key most S; of equal ones least errors.
+
+    What differs by rounding only is equal, and the first is taken.
+    """
     # Help and bad input do not wait for scipy.
     from postprocessing.security import unclipped_key_fraction
 
     # Rounding may take ideal states a little beyond what quantum mechanics allows.
     chsh = np.minimum(chsh, 2 * math.sqrt(2))
     fraction = unclipped_key_fraction(np.maximum(chsh, 2.0), np.clip((1 - agreement) / 2, 0, 0.5))
-    merit: Table = np.where(chsh > 2, fraction, chsh - 4)
-    return np.round(merit, 12)
+    merit = np.round(np.where(chsh > 2, fraction, chsh - 4), 12)
+    equal = merit == merit.max(axis=-1, keepdims=True)
+    best: npt.NDArray[np.intp] = np.where(equal, np.round(agreement, 12), -np.inf).argmax(axis=-1)
+    return best
 
 
 def best_directions(

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize, minimize_scalar
 
@@ -221,7 +221,16 @@ def test_no_allowed_directions_do_better(model: Model, data: st.DataObject) -> N
         assert key_fraction(float(rival), float(np.linalg.norm(key))) <= found + 1e-9
 
 
+# No key, and two pairs of directions of equal S: that with fewer errors is the better one.
+EQUAL_IN_CHSH = EntangledCoherent(
+    Link(distance_km=0.0, detector_efficiency=1.0, dark_count_probability=0.0, phase_offset_rad=0.5),
+    0.25,
+    imperfections=Imperfections(white_noise_visibility=0.8125),
+)
+
+
 @settings(max_examples=60)
+@example(EQUAL_IN_CHSH)
 @given(MODELS)
 def test_flips_cost_the_schemes_states_nothing(model: Model) -> None:
     """Their symmetries make the allowed directions the singular vectors, but for two Paulis'."""
