@@ -1,6 +1,6 @@
 """Settings of all tests: no property is judged by a clock, nor by luck.
 
-A commit is judged by the same examples everywhere; `--hypothesis-profile=explore` looks for new ones.
+A commit is judged by the same examples everywhere; new ones by `--hypothesis-profile=explore`.
 """
 
 from hypothesis import settings

@@ -223,7 +223,9 @@ def test_no_allowed_directions_do_better(model: Model, data: st.DataObject) -> N
 
 # No key, and two pairs of directions of equal S: that with fewer errors is the better one.
 EQUAL_IN_CHSH = EntangledCoherent(
-    Link(distance_km=0.0, detector_efficiency=1.0, dark_count_probability=0.0, phase_offset_rad=0.5),
+    Link(
+        distance_km=0.0, detector_efficiency=1.0, dark_count_probability=0.0, phase_offset_rad=0.5
+    ),
     0.25,
     imperfections=Imperfections(white_noise_visibility=0.8125),
 )
