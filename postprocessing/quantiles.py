@@ -1,4 +1,4 @@
-"""Quantiles of binomial counts, exact for blocks of any size.
+"""Quantiles of binomial counts, exact for blocks of any size, and bounds on sums of scores.
 
 `scipy.stats.binom.isf` would not do. It goes by way of 1 − share, which is 1 for shares below 2⁻⁵³,
 and is then wrong: it returns the number of trials. Epsilons are far smaller.
@@ -6,7 +6,17 @@ and is then wrong: it returns the number of trials. Epsilons are far smaller.
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
 from scipy.special import betainc
+
+Table = npt.NDArray[np.float64]
+
+# e^(t score) stays far below overflow.
+_MOST_EXPONENT = 500.0
 
 
 def exceedance(trials: int, probability: float, count: int) -> float:
@@ -51,3 +61,55 @@ def lower_quantile(trials: int, probability: float, share: float) -> int:
     Parameters are those of `upper_quantile`; k is in [0, trials].
     """
     return trials - upper_quantile(trials, 1 - probability, share)
+
+
+def least_sum(rounds: int, scores: Table, chances: Table, share: float) -> float:
+    """Return what a sum of scores over independent rounds is below with at most `share` (Chernoff).
+
+    F = sup_t −[n ln E e^{−tf} + ln(1/share)]/t over t > 0.
+
+    Parameters
+    ----------
+    rounds : int
+        n.
+    scores, chances : ndarray of float64
+        Scores f that a round may have, and how often; it has 0 else.
+    share : float
+        Probability in (0, 1).
+
+    Returns
+    -------
+    float
+        F in the unit of the scores.
+    """
+    variance = rounds * float(chances @ scores**2)
+    if not variance > 0:
+        return rounds * float(chances @ scores)
+    cost = -math.log(share)
+    # Where the sum is normal, the best t.
+    start = math.log(math.sqrt(2 * cost / variance))
+    limit = math.log(_MOST_EXPONENT / float(np.abs(scores).max()))
+
+    def shortfall(log_t: float) -> float:
+        t = math.exp(log_t)
+        moment = float(chances @ np.expm1(-t * scores))
+        return (rounds * math.log1p(moment) + cost) / t
+
+    bounds = (min(start, limit) - 5, min(start + 3, limit))
+    found = minimize_scalar(shortfall, bounds=bounds, method="bounded", options={"xatol": 1e-6})
+    return -float(found.fun)
+
+
+def miss_probability(rounds: int, scores: Table, chances: Table, least: float) -> float:
+    """Bound the probability that such a sum is below a score (Chernoff).
+
+    inf_t e^{t least} (E e^{−tf})^n over t > 0; parameters are those of `least_sum`.
+    """
+    limit = math.log(_MOST_EXPONENT / float(np.abs(scores).max()))
+
+    def exponent(log_t: float) -> float:
+        t = math.exp(log_t)
+        return t * least + rounds * math.log1p(float(chances @ np.expm1(-t * scores)))
+
+    found = minimize_scalar(exponent, bounds=(limit - 30, limit), method="bounded")
+    return math.exp(min(0.0, float(found.fun)))

@@ -103,6 +103,15 @@ METHODS: Registry[Any] = Registry(
     "key-length method",
     {
         name: f"postprocessing.security.methods.{name}:METHOD"
-        for name in ("tan22", "geat", "renyi", "renyi_fixed", "asymptotic")
+        for name in (
+            "tan22",
+            "geat",
+            "tan22_counted",
+            "geat_counted",
+            "eat_rpa",
+            "renyi",
+            "renyi_fixed",
+            "asymptotic",
+        )
     },
 )

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from emulator.schemes import registry as schemes
+from postprocessing import registry
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("emulator", "postprocessing")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -16,8 +19,8 @@ FOLDERS = sorted({path.parent for path in SOURCES})
 MOST_LINES, MOST_BODY_LINES = 400, 50
 
 # Names under which methods and schemes are registered: a branch on one belongs into its object.
-METHODS = {"tan22", "geat", "renyi", "renyi_fixed", "asymptotic"}
-SCHEMES = {"ecs", "bell_state", "cavity_cat", "behaviour"}
+METHODS = set(registry.METHODS)
+SCHEMES = set(schemes.SCHEMES)
 
 
 @cache

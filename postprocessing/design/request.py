@@ -323,7 +323,7 @@ def _draft(
         method=security.method,
         heralded_rounds=rounds,
         setting_choice=choice,
-        tolerated_test_losses=int(block.accepted_losses),
+        tolerated_test_losses=int(method.tolerated_losses(block)),
         leakage=budget,
         epsilons=epsilons,
         completeness=security.completeness,

@@ -224,15 +224,21 @@ def entropy_of_coherence(c: Real, noisy_preprocessing: float = 0.0) -> Real:
 
 def slope_of_coherence(c: Real, noisy_preprocessing: float = 0.0) -> Real:
     """Return dη_q/dw for C in (0, 1), where w = 1/2 + √(1 + C²)/4."""
-    steepness = np.arctanh(c) / c
+    steepness = steepness_of_coherence(c, noisy_preprocessing)
+    slope: Real = 4 / math.log(2) * np.sqrt(1 + c * c) * steepness
+    return slope
+
+
+def steepness_of_coherence(c: Real, noisy_preprocessing: float = 0.0) -> Real:
+    """Return 2 ln 2 dη_q/dC² for C in (0, 1): artanh C/C without noise."""
+    steepness: Real = np.arctanh(c) / c
     if noisy_preprocessing:
         blur = _blur(c, noisy_preprocessing)
         e = np.sqrt(1 - blur)
         # artanh e, which e alone would lose to rounding near 1.
         q = noisy_preprocessing
         steepness = steepness - 4 * q * (1 - q) * (np.log1p(e) - np.log(blur) / 2) / e
-    slope: Real = 4 / math.log(2) * np.sqrt(1 + c * c) * steepness
-    return slope
+    return steepness
 
 
 def _blur(c: Real, q: float) -> Real:

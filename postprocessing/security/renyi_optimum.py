@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize
 
+from postprocessing import quantiles
+from postprocessing.quantiles import least_sum
 from postprocessing.security.block import Block, Counts
 from postprocessing.security.entropy import (
     LOCAL_WIN_PROBABILITY,
@@ -41,9 +43,8 @@ def accepted_length(block: Block) -> Rating:
 def least_score(block: Block, parameters: RenyiParameters) -> float:
     """Return F_min, which honest devices miss with at most a given probability (Chernoff).
 
-    F_min = sup_t −[n ln E e^{−tf} + ln(1/share)]/t over t > 0, f the score of a round: f₁ − c₁
-    with probability p_test w, f₀ − c₀ with p_test (1 − w), else 0. It decides how often honest
-    devices abort and has no part in security.
+    The score of a round is f₁ − c₁ with probability p_test w, f₀ − c₀ with p_test (1 − w), else 0.
+    It decides how often honest devices abort and has no part in security.
 
     Parameters
     ----------
@@ -57,40 +58,12 @@ def least_score(block: Block, parameters: RenyiParameters) -> float:
     float
         F_min in bits.
     """
-    scores, chances = _score_of_a_round(block, parameters)
-    rounds = block.rounds
-    variance = rounds * float(chances @ scores**2)
-    if not variance > 0:
-        return rounds * float(chances @ scores)
-    cost = -math.log(block.completeness_share)
-    # Where the score is normal, the best t.
-    start = math.log(math.sqrt(2 * cost / variance))
-    limit = math.log(_MOST_CREDIT_EXPONENT / float(np.abs(scores).max()))
-
-    def shortfall(log_t: float) -> float:
-        t = math.exp(log_t)
-        moment = float(chances @ np.expm1(-t * scores))
-        return (rounds * math.log1p(moment) + cost) / t
-
-    bounds = (min(start, limit) - 5, min(start + 3, limit))
-    found = minimize_scalar(shortfall, bounds=bounds, method="bounded", options={"xatol": 1e-6})
-    return -float(found.fun)
+    return least_sum(block.rounds, *_score_of_a_round(block, parameters), block.completeness_share)
 
 
 def miss_probability(block: Block, parameters: RenyiParameters, score: float) -> float:
-    """Bound the probability that honest devices miss a score (Chernoff).
-
-    inf_t e^{t score} (E e^{−tf})^n over t > 0, with parameters and f as for `least_score`.
-    """
-    scores, chances = _score_of_a_round(block, parameters)
-    limit = math.log(_MOST_CREDIT_EXPONENT / float(np.abs(scores).max()))
-
-    def exponent(log_t: float) -> float:
-        t = math.exp(log_t)
-        return t * score + block.rounds * math.log1p(float(chances @ np.expm1(-t * scores)))
-
-    found = minimize_scalar(exponent, bounds=(limit - 30, limit), method="bounded")
-    return math.exp(min(0.0, float(found.fun)))
+    """Bound the probability that honest devices miss a score, as for `least_score`."""
+    return quantiles.miss_probability(block.rounds, *_score_of_a_round(block, parameters), score)
 
 
 def _score_of_a_round(

@@ -223,7 +223,14 @@ def test_counts_agree_with_whole_runs(small, name):
 
 
 @pytest.mark.parametrize(
-    ("method", "rounds"), [("tan22", 2_000_000), ("renyi", 300_000), ("renyi_fixed", 600_000)]
+    ("method", "rounds"),
+    [
+        ("tan22", 2_000_000),
+        ("tan22_counted", 1_500_000),
+        ("eat_rpa", 1_000_000),
+        ("renyi", 300_000),
+        ("renyi_fixed", 600_000),
+    ],
 )
 def test_counts_decide_as_the_pipeline_does(method, rounds):
     """The same records, on both sides of the threshold: the same end, and no shorter key."""

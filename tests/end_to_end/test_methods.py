@@ -29,7 +29,7 @@ from postprocessing.protocol.messages import (
 )
 from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.scheme import AnnouncedMarks
-from postprocessing.security import Counts, RenyiParameters
+from postprocessing.security import METHODS, Counts, RenyiParameters
 from postprocessing.sifting.sift import packed_settings
 
 ROUNDS = 1_000_000
@@ -57,7 +57,7 @@ def designed(method: Any) -> Design:
     return design
 
 
-@pytest.mark.parametrize("method", ["tan22", "geat", "renyi", "renyi_fixed"])
+@pytest.mark.parametrize("method", [name for name in METHODS if METHODS[name].composable])
 @pytest.mark.parametrize("noise", [0.0, 0.004])
 def test_equal_keys(method: str, noise: float) -> None:
     report = finished(method, noise)
@@ -94,7 +94,9 @@ def test_optimal_noise_is_chosen_before_the_run() -> None:
     assert 0 <= design.noisy_preprocessing < 0.5
 
 
-@pytest.mark.parametrize(("method", "publishers"), [("tan22", 1), ("geat", 1), ("renyi", 2)])
+@pytest.mark.parametrize(
+    ("method", "publishers"), [("tan22", 1), ("geat", 1), ("eat_rpa", 1), ("renyi", 2)]
+)
 def test_who_publishes_tests(method: str, publishers: int) -> None:
     report = finished(method)
     entries = report.transcript.entries
@@ -152,7 +154,7 @@ def test_fixed_score_decides_acceptance() -> None:
     assert not accepted[-1]
 
 
-@pytest.mark.parametrize("method", ["tan22", "renyi", "renyi_fixed"])
+@pytest.mark.parametrize("method", [name for name in METHODS if METHODS[name].composable])
 def test_classical_devices_get_no_key(method: Any, classical: Any, strong: Any) -> None:
     design = security(method).design(strong, ROUNDS)
     rounds = emulate(Sampler(classical, design.setting_choice, 3), heralded_rounds=ROUNDS)
@@ -161,7 +163,7 @@ def test_classical_devices_get_no_key(method: Any, classical: Any, strong: Any) 
     assert report.alice_key is None
 
 
-@pytest.mark.parametrize("method", ["geat", "renyi_fixed"])
+@pytest.mark.parametrize("method", ["geat", "geat_counted", "eat_rpa", "renyi_fixed"])
 def test_longer_lengths_than_follow_are_refused(method: str) -> None:
     design = designed(method)
     assert design.length is not None

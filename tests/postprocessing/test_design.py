@@ -83,7 +83,7 @@ def test_a_larger_budget_shortens_the_key(design):
         dataclasses.replace(design, leakage=larger)
 
 
-@pytest.mark.parametrize("method", ["tan22", "renyi", "renyi_fixed"])
+@pytest.mark.parametrize("method", [name for name in METHODS if METHODS[name].composable])
 def test_a_length_must_be_the_bound_at_the_frozen_parameters(honest, method):
     design = Security(method=method, soundness=1e-6).design(honest, 3 * 10**6)
     length = design.length
@@ -184,7 +184,7 @@ def test_no_code_means_no_key(qber, method):
 
 @pytest.mark.parametrize("rounds", [1, 2, 99, 5000])
 def test_few_rounds_give_no_key(honest, rounds):
-    for method in ("tan22", "asymptotic", "renyi", "renyi_fixed"):
+    for method in METHODS:
         design = Security(method=method).design(honest, rounds)
         assert (design.key_length, design.predicted_abort_probability) == (0, 1)
 
@@ -208,7 +208,7 @@ def test_extreme_requests_still_give_designs(honest):
 
 
 def test_local_chsh_value_gives_no_key():
-    for method in ("tan22", "asymptotic"):
+    for method in METHODS:
         values = ExpectedValues(SCHEME, 2.0, 0.0)
         assert Security(method=method).design(values, 10**7).key_length == 0
 

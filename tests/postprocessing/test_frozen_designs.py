@@ -13,7 +13,7 @@ from postprocessing.design.request import Security
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.designs import read_design, write_design
 from postprocessing.scheme import LocalSettings
-from postprocessing.security import Terms, key_length
+from postprocessing.security import METHODS, Terms, key_length
 
 FROZEN = Path(__file__).parents[1] / "reference" / "frozen"
 LENGTHS = {"tan22": 225_016, "renyi": 138_640, "geat-announced": 4_632}
@@ -165,7 +165,7 @@ def test_designs_that_say_more_than_they_can_are_refused(
 
 
 @pytest.mark.parametrize("qber", [0.5, 0.51, 1.0])
-@pytest.mark.parametrize("method", ["tan22", "geat", "renyi", "renyi_fixed", "asymptotic"])
+@pytest.mark.parametrize("method", METHODS)
 def test_devices_of_any_qber_have_a_design(method: str, qber: float, honest) -> None:
     """Without a code and a key, but not without a word."""
     devices = dataclasses.replace(honest, qber=qber)

@@ -22,6 +22,10 @@ METHODS_AND_RULES = [
     ("tan22", "local"),
     ("geat", "local"),
     ("geat", "announced"),
+    ("tan22_counted", "local"),
+    ("geat_counted", "announced"),
+    ("eat_rpa", "local"),
+    ("eat_rpa", "announced"),
     ("renyi", "local"),
     ("renyi_fixed", "local"),
 ]

@@ -12,6 +12,7 @@ from postprocessing.design.request import Security
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.protocol.distillation import distill
 from postprocessing.scheme import LocalSettings
+from postprocessing.security import METHODS
 
 LI = dataclasses.replace(STRONG, scheme=LI_SCHEME)
 
@@ -20,7 +21,7 @@ def own(alice: float, bob: float, **changed: Any) -> Security:
     return Security(test_probability_alice=alice, test_probability_bob=bob, **changed)
 
 
-@pytest.mark.parametrize("method", ["tan22", "geat", "renyi", "renyi_fixed", "asymptotic"])
+@pytest.mark.parametrize("method", METHODS)
 def test_they_are_taken_as_they_are(method: str) -> None:
     """Given by party: Alice corrects in the one scheme, Bob in the other."""
     for devices, expected in ((STRONG, LocalSettings(0.1, 0.3)), (LI, LocalSettings(0.3, 0.1))):

@@ -151,17 +151,21 @@ class Method(ABC, Generic[P]):
         """Return the same for the search for the best settings."""
         return self.rating(block.smooth())
 
+    def tolerated_losses(self, block: Block) -> float:
+        """Return the largest number of lost tests that is accepted."""
+        return block.accepted_losses
+
     def least_score(self, block: Block, parameters: P) -> float | None:
         """Return the score that the test has to reach; None where lost tests are counted."""
         return None
 
     def accepts(self, block: Block, parameters: P | None, tests: Counts) -> bool:
         """Tell whether the test is passed, by what was fixed before the run."""
-        return tests.lost <= block.accepted_losses
+        return tests.lost <= self.tolerated_losses(block)
 
     def acceptance_rule(self, block: Block) -> str:
         """Return what the key depends on, in words."""
-        return f"at most {block.accepted_losses:,} lost tests"
+        return f"at most {self.tolerated_losses(block):,} lost tests"
 
     def failure_probability(self, block: Block, parameters: P | None) -> float:
         """Bound the probability that honest devices fail the test or are left without a key.

@@ -218,7 +218,10 @@ def test_counts_stand_for_violation_and_tests() -> None:
 def test_leakage_of_the_methods() -> None:
     """A published test is a leaked bit for entropy accumulation, and has its own cost for Rényi."""
     split = EpsilonSplit(0.9e-10, 0.5e-11)
-    for method, tests_leak in (("tan22", 1), ("geat", 1), ("renyi", 0), ("renyi_fixed", 0)):
+    for method, tests_leak in (
+        *(("tan22", 1), ("geat", 1), ("tan22_counted", 0), ("geat_counted", 0)),
+        *(("eat_rpa", 0), ("renyi", 0), ("renyi_fixed", 0)),
+    ):
         key = key_length(method=method, n=10**6, chsh=2.7, epsilons=split, test_probability=0.1)
         assert isinstance(key.settings, LocalSettings)
         assert -key.terms["leakage"] == pytest.approx(tests_leak * 1e5 + 38)

@@ -1,0 +1,218 @@
+"""Single-round bounds by Eve's coherence: reference rows, random strategies, certain extrema."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import brentq, minimize_scalar
+
+from postprocessing.security.entropy import entropy_of_coherence
+from postprocessing.security.single_round import (
+    RoundBalance,
+    largest_weighted_chsh,
+    other_coherence,
+)
+
+Matrix = npt.NDArray[np.complex128]
+
+REFERENCE = Path(__file__).parents[2] / "reference/weighted_chsh.csv"
+X, Z = np.array([[0, 1], [1, 0]]), np.diag([1, -1])
+
+
+def rows(quantity: str) -> list[dict[str, str]]:
+    """Return the single-round rows of a quantity."""
+    with REFERENCE.open(newline="") as file:
+        found = [row for row in csv.DictReader(file) if row["quantity"].startswith(quantity)]
+    single = [row for row in found if row["kind"] == "single"]
+    assert single
+    return single
+
+
+def coherence_of(weight: float, chsh: float) -> float:
+    """Return E_β(S), the inverse of the bound."""
+    return float(brentq(lambda e: float(largest_weighted_chsh(weight, e)) - chsh, 0, 1, xtol=1e-15))
+
+
+def tangent_of(balance: RoundBalance) -> float:
+    """Return where Φ is least beyond the bend, to all digits."""
+    ends = max(math.sqrt(balance.bend) * (1 + 1e-12), 1e-9), 1 - 1e-9
+    if balance.slope(ends[0]) >= 0:
+        return ends[0]
+    return (
+        float(brentq(balance.slope, *ends, xtol=1e-16)) if balance.slope(ends[1]) > 0 else ends[1]
+    )
+
+
+def hull_entropy(weight: float, chsh: float, noise: float) -> float:
+    """Return the least entropy at S_β: by duality, the greatest bound of all slopes.
+
+    For β ≥ 1 the curve of single blocks is convex, and is its own hull.
+    """
+    if weight >= 1:
+        return float(entropy_of_coherence(coherence_of(weight, chsh), noise))
+
+    def shortfall(log_slope: float) -> float:
+        slope = math.exp(log_slope)
+        balance = RoundBalance(1.0, (0.0, 0.0), (slope * weight, slope), noise)
+        return -(balance.least(tangent_of(balance)) + slope * chsh)
+
+    found = minimize_scalar(shortfall, bounds=(-3, 4), method="bounded", options={"xatol": 1e-10})
+    return -float(found.fun)
+
+
+@pytest.mark.parametrize("row", rows("largest S_beta"), ids=lambda row: row["beta"] + row["E"])
+def test_largest_chsh_of_the_reference(row: dict[str, str]) -> None:
+    bound = largest_weighted_chsh(float(row["beta"]), float(row["E"]))
+    assert float(bound) == pytest.approx(float(row["value"]), rel=1e-9)
+
+
+@pytest.mark.parametrize("row", rows("coherence of B2"), ids=lambda row: row["beta"] + row["E"])
+def test_other_coherence_of_the_reference(row: dict[str, str]) -> None:
+    bound = other_coherence(float(row["beta"]), float(row["E"]))
+    assert float(bound) == pytest.approx(float(row["value"]), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "row", rows("coherence E_beta"), ids=lambda row: row["beta"] + row["S_beta"]
+)
+def test_coherence_of_the_reference(row: dict[str, str]) -> None:
+    found = coherence_of(float(row["beta"]), float(row["S_beta"]))
+    assert found == pytest.approx(float(row["value"]), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "row", rows("hull entropy"), ids=lambda row: f"{row['beta']}-{row['S_beta']}-{row['q']}"
+)
+def test_hull_entropy_of_the_reference(row: dict[str, str]) -> None:
+    found = hull_entropy(float(row["beta"]), float(row["S_beta"]), float(row["q"]))
+    assert found == pytest.approx(float(row["value"]), rel=1e-8)
+
+
+def test_no_hull_is_skipped_near_full_coherence() -> None:
+    """A mixture of the local and the maximal point has at most 0.67588 here, by construction."""
+    assert hull_entropy(0.349013, 2.046093, 0.1) <= 0.67588
+
+
+@settings(max_examples=200)
+@given(st.floats(0.05, 20), st.floats(0, 1))
+def test_the_other_coherence_is_that_of_the_exchanged_settings(weight: float, e: float) -> None:
+    """S_β = β(X + Y/β): with the settings exchanged the weight is 1/β."""
+    other = float(other_coherence(weight, e))
+    assert 0 <= other <= 1
+    chsh = float(largest_weighted_chsh(weight, e))
+    exchanged = float(largest_weighted_chsh(1 / weight, other))
+    local = 2 * max(1.0, 1 / weight)
+    assert weight * max(exchanged, local) == pytest.approx(max(chsh, weight * local), rel=1e-9)
+
+
+@pytest.mark.parametrize("weight", [0.3, 0.8, 1 - 1e-15, 1.0, 1 + 1e-15, 1.25, 6.0])
+def test_both_bounds_grow_without_a_jump(weight: float) -> None:
+    coherence = np.linspace(0, 1, 20001)
+    for bound in (largest_weighted_chsh(weight, coherence), other_coherence(weight, coherence)):
+        steps = np.diff(bound)
+        assert steps.min() >= -1e-12
+        # The steepest is at E = 0 or E = 1, like a square root.
+        assert steps.max() < 0.1
+
+
+def random_strategies(count: int, seed: int) -> tuple[npt.NDArray[np.float64], ...]:
+    """Return X, Y and the entropies of B1 with noise, B1 and B2 of random qubit pairs."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(count):
+        rank, mixing = rng.integers(1, 5), rng.uniform(0, 1) ** 3
+        noise = rng.normal(size=(4, rank)) + 1j * rng.normal(size=(4, rank))
+        noise /= np.linalg.norm(noise)
+        # Purified at Eve, and biased to entangled states.
+        bell = np.zeros((4, rank), np.complex128)
+        bell[[0, 3], 0] = math.sqrt(0.5)
+        state = math.sqrt(1 - mixing) * bell + math.sqrt(mixing) * noise
+        state /= np.linalg.norm(state)
+        angle = rng.uniform(0, math.pi)
+        b = [Z, math.cos(angle) * Z + math.sin(angle) * X]
+        half, middle = rng.uniform(0, math.pi / 2), rng.normal(0, 0.3)
+        a = [math.cos(t) * Z + math.sin(t) * X for t in (middle + half, middle - half)]
+        found.append((state, a, b))
+    return tuple(np.array(column) for column in zip(*map(_numbers, found), strict=True))
+
+
+def _numbers(strategy: tuple[Matrix, list[Matrix], list[Matrix]]) -> tuple[float, ...]:
+    state, (a1, a2), (b1, b2) = strategy
+    rho = state @ state.conj().T
+    # The reference is the first qubit.
+    x = float(np.trace(rho @ np.kron(b1, a1 + a2)).real)
+    y = float(np.trace(rho @ np.kron(b2, a2 - a1)).real)
+    return (
+        abs(x),
+        abs(y),
+        entropy(state, b1, 0.07),
+        entropy(state, b1, 0.0),
+        entropy(state, b2, 0.0),
+    )
+
+
+def entropy(state: Matrix, observable: Matrix, noise: float) -> float:
+    """Return H(B ⊕ N | Eve) of a pure state of the reference, the other party and Eve."""
+    parts = []
+    for sign in (1, -1):
+        projector = np.kron((np.eye(2) + sign * observable) / 2, np.eye(2))
+        seen = projector @ state
+        parts.append(seen.T @ seen.conj())
+    plus, minus = parts
+    flipped = [(1 - noise) * plus + noise * minus, noise * plus + (1 - noise) * minus]
+    return sum(map(_von_neumann, flipped)) - _von_neumann(plus + minus)
+
+
+def _von_neumann(matrix: Matrix) -> float:
+    values = np.linalg.eigvalsh(matrix)
+    values = values[values > 1e-15]
+    return float(-(values * np.log2(values)).sum())
+
+
+def test_no_strategy_has_less_entropy_than_the_bound() -> None:
+    """H − AX − BY of 2000 random strategies against the least Φ, at 12 random balances."""
+    x, y, noisy, first, second = random_strategies(2000, seed=5)
+    rng = np.random.default_rng(6)
+    beyond_local = 0
+    for _ in range(12):
+        weight, size = rng.uniform(0.3, 2.5), rng.uniform(0.05, 1.5)
+        key, kinds = rng.uniform(0.3, 0.9), rng.uniform(0, 0.3, 2)
+        balance = RoundBalance(key, tuple(kinds), (size * weight, size), 0.07)
+        grid = np.linspace(0.01, 0.999, 300)
+        least = balance.least(float(grid[np.argmin(balance.value(grid))]))
+        had = key * noisy + kinds[0] * first + kinds[1] * second
+        assert (had - size * (weight * x + y)).min() >= least - 1e-12
+        beyond_local += int((weight * x + y > 2 * max(1, weight)).sum())
+    assert beyond_local > 2000
+
+
+BALANCES = st.builds(
+    lambda key, first, second, weight, size, noise: RoundBalance(
+        key, (first, second), (size * weight, size), noise
+    ),
+    st.floats(0.2, 0.98),
+    st.floats(0, 0.2),
+    st.floats(0, 0.2),
+    st.sampled_from([1.0, 1 - 1e-15, 1 + 1e-15, 1 - 1e-9]) | st.floats(0.1, 6),
+    st.floats(0.01, 2),
+    st.sampled_from([0.0, 1e-12]) | st.floats(1e-6, 0.45),
+)
+
+
+@settings(max_examples=300)
+@given(BALANCES, st.floats(0.01, 0.999))
+def test_any_tangent_bounds_and_the_best_is_tight(balance: RoundBalance, tangent: float) -> None:
+    grid = np.concatenate([np.linspace(0, 1, 4001), 1 - np.geomspace(1e-12, 1e-3, 200)])
+    lowest = float(balance.value(grid).min())
+    assert balance.least(tangent) <= lowest + 1e-12
+    best = tangent_of(balance)
+    # Below the bend cells bound it, to the width of the smallest.
+    lowest = min(lowest, float(balance.value(best)))
+    assert lowest - 1e-4 <= balance.least(best) <= lowest + 1e-12
