@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # One after another for the methods, and again from the first.
-_COLOURS = ("blue", "sky", "orange", "vermillion")
+_COLOURS = ("blue", "sky", "purple", "green", "vermillion", "orange")
 _LINES = ("solid", "dotted", "dashed", "dashdot")
 _MARKERS = ("o", "^", "s")
 # What `write_study` writes: three tables and the figure.

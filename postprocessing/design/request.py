@@ -116,12 +116,12 @@ class Security:
     completeness : float
         Largest abort probability of honest devices, in [1e-12, 1/2]. Not a security quantity.
     method : str
-        Key-length method, one of `METHODS`: "tan22", "geat", "renyi", "renyi_fixed", "asymptotic".
-        "asymptotic" keys are not secure at finite size, those of the Rényi methods rest on a
-        derivation that is not peer reviewed, and they say so.
+        Key-length method, one of `METHODS`: "tan22", "geat", "tan22_counted", "geat_counted",
+        "eat_rpa", "renyi", "renyi_fixed", "asymptotic". "asymptotic" keys are not secure at finite
+        size, those of the five before it rest on steps that are not peer reviewed, and they say so.
     settings : {"local", "announced"}
         Whether each side chooses its settings alone, or both follow a mark that is announced
-        before they measure; the latter needs "geat".
+        before they measure; the latter needs "geat", "geat_counted" or "eat_rpa".
     noisy_preprocessing : float or "optimal"
         q in [0, 1/2), the probability with which the reference inverts each key bit.
     reconciliation : {"auto", "throughput", "efficiency"}
@@ -132,7 +132,7 @@ class Security:
     setting_probability_tolerance : float
         τ in [0, 0.01], by which the probability of each test setting, of a mark and of the coin may
         be off, in each round by something else and known to the adversary; the key length is proved
-        for the worst. Not for "asymptotic".
+        for the worst. Not for "asymptotic", nor for counted tests.
     test_probability_alice, test_probability_bob : float, optional
         How often either party takes a setting that is not its key setting, both in (0, 1) and that
         of the reference at most 1/2: taken exactly as they are. By default the best of the grid.
