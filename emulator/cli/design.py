@@ -21,7 +21,7 @@ def command(
 ) -> None:
     """Write a design and say what it promises."""
     from emulator.laboratory import design_for
-    from emulator.pages.laboratory import print_cost, print_design
+    from emulator.pages.laboratory import print_cost, print_design, print_outdone
     from emulator.pages.terminal import print_values, worth
     from postprocessing.files.designs import write_design
 
@@ -35,5 +35,6 @@ def command(
             scenario.replace(test_probability_alice=None, test_probability_bob=None), layout
         )
         print_cost(design, best)
+    print_outdone(design, scenario.build_security())
     if design.key_length == 0:
         raise typer.Exit(EXIT_ABORTED)

@@ -15,12 +15,15 @@ from emulator.scenario.scenario import Scenario
 def command(scenario: Scenario, out: KeyFolder = None, as_json: AsJson = False) -> None:
     """Run a scenario and tell what came of it."""
     # Imported here, as in every command, so that help and bad input answer at once.
+    from emulator.pages.laboratory import print_outdone
     from emulator.pages.terminal import print_report
     from emulator.runner import run_scenario
 
     with StageProgress() as progress:
         report = run_scenario(scenario, out=out, on_progress=progress.show)
     typer.echo(report.to_json()) if as_json else print_report(report)
+    if report.design is not None:
+        print_outdone(report.design, scenario.build_security(), err=as_json)
     if report.outcome == "aborted":
         raise typer.Exit(EXIT_ABORTED)
     if not report.keys_match:

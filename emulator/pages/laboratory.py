@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from emulator.pages.terminal import print_sections
+from postprocessing.design.comparison import outdone
 from postprocessing.files.lab_report import EXPLORATORY, Exploration, validation_sections
+from postprocessing.security import METHODS
 
 if TYPE_CHECKING:
     from postprocessing.design.design import Design
+    from postprocessing.design.request import Security
 
 
 def print_design(design: Design) -> None:
@@ -39,6 +42,22 @@ def print_cost(design: Design, best: Design) -> None:
         f"these probabilities cost {cost:,} bits: the best ones give a key of "
         f"{best.key_length:,} bits"
     )
+
+
+def print_outdone(design: Design, security: Security, *, err: bool = False) -> None:
+    """Print what other methods would give, where the design has less than half of the best."""
+    keys = outdone(design, security)
+    if not keys:
+        return
+    typer.echo(
+        f"{design.method} has a key of {design.key_length:,} bits here; other methods, and what "
+        "their keys are worth:",
+        err=err,
+    )
+    width, digits = max(map(len, keys)), max(len(f"{bits:,}") for bits in keys.values())
+    for name, bits in keys.items():
+        label = METHODS[name].label
+        typer.echo(f"  {name:{width}}  {bits:{digits},} bits  {label}", err=err)
 
 
 def _exact(probability: float) -> str:

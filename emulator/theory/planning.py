@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import pandas as pd
 from scipy.optimize import brentq, minimize_scalar
@@ -169,6 +170,25 @@ def plan_table(
         chosen = plan(scenario.replace(**{parameter: value}), key_bits=key_bits, seconds=seconds)
         rows.append({parameter: value, **asdict(chosen)})
     return pd.DataFrame(rows)
+
+
+def planned_design(scenario: Scenario, found: LinkPlan) -> Design | None:
+    """Return the design that a plan counts on; None for a plan without rounds.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What was planned.
+    found : LinkPlan
+        The plan.
+    """
+    if not found.heralded_rounds:
+        return None
+    changed: dict[str, Any] = {"noisy_preprocessing": found.noisy_preprocessing}
+    if scenario.intensity_parameter is not None and found.intensity is not None:
+        changed[scenario.intensity_parameter] = found.intensity
+    there = scenario.replace(**changed)
+    return there.build_security().design(there.build_model(), found.heralded_rounds)
 
 
 class _Search:

@@ -129,3 +129,22 @@ def test_seeds_of_sweeps_are_those_of_the_first_version() -> None:
     plain = load_scenario("trapped-ions-2022", {"noisy_preprocessing": "optimal"})
     own = plain.replace(test_probability_alice=0.1, test_probability_bob=0.1)
     assert repeat_seed(plain, 3) == 8702280456634735 != repeat_seed(own, 3)
+
+
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [
+        (["design", "ecs-100km", "--rounds", "1e6"], True),
+        (["run", "ecs-100km", "--rounds", "1e6", "--seed", "1"], True),
+        (["plan", "ecs-100km", "--seconds", "0.09", "--repetition-rate-hz", "1e9"], True),
+        (["design", "ecs-100km"], False),
+    ],
+)
+def test_a_short_key_names_the_methods_that_give_more(
+    command: list[str], more: bool, tmp_path: Path
+) -> None:
+    if command[0] == "design":
+        command = [*command, "--out", str(tmp_path / "design.json")]
+    shown = CliRunner().invoke(app, command).output
+    assert ("other methods, and what their keys are worth" in shown) is more
+    assert ("eat_rpa" in shown) is more
