@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,6 +26,10 @@ def command(
     over: Annotated[
         str | None, typer.Option(help="a table: NAME=START:STOP:POINTS, or NAME=VALUE,VALUE,...")
     ] = None,
+    protocol: Annotated[
+        Literal["paper", "best"],
+        typer.Option(help="directions as given, or chosen with the intensity for the longest key"),
+    ] = "paper",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
@@ -44,14 +48,16 @@ def command(
         name, values = parse_axis("over", over)
         with StageProgress() as progress:
             steps = progress.steps("plans", values)
-            frame = plan_table(scenario, name, steps, key_bits=wanted, seconds=seconds)
+            frame = plan_table(
+                scenario, name, steps, key_bits=wanted, seconds=seconds, protocol=protocol
+            )
         print_frame(frame, as_json=as_json, as_csv=as_csv)
         if not frame["key_length"].any():
             raise typer.Exit(EXIT_ABORTED)
         return
     with StageProgress() as progress:
         progress.show("plan", None)
-        chosen = plan(scenario, key_bits=wanted, seconds=seconds)
+        chosen = plan(scenario, key_bits=wanted, seconds=seconds, protocol=protocol)
     shown = chosen.to_dict() | worth(scenario)
     if as_json:
         print_json(shown)

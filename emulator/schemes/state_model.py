@@ -128,14 +128,22 @@ class StateModel(ProtocolModel):
         """Return the model with its intensity chosen; itself where there is no choice."""
         return self
 
-    def best_directions(self) -> Directions:
-        """Return the directions of highest asymptotic key rate for the heralded states."""
+    def best_directions(self, weight: float = 1.0) -> Directions:
+        """Return the directions of highest asymptotic key rate for the heralded states.
+
+        Parameters
+        ----------
+        weight : float
+            Weight β of tests with the reference's key setting, for which the other side's answers
+            are the best; keys at finite size may want another than 1.
+        """
         states = self.heralded_states()
         return best_directions(
             self.correlations(states),
             self.settings.reference,
             self._freedom(states),
             self.worn.readout_contrast,
+            weight,
         )
 
     @property

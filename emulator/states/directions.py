@@ -311,8 +311,12 @@ def best_directions(
     reference: Literal["alice", "bob"],
     freedom: Freedom,
     contrast: float = 1.0,
+    weight: float = 1.0,
 ) -> Directions:
     """Return the directions that make most key of a state, for both sides.
+
+    For another weight β than 1 the other side's two answers are those of the greatest βX + Y, where
+    S = X + Y and X is the part of tests with the reference's key setting.
 
     Parameters
     ----------
@@ -324,6 +328,8 @@ def best_directions(
         Directions that Bob may choose.
     contrast : float
         Readout errors' factor on every correlation.
+    weight : float
+        β > 0.
 
     Returns
     -------
@@ -334,11 +340,13 @@ def best_directions(
     if reference == "bob":
         found = fit(correlations, freedom, contrast)
         key, other = correlations @ found.first, correlations @ found.second
-        answers = (turned * key, turned * (key - other), turned * (key + other))
+        heavy = weight * key
+        answers = (turned * key, turned * (heavy - other), turned * (heavy + other))
         return Directions(_angles(answers), _angles((found.first, found.second)))
     found = fit(correlations.T, Freedom(frozenset()), contrast)
     key, other = correlations.T @ found.first, correlations.T @ found.second
-    answers = (turned * (key + other), turned * (key - other), turned * key)
+    heavy = weight * key
+    answers = (turned * (heavy + other), turned * (heavy - other), turned * key)
     return Directions(_angles((found.first, found.second)), _angles(answers))
 
 

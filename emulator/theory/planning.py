@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import pandas as pd
 from scipy.optimize import brentq, minimize_scalar
@@ -15,7 +15,8 @@ from emulator.sampling.stopping import Pulses
 from emulator.scenario.scenario import Scenario
 from emulator.schemes.base import NoPositiveKeyRateError, check_settings_rule
 from emulator.schemes.drifting import start_of
-from postprocessing.checks import instance_of, real_number, whole_number
+from emulator.schemes.state_model import StateModel
+from postprocessing.checks import instance_of, one_of, real_number, whole_number
 from postprocessing.design.design import RARE_SHARE, Design
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PLANNED_ROUNDS, MOST_PULSES
@@ -23,6 +24,10 @@ from postprocessing.security import METHODS
 
 # Far below and a little above the asymptotic optimum: a short block wants a greater violation.
 _INTENSITY_FACTORS = (0.4, 1.25)
+# Weights of tests with the reference's key setting that directions are tried for.
+_WEIGHTS = (0.5, 1.6)
+
+Protocol = Literal["paper", "best"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class LinkPlan:
         Duration of the quantum phase; None without a repetition rate.
     noisy_preprocessing : float
         Probability with which the reference inverts a key bit.
+    directions : str or None
+        Directions of measurement that were chosen with the intensity; None where they were not.
     reason : str or None
         Why there is no key; None with one.
 
@@ -70,6 +77,7 @@ class LinkPlan:
     abort_probability: float
     seconds: float | None
     noisy_preprocessing: float
+    directions: str | None
     reason: str | None
 
     def to_dict(self) -> dict[str, float | str | None]:
@@ -88,7 +96,11 @@ class LinkPlan:
 
 
 def plan(
-    scenario: Scenario, *, key_bits: int | None = None, seconds: float | None = None
+    scenario: Scenario,
+    *,
+    key_bits: int | None = None,
+    seconds: float | None = None,
+    protocol: Protocol = "paper",
 ) -> LinkPlan:
     """Return how to reach a key soonest, or how long a key a given time gives.
 
@@ -103,6 +115,9 @@ def plan(
         Wanted key length, at least 8.
     seconds : float, optional
         Duration of the quantum phase, in place of `key_bits`; needs a repetition rate.
+    protocol : {"paper", "best"}
+        Whether directions of measurement are the scenario's, or chosen with the intensity for the
+        finite-size length, both sides' and in any weight of the two kinds of tests.
 
     Returns
     -------
@@ -113,8 +128,8 @@ def plan(
     Raises
     ------
     InvalidArgumentError
-        Unless exactly one of the two is given, in its range, or if the scenario's
-        security method has no finite size.
+        Unless exactly one of the two is given, in its range, or if the scenario's security method
+        has no finite size, or its scheme no directions to choose.
 
     Examples
     --------
@@ -124,6 +139,7 @@ def plan(
     True
     """
     instance_of("scenario", scenario, Scenario)
+    one_of("protocol", protocol, get_args(Protocol))
     if (key_bits is None) == (seconds is None):
         allowed = "given, or else seconds" + ("" if key_bits is None else ", and not both")
         raise InvalidArgumentError("key_bits", (key_bits, seconds), allowed)
@@ -133,7 +149,8 @@ def plan(
     if noises == ["optimal"]:
         noises.insert(0, 0.0)
     plans = [
-        _plan(_Search(scenario.replace(noisy_preprocessing=q)), key_bits, seconds) for q in noises
+        _plan(_Search(scenario.replace(noisy_preprocessing=q), protocol), key_bits, seconds)
+        for q in noises
     ]
     if key_bits is None:
         return max(plans, key=lambda found: found.key_length)
@@ -160,6 +177,7 @@ def plan_table(
     *,
     key_bits: int | None = None,
     seconds: float | None = None,
+    protocol: Protocol = "paper",
 ) -> pd.DataFrame:
     """Return the plans over the values of a parameter, one row each.
 
@@ -167,7 +185,8 @@ def plan_table(
     """
     rows = []
     for value in values:
-        chosen = plan(scenario.replace(**{parameter: value}), key_bits=key_bits, seconds=seconds)
+        at_value = scenario.replace(**{parameter: value})
+        chosen = plan(at_value, key_bits=key_bits, seconds=seconds, protocol=protocol)
         rows.append({parameter: value, **asdict(chosen)})
     return pd.DataFrame(rows)
 
@@ -185,6 +204,8 @@ def planned_design(scenario: Scenario, found: LinkPlan) -> Design | None:
     if not found.heralded_rounds:
         return None
     changed: dict[str, Any] = {"noisy_preprocessing": found.noisy_preprocessing}
+    if found.directions is not None:
+        changed["directions"] = found.directions
     if scenario.intensity_parameter is not None and found.intensity is not None:
         changed[scenario.intensity_parameter] = found.intensity
     there = scenario.replace(**changed)
@@ -192,15 +213,22 @@ def planned_design(scenario: Scenario, found: LinkPlan) -> Design | None:
 
 
 class _Search:
-    """The search for the best intensity, with the scenario's other parameters fixed."""
+    """The search for the best intensity and, if asked for, directions; all else is fixed."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, protocol: Protocol) -> None:
         self._scenario = scenario
         self._security = scenario.build_security()
         model = scenario.build_model()
         check_settings_rule(model, self._security.settings)
         self.pace = model.repetition_rate_hz
         self._rare_share = self._security.completeness * RARE_SHARE
+        # Of the tests with the reference's key setting; None where directions are given.
+        self._weight: float | None = None
+        if protocol == "best":
+            if not isinstance(model, StateModel):
+                allowed = f'"paper" for {model.name}, which has no directions to choose'
+                raise InvalidArgumentError("protocol", protocol, allowed)
+            self._weight = 1.0
         self._start: Light | None = None
         self._impossible: str | None = None
         parameter = scenario.intensity_parameter
@@ -209,6 +237,7 @@ class _Search:
                 self._start = getattr(start_of(model.working_point()), parameter)
             except NoPositiveKeyRateError as error:
                 self._impossible = str(error)
+        self._last = self._start
 
     def soonest(self, key_bits: int) -> LinkPlan:
         """Return the plan of the fewest pulses that give the wanted bits."""
@@ -218,7 +247,7 @@ class _Search:
         pulses = self._pulses_needed(intensity, key_bits) or MOST_PULSES
         # The intensity of the fewest pulses has the longest key of all from these pulses, and the
         # length there is flat in the intensity: two rounds settle both.
-        for _ in range(2 if intensity is not None else 0):
+        for _ in range(2 if self._is_free else 0):
             intensity = self._best_intensity(pulses)
             pulses = self._pulses_needed(intensity, key_bits, near=pulses) or MOST_PULSES
         design = self._design(intensity, pulses)
@@ -233,24 +262,55 @@ class _Search:
         reason = f"no key from {pulses:,} pulses"
         return self._plan(self._best_intensity(pulses), pulses, reason)
 
+    @property
+    def _is_free(self) -> bool:
+        """Whether there is an intensity, or a weight, to choose."""
+        return self._start is not None or self._weight is not None
+
     def _best_intensity(self, pulses: int) -> Light | None:
-        """Return the intensity of the longest key; None where there is none to choose."""
-        if self._start is None:
+        """Return the intensity of the longest key; None where there is none to choose.
+
+        Where directions are free, the weight that they are for is chosen first.
+        """
+        start = self._start
+        if self._weight is not None:
+            self._weight = self._best_weight(self._last, pulses)
+        if start is None:
             return None
-        start, (low, high) = self._start, map(math.log, _INTENSITY_FACTORS)
-        found = minimize_scalar(
-            lambda log_factor: -self._unclipped(_scaled(start, math.exp(log_factor)), pulses),
-            bounds=(low, high),
-            method="bounded",
-            options={"xatol": 0.03, "maxiter": 8},
+        found = _greatest(
+            lambda factor: self._unclipped(_scaled(start, factor), pulses), _INTENSITY_FACTORS
         )
-        return _scaled(start, math.exp(float(found.x)))
+        self._last = _scaled(start, found)
+        return self._last
+
+    def _best_weight(self, intensity: Light | None, pulses: int) -> float:
+        """Return the weight of the longest key at an intensity."""
+
+        def length(weight: float) -> float:
+            self._weight = weight
+            return self._unclipped(intensity, pulses)
+
+        return _greatest(length, _WEIGHTS)
+
+    def _directions(self, intensity: Light | None) -> str | None:
+        """Return the directions of the weight in force; None where they are given."""
+        if self._weight is None:
+            return None
+        model = self._at(intensity, None).build_model()
+        assert isinstance(model, StateModel)
+        return str(model.with_light().best_directions(self._weight))
+
+    def _at(self, intensity: Light | None, directions: str | None) -> Scenario:
+        """Return the scenario with what was chosen."""
+        changed: dict[str, Any] = {} if directions is None else {"directions": directions}
+        parameter = self._scenario.intensity_parameter
+        if intensity is not None and parameter is not None:
+            changed[parameter] = intensity
+        return self._scenario.replace(**changed) if changed else self._scenario
 
     def _design(self, intensity: Light | None, pulses: int) -> Design | None:
         """Return the design of a run of so many pulses; None without any rounds."""
-        scenario, parameter = self._scenario, self._scenario.intensity_parameter
-        if intensity is not None and parameter is not None:
-            scenario = scenario.replace(**{parameter: intensity})
+        scenario = self._at(intensity, self._directions(intensity))
         joint = scenario.build_model().joint_distribution()
         counted = Pulses(pulses).rounds_to_count_on(joint.gain, self._rare_share)
         rounds = min(counted, MOST_PLANNED_ROUNDS)
@@ -295,7 +355,7 @@ class _Search:
             asked = getattr(self._scenario, parameter)
             intensity = asked if isinstance(asked, int | float | tuple) else None
         if design is None:
-            return LinkPlan(0, 0, intensity, math.nan, 0, 0.0, 1.0, None, math.nan, reason)
+            return LinkPlan(0, 0, intensity, math.nan, 0, 0.0, 1.0, None, math.nan, None, reason)
         rounds = design.heralded_rounds
         return LinkPlan(
             pulses=pulses,
@@ -308,8 +368,21 @@ class _Search:
             abort_probability=min(1.0, design.predicted_abort_probability + self._rare_share),
             seconds=None if self.pace is None else pulses / self.pace,
             noisy_preprocessing=design.noisy_preprocessing,
+            directions=self._directions(intensity),
             reason=None if design.key_length else reason,
         )
+
+
+def _greatest(length: Callable[[float], float], bounds: tuple[float, float]) -> float:
+    """Return a factor of the greatest length, to about a thirtieth of it."""
+    low, high = map(math.log, bounds)
+    found = minimize_scalar(
+        lambda log_factor: -length(math.exp(log_factor)),
+        bounds=(low, high),
+        method="bounded",
+        options={"xatol": 0.03, "maxiter": 8},
+    )
+    return math.exp(float(found.x))
 
 
 def _scaled(light: Light, factor: float) -> Light:

@@ -51,9 +51,19 @@ def plain_fields(given: Mapping[str, Any]) -> dict[str, float | None]:
         lost: whole_number(lost, given[lost], 0, rounds),
         **{name: _within(name, given[name], *ends) for name, ends in _RANGES.items()},
         "noisy_preprocessing": check_noisy_preprocessing(given["noisy_preprocessing"]),
-        at_key: None if part is None else _within(at_key, part, -2.0, 2.0),
+        at_key: None if part is None else _part(at_key, part, given["expected_chsh"]),
         "least_score": None if score is None else real_number("least_score", score),
     }
+
+
+def _part(name: str, value: Any, chsh: Any) -> float:
+    """Return the part of a CHSH value from two of its four pairs, as a plain number."""
+    allowed = "in [-2, 2], as the rest of expected_chsh must be"
+    most = 2 * (1 + 1e-12)
+    whole = real_number("expected_chsh", chsh)
+    return real_number(
+        name, value, allowed, within=lambda part: max(abs(part), abs(whole - part)) <= most
+    )
 
 
 def _within(name: str, value: Any, low: float, high: float) -> float:

@@ -44,7 +44,7 @@ from postprocessing.tolerance import round_bounds
 # double precision any more.
 _GRID_BITS = (8, 32)
 # By which parts of a CHSH value may be out of range.
-_ROUNDING = 1e-9
+_ROUNDING = 2e-12
 
 ModeChoice = Literal["auto", "throughput", "efficiency"]
 
@@ -88,7 +88,8 @@ class ExpectedValues:
         Expected error rate of the key pair, in [0, 1].
     chsh_at_key_setting : float, optional
         The part of the CHSH value from tests with the reference's key setting, in [−2, 2]; half of
-        it by default. Methods that tell the two kinds of tests apart weigh them by it.
+        it by default. Methods that tell the two kinds of tests apart weigh them by it, and alike
+        where it is not given.
 
     Examples
     --------
@@ -313,16 +314,8 @@ def _draft(
             expected_leakage(rounds, marks, noisy, tag_bits, mode, charged)
             for mode in security.modes
         )
-        return Block(
-            rounds,
-            marks,
-            win,
-            epsilons.secrecy,
-            leaked,
-            share,
-            q,
-            win_probability_at_key_setting=win_at_key_setting(part),
-        )
+        plain = Block(rounds, marks, win, epsilons.secrecy, leaked, share, q)
+        return replace(plain, win_probability_at_key_setting=win_at_key_setting(part))
 
     own = security.own_settings(expected.scheme)
     q, choice = optimise_choices(
@@ -336,11 +329,7 @@ def _draft(
     # Whatever follows is computed for what is really drawn.
     choice = own or choice.on_grid(security.grid_bits)
     marks, qber = round_bounds(choice), noisy_error_rate(expected.qber, q)
-    budgets = (
-        leakage_budget(rounds, marks, qber, tag_bits, security.completeness, mode, charged)
-        for mode in security.modes
-    )
-    budget = min((b for b in budgets if b), key=lambda b: b.budget_bits, default=None)
+    budget = _least_budget(security, (rounds, marks, qber, tag_bits), charged)
     block = block_at(q, marks)
     length, failing = _length_and_risk(method, block, budget)
     rare = security.completeness * RARE_SHARE
@@ -362,6 +351,14 @@ def _draft(
         least_score=_least_score(method, block, length),
         expected_chsh_at_key_setting=part,
     )
+
+
+def _least_budget(
+    security: Security, of: tuple[int, RoundProbabilities, float, int], charged: int
+) -> LeakageBudget | None:
+    """Return the least budget of all modes; None where none has a code."""
+    budgets = (leakage_budget(*of, security.completeness, mode, charged) for mode in security.modes)
+    return min((b for b in budgets if b), key=lambda b: b.budget_bits, default=None)
 
 
 def _length_and_risk(

@@ -226,8 +226,6 @@ def test_counts_agree_with_whole_runs(small, name):
     ("method", "rounds"),
     [
         ("tan22", 2_000_000),
-        ("tan22_counted", 1_500_000),
-        ("eat_rpa", 1_000_000),
         ("renyi", 300_000),
         ("renyi_fixed", 600_000),
     ],

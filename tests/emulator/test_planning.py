@@ -97,3 +97,19 @@ def test_table_has_a_row_a_value() -> None:
 def test_rejects(changes: dict[str, Any], wanted: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
         plan(scenario(**changes), **wanted)
+
+
+def test_the_best_protocol_is_worth_more_than_the_papers() -> None:
+    """Directions chosen with the intensity; the plan says which, and a design with them has it."""
+    asked = scenario(security="eat_rpa", repetition_rate_hz=1e9)
+    paper, best = (plan(asked, seconds=1.2, protocol=how) for how in ("paper", "best"))
+    assert paper.directions is None
+    assert best.key_length > 1.05 * paper.key_length
+    design = planned_design(asked, best)
+    assert design is not None
+    assert design.key_length == best.key_length
+
+
+def test_a_scheme_without_directions_has_no_best_protocol() -> None:
+    with pytest.raises(InvalidArgumentError, match="protocol"):
+        plan(load_scenario("trapped-ions-2022"), key_bits=1000, protocol="best")

@@ -53,7 +53,9 @@ class TestsCounted(Method[P], Generic[P]):
 
     def optimise(self, block: Block) -> P:
         """Return the best free parameters, to about 1e-6 of the length."""
-        found = self._searched(block, equal_weights=False)
+        # Whoever is not told how the two kinds of tests differ weighs them alike.
+        alike = block.win_probability_at_key_setting is None
+        found = self._searched(block, equal_weights=alike)
         share = _LOST_SHARE * block.completeness_share
         most = weighted_quantile(block.rounds, _losses(block), found.loss_credits, share)
         return replace(found, most_lost=most)
