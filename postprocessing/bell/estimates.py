@@ -18,6 +18,7 @@ Signs = npt.NDArray[np.int8]
 Estimate = tuple[float, float] | None
 
 _OUTCOMES = ("++", "+-", "-+", "--")
+_STRETCHES, _LEAST_STRETCH = 20, 200
 
 
 def pair_name(x: int, y: int) -> str:
@@ -96,6 +97,19 @@ def settings_as_stated(counts: Counts, law: SettingLaw) -> dict[str, float]:
 
 
 def drift(scored: Sequence[Counts]) -> float:
-    """Return the p-value of each pair being won with one share in all parts."""
-    stacked = np.stack(scored)
+    """Return the p-value of each pair being won with one share all the time.
+
+    Parts [x, y, 2] are joined to stretches of a twentieth of all trials, or of as many as the test
+    can tell apart.
+    """
+    least = max(int(sum(part.sum() for part in scored)) // _STRETCHES, _LEAST_STRETCH)
+    stretches = [np.zeros_like(scored[0])]
+    for part in scored:
+        if stretches[-1].sum() >= least:
+            stretches.append(np.zeros_like(part))
+        stretches[-1] = stretches[-1] + part
+    if len(stretches) > 1 and stretches[-1].sum() < least:
+        last = stretches.pop()
+        stretches[-1] = stretches[-1] + last
+    stacked = np.stack(stretches)
     return independence_p_value(stacked[:, x, y] for x, y in PAIRS)
