@@ -32,10 +32,10 @@ def command(
         float, typer.Option(help="by how much the probability of a setting may be off, below 1/2")
     ] = 0.0,
     setting_probability_alice: Annotated[
-        float, typer.Option(help="of Alice's setting 1, in (0, 1)")
+        float, typer.Option(help="of Alice's setting 1, not 0 and not 1")
     ] = 0.5,
     setting_probability_bob: Annotated[
-        float, typer.Option(help="of Bob's setting 1, in (0, 1)")
+        float, typer.Option(help="of Bob's setting 1, not 0 and not 1")
     ] = 0.5,
     training_trials: Annotated[
         int,

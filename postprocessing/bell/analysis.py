@@ -46,7 +46,7 @@ def bell_test(
     predictability : float, optional
         τ in [0, 1/2), by which the probability of a setting may be off, given all that was before.
     setting_probability_alice, setting_probability_bob : float, optional
-        Probabilities of setting 1, in (0, 1).
+        Probabilities of setting 1, in [1e-6, 1 − 1e-6].
     training_trials : int, optional
         Trials in the first parts; later ones have a tenth of all before. Factors of the
         prediction-based ratio are made anew after each.
@@ -83,8 +83,10 @@ def bell_test(
     law = SettingLaw(setting_probability_alice, setting_probability_bob, predictability)
     first = whole_number("training_trials", training_trials, 1, MOST_COUNTED)
     told = callback("on_progress", on_progress) or (lambda trials: None)
-    if not isinstance(blocks, Iterable):
-        raise InvalidArgumentError("blocks", blocks, "an iterable of Trials")
+    try:
+        iter(blocks)
+    except TypeError:
+        raise InvalidArgumentError("blocks", blocks, "an iterable of Trials") from None
     parts, trials = [], 0
     for part in parts_of(blocks, first):
         parts.append(part)

@@ -15,6 +15,9 @@ from postprocessing.errors import InvalidArgumentError
 
 PAIRS = ((0, 0), (0, 1), (1, 0), (1, 1))
 _SIGNS = {"+": 1, "-": -1}
+# Rarer settings would need more trials than there are.
+_RAREST = 1e-6
+_RANGE = f"in [{_RAREST:g}, 1 - {_RAREST:g}]"
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,11 @@ class Game:
         InvalidArgumentError
             If a text is neither, or two are of the same.
         """
+        if not isinstance(texts, list | tuple):
+            raise InvalidArgumentError("game", texts, "a list of SIGNS or HERALD=SIGNS")
         own: dict[str, str] = {}
-        for text in texts:
-            name, equals, signs = str(text).rpartition("=")
+        for text in map(plain, texts):
+            name, equals, signs = text.rpartition("=") if isinstance(text, str) else ("", "", text)
             if name in own or (equals and not name):
                 raise InvalidArgumentError("game", text, "SIGNS or HERALD=SIGNS, each once")
             own[name] = _checked("game", signs)
@@ -95,6 +100,11 @@ def _checked(argument: str, signs: object) -> str:
     return text
 
 
+def _is_drawn(probability: float) -> bool:
+    """Tell whether both settings are drawn often enough."""
+    return _RAREST <= probability <= 1 - _RAREST
+
+
 @dataclass(frozen=True)
 class SettingLaw:
     """With which probabilities each side draws its settings, by what was known beforehand.
@@ -105,7 +115,7 @@ class SettingLaw:
     Parameters
     ----------
     alice, bob : float
-        Probabilities of setting 1, in (0, 1).
+        Probabilities of setting 1, in [1e-6, 1 − 1e-6].
     predictability : float
         τ, in [0, 1/2) and below each probability.
 
@@ -129,7 +139,7 @@ class SettingLaw:
         """Check the ranges."""
         for side in ("alice", "bob"):
             name = f"setting_probability_{side}"
-            value = real_number(name, getattr(self, side), "in (0, 1)", within=lambda p: 0 < p < 1)
+            value = real_number(name, getattr(self, side), _RANGE, within=_is_drawn)
             object.__setattr__(self, side, value)
         least = min(self.alice, 1 - self.alice, self.bob, 1 - self.bob)
         tau = real_number(
