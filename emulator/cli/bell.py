@@ -16,16 +16,14 @@ def command(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="columns x, y (0 or 1) and a, b (±1, or 0 for +1 and 1 for −1): .csv, .parquet, "
-            ".npz, .h5",
+            help="columns x, y (0, 1), a, b (±1; or 0 for +1, 1 for −1): .csv, .parquet, .npz, .h5",
         ),
     ],
     game: Annotated[
         list[str] | None,
         typer.Option(
             metavar="SIGNS",
-            help="of a·b that wins with the settings 00 01 10 11, or HERALD=SIGNS; may be repeated "
-            "[default: +++-]",
+            help="of a·b that win at xy 00 01 10 11, or HERALD=SIGNS; repeatable [default: +++-]",
         ),
     ] = None,
     predictability: Annotated[
@@ -38,15 +36,10 @@ def command(
         float, typer.Option(help="of Bob's setting 1, not 0 and not 1")
     ] = 0.5,
     training_trials: Annotated[
-        int,
-        typer.Option(help="in the first parts; the ratio bets on what earlier parts looked like"),
+        int, typer.Option(help="in the first parts; the ratio bets on what earlier parts show")
     ] = 50,
     most_trials: Annotated[
-        int | None,
-        typer.Option(
-            help="that there could have been, where a rule that looked at them stopped the test "
-            "[default: those in the file, their number fixed beforehand]"
-        ),
+        int | None, typer.Option(help="there could have been [default: as many as there are]")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="folder for bell.json, bell.html and pictures")

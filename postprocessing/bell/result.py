@@ -20,6 +20,10 @@ ASSUMPTIONS = (
 )
 
 
+# Smaller p-values are shown by their exponents.
+_LEAST_EXPONENT = -3
+
+
 @dataclass(frozen=True)
 class Stretch:
     """A part of a test, between two numbers of trials.
@@ -191,4 +195,5 @@ def _p(log10: float) -> str:
     """Return the p-value of a logarithm, rounded up to three digits."""
     exponent = math.floor(log10)
     digits = math.ceil(10 ** (log10 - exponent + 2) - 1e-6)
-    return f"{Decimal(digits).scaleb(exponent - 2).normalize():.3g}"
+    value = Decimal(digits).scaleb(exponent - 2).normalize()
+    return f"{value:.2e}" if exponent < _LEAST_EXPONENT else f"{value:.3g}"
