@@ -55,7 +55,7 @@ def bell_test(
         the trials: the binomial bound takes those that are missing as lost. By default those there
         are, whose number must have been fixed then.
     on_progress : callable, optional
-        Called with the number of trials so far.
+        Called with the number of trials so far, after each block.
 
     Returns
     -------
@@ -87,11 +87,7 @@ def bell_test(
         iter(blocks)
     except TypeError:
         raise InvalidArgumentError("blocks", blocks, "an iterable of Trials") from None
-    parts, trials = [], 0
-    for part in parts_of(blocks, first):
-        parts.append(part)
-        trials += int(part.counts.sum())
-        told(trials)
+    parts = list(parts_of(blocks, first, told))
     if not parts:
         raise InvalidArgumentError("blocks", "none", "at least one trial")
     most = (

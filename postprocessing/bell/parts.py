@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,10 +33,11 @@ class Part:
     end_s: float | None
 
 
-def parts_of(blocks: Iterable[Trials], first: int) -> Iterator[Part]:
+def parts_of(blocks: Iterable[Trials], first: int, told: Callable[[int], None]) -> Iterator[Part]:
     """Yield the parts of a test: of `first` trials, and later of a tenth of all before.
 
-    Their ends are numbers of trials and nothing else; the last part may be shorter.
+    Their ends are numbers of trials and nothing else; the last part may be shorter. After each
+    block `told` is called with the trials so far.
 
     Raises
     ------
@@ -61,5 +62,6 @@ def parts_of(blocks: Iterable[Trials], first: int) -> Iterator[Part]:
             if left == 0:
                 yield Part(names, counts.reshape(-1, *CELLS), end_s)
                 counts, left = np.zeros_like(counts), max(first, done // _LATER_SHARE)
+        told(done)
     if names is not None and counts.any():
         yield Part(names, counts.reshape(-1, *CELLS), end_s)

@@ -79,6 +79,12 @@ def test_blocks_of_any_size_say_the_same(edges):
     assert whole.over_time[-1].log10_p_value_binomial == whole.log10_p_value_binomial < -10
 
 
+def test_progress_is_told_after_each_block():
+    told = []
+    bell_test(cut(draw(1000, 2), [100, 700]), GAME, on_progress=told.append)
+    assert told == [100, 700, 1000]
+
+
 def test_training_looks_at_earlier_parts_alone():
     """What comes later changes no factor before: both tests have the same beginning."""
     columns, other = draw(3000, 3), draw(3000, 4)
