@@ -139,7 +139,8 @@ def test_sifting_of_both_parties(benchmark, rates, rounds, public):
     def whole():
         one = _sift_one(settings, "alice", rounds.alice, bob, coins)
         other = _sift_one(settings, "bob", rounds.bob, alice, coins)
-        return tally_tests(one.test_outcomes, other.test_outcomes, one.winning_parities)
+        public = one.winning_parities, one.at_key_setting
+        return tally_tests(one.test_outcomes, other.test_outcomes, *public)
 
     assert whole().chsh == pytest.approx(2.42, abs=200 / ROUNDS**0.5)
     _measure(benchmark, rates, "sifting of both parties and the score, 1 thread", whole)

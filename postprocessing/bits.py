@@ -132,6 +132,12 @@ class PackedBits(Struct, frozen=True, eq=False, array_like=True, forbid_unknown_
             raise InvalidArgumentError("other", f"{other.length} bits", f"{self.length} bits long")
         return type(self)(self.words ^ other.words, self.length)
 
+    def __and__(self, other: PackedBits) -> Self:
+        """Return the product modulo 2 with a string of the same length."""
+        if self.length != other.length:
+            raise InvalidArgumentError("other", f"{other.length} bits", f"{self.length} bits long")
+        return type(self)(self.words & other.words, self.length)
+
     @property
     def ones(self) -> int:
         """Number of bits that are 1."""

@@ -7,6 +7,7 @@ and is then wrong: it returns the number of trials. Epsilons are far smaller.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ from scipy.special import betainc
 
 Table = npt.NDArray[np.float64]
 
+# Counts less likely than this make no difference, and intervals of a count to be looked at.
+_NEGLIGIBLE, _INTERVALS = 1e-15, 1025
 # e^(t score) stays far below overflow.
 _MOST_EXPONENT = 500.0
 
@@ -113,3 +116,70 @@ def miss_probability(rounds: int, scores: Table, chances: Table, least: float) -
 
     found = minimize_scalar(exponent, bounds=(limit - 30, limit), method="bounded")
     return math.exp(min(0.0, float(found.fun)))
+
+
+def weighted_exceedance(
+    trials: int, chances: tuple[float, float], weights: tuple[float, float], most: float
+) -> float:
+    """Bound P(a₁N₁ + a₂N₂ > most) of two kinds of events that exclude each other in a trial.
+
+    The second number is taken in intervals, and each tail at its worst within the interval, so that
+    the bound is a little above the probability.
+
+    Parameters
+    ----------
+    trials : int
+        Number of trials.
+    chances : (float, float)
+        Probabilities of both kinds in a trial, sum below 1.
+    weights : (float, float)
+        a₁ and a₂, positive.
+    most : float
+        What the weighted sum may be.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+    """
+    (first, second), (light, heavy) = chances, weights
+    low = lower_quantile(trials, second, _NEGLIGIBLE)
+    high = upper_quantile(trials, second, _NEGLIGIBLE)
+    starts = np.unique(np.linspace(low, high + 1, _INTERVALS).round())
+    below = 1 - _exceedances(np.float64(trials), second, starts - 1)
+    masses = np.diff(below)
+    left = np.floor((most - heavy * (starts[1:] - 1)) / light)
+    # Given N₂, of the trials that are left each has the first kind with first/(1 − second).
+    tails = _exceedances(trials - starts[:-1], first / (1 - second), left)
+    return min(1.0, float(masses @ tails) + 2 * _NEGLIGIBLE)
+
+
+def weighted_quantile(
+    trials: int, chances: tuple[float, float], weights: tuple[float, float], share: float
+) -> float:
+    """Return a sum that a₁N₁ + a₂N₂ exceeds with at most `share`, to a hundredth of its spread.
+
+    Parameters are those of `weighted_exceedance`.
+    """
+    events, sizes = np.array(chances), np.array(weights)
+    mean = float(events @ sizes)
+    variance = float(events @ sizes**2) - mean**2
+    spread = math.sqrt(trials * variance) + float(sizes.max())
+    low, high = trials * mean - spread, trials * mean + 2 * spread
+    while weighted_exceedance(trials, chances, weights, high) > share:
+        low, high = high, high + 4 * spread
+    while high - low > 1e-4 * spread:
+        middle = (low + high) / 2
+        if weighted_exceedance(trials, chances, weights, middle) > share:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _exceedances(trials: Any, probability: float, counts: Table) -> Table:
+    """Return P(Bin(trials, probability) > count) of many."""
+    inside = (counts >= 0) & (counts < trials)
+    safe = np.clip(counts, 0, np.maximum(trials - 1, 0))
+    tails = betainc(safe + 1, np.maximum(trials - safe, 1), probability)
+    return np.where(inside, tails, np.where(counts < 0, 1.0, 0.0))

@@ -209,6 +209,11 @@ class RoundProbabilities:
         return cls(key=1 - test_probability, test=test_probability)
 
     @property
+    def kinds(self) -> tuple[float, float]:
+        """Probabilities of tests with the reference's key setting, and of the others: the same."""
+        return self.test / 2, self.test / 2
+
+    @property
     def keep(self) -> float:
         """Probability that a round is kept, as key or as test."""
         return self.key + self.test

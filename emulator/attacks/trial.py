@@ -118,13 +118,15 @@ def play_tallies(attack: Attack, target: Target, seed: int) -> Trial:
         return np.asarray(chance.multinomial(stop - start, sampler.probabilities))
 
     played = _play_parts(attack.conduct(target, seed), target, seed, draw)
-    tests = lost = 0
+    counts = np.zeros(4, np.int64)
     for one in played:
         surplus = np.where(one.kinds.surplus, one.counts, 0)
         coins = chance.binomial(surplus, target.setting_choice.thinning_probability)
         tested = np.where(one.kinds.test, one.counts, coins)
-        tests, lost = tests + int(tested.sum()), lost + int(tested[one.kinds.lost].sum())
-    tally = GameTally(tests, lost)
+        lost, at_key = np.where(one.kinds.lost, tested, 0), one.kinds.surplus
+        counts += tested.sum(), lost.sum(), tested[at_key].sum(), lost[at_key].sum()
+    tests, losses, tests_at_key, lost_at_key = counts.tolist()
+    tally = GameTally(tests, losses, (tests_at_key, lost_at_key))
     unknown = sum(one.extractable_bits for one in played)
     pairs = np.sum([one.pairs(target.scheme) for one in played], axis=0)
     if not target.design.settings_as_designed(pairs):
@@ -147,7 +149,7 @@ def decide(design: Design, key_rounds: int, tally: GameTally) -> tuple[str, int]
     """
     if tally.rounds < design.least_test_rounds:
         return TOO_FEW_TESTS, 0
-    if not design.accepts(tally.rounds, tally.lost):
+    if not design.accepts(tally):
         return TOO_MANY_LOST_TESTS, 0
     sent = tally.rounds * METHODS[design.method].published_per_test
     sent += design.leakage.least_bits(key_rounds) if design.leakage else 0

@@ -104,6 +104,15 @@ class JointDistribution:
         return float(sum(sign * correlators[x, y] for x, y, sign in self.scheme.chsh_signs))
 
     @property
+    def chsh_at_key_setting(self) -> float:
+        """The part of S from tests in which the reference has its key setting."""
+        scheme, correlators = self.scheme, self.correlators
+        key = scheme.key_setting(scheme.reference)
+        own = 0 if scheme.reference == "alice" else 1
+        at_key = [pair for pair in scheme.chsh_signs if pair[own] == key]
+        return float(sum(sign * correlators[x, y] for x, y, sign in at_key))
+
+    @property
     def qber(self) -> float:
         """Probability that the key bits of a heralded pulse differ after Bob's flip."""
         pair = self._flipped_pairs[self.scheme.key_pair]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,8 @@ from postprocessing.design.request import Security
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_ROUNDS
 from postprocessing.security import METHODS, asymptotic_key_fraction, win_probability
+from postprocessing.security.entropy import win_at_key_setting
+from postprocessing.testing import GameTally
 
 DEFAULT_SIZES = (10**5, 10**6, 10**7, 10**8)
 RUN_METHODS = ("tan22", "renyi", "renyi_fixed")
@@ -152,10 +153,15 @@ def tally_statistics(
         float(win_probability(design.expected_chsh)),
     )
     tests = generator.binomial(design.heralded_rounds, test, draws)
-    lost = generator.binomial(tests, 1 - win)
-    lengths = np.fromiter(
-        map(partial(_key_bits, design), tests.tolist(), lost.tolist()), np.int64, draws
-    )
+    at_key = generator.binomial(tests, 0.5)
+    # Half of the tests each: the mean of both win probabilities is that of all.
+    known = win_at_key_setting(design.expected_chsh_at_key_setting)
+    first = win if known is None else known
+    lost_at_key = generator.binomial(at_key, 1 - first)
+    second = min(max(2 * win - first, 0.0), 1.0)
+    lost = lost_at_key + generator.binomial(tests - at_key, 1 - second)
+    tallies = zip(*(each.tolist() for each in (tests, lost, at_key, lost_at_key)), strict=True)
+    lengths = np.fromiter((_key_bits(design, *tally) for tally in tallies), np.int64, draws)
     keys = lengths[lengths > 0]
     aborts = draws - len(keys)
     interval = binomtest(aborts, draws).proportion_ci(CONFIDENCE, method="exact")
@@ -178,9 +184,10 @@ def tally_statistics(
     }
 
 
-def _key_bits(design: Design, tests: int, lost: int) -> int:
+def _key_bits(design: Design, tests: int, lost: int, at_key: int, lost_at_key: int) -> int:
     """Return the key length at these counts with the leakage budget used up; 0 for an abort."""
-    if tests < design.least_test_rounds or not design.accepts(tests, lost):
+    tally = GameTally(tests, lost, (at_key, lost_at_key))
+    if tests < design.least_test_rounds or not design.accepts(tally):
         return 0
     key_rounds = math.floor(design.heralded_rounds * design.setting_choice.round_probabilities.key)
     return design.final_key_length(key_rounds, tests, design.most_outcome_bits(tests), lost)

@@ -39,6 +39,8 @@ from postprocessing.security import (
     win_probability,
 )
 from postprocessing.security.asymptotic import asymptotic_bits
+from postprocessing.security.entropy import win_at_key_setting
+from postprocessing.testing import GameTally
 from postprocessing.tolerance import round_bounds
 
 # Parts of the completeness: too few tests, and too few rounds of a run of so many pulses, have a
@@ -80,6 +82,9 @@ class Design:
         q in [0, 1/2), the probability with which the reference inverts each key bit.
     least_score : float or None
         F_min, the score at which the test is accepted where it is one, as for "renyi_fixed".
+    expected_chsh_at_key_setting : float or None
+        The part of `expected_chsh` from tests with the reference's key setting, where the method
+        tells them apart; None for a half, or where it does not.
 
     Raises
     ------
@@ -110,6 +115,7 @@ class Design:
     length: KeyLength[Any] | None = None
     noisy_preprocessing: float = 0.0
     least_score: float | None = None
+    expected_chsh_at_key_setting: float | None = None
 
     def __post_init__(self) -> None:
         """Check that tag and key length follow from the rest, whoever put it together."""
@@ -172,6 +178,7 @@ class Design:
             noisy_preprocessing=self.noisy_preprocessing,
             tolerated_losses=self.tolerated_test_losses,
             least_score=self.least_score,
+            win_probability_at_key_setting=win_at_key_setting(self.expected_chsh_at_key_setting),
         )
 
     @property
@@ -248,7 +255,7 @@ class Design:
     @property
     def acceptance_rule(self) -> str:
         """What the key is made to depend on, in words."""
-        return METHODS[self.method].acceptance_rule(self._block)
+        return METHODS[self.method].acceptance_rule(self._block, self._parameters)
 
     @property
     def leakage_budget_bits(self) -> float:
@@ -266,15 +273,17 @@ class Design:
         """Tell whether a transcript with so many outcome-dependent bits is beyond the budget."""
         return outcome_bits - self._paid_otherwise(test_rounds) > self.leakage_budget_bits
 
-    def accepts(self, test_rounds: int, lost_tests: int) -> bool:
-        """Tell whether the test is passed: by a count, or by a function fixed before the run.
+    def accepts(self, tally: GameTally) -> bool:
+        """Tell whether the test is passed: by a count, or by functions fixed before the run.
 
         Parameters
         ----------
-        test_rounds, lost_tests : int
-            Number of test rounds and of lost ones.
+        tally : GameTally
+            Number of test rounds and of lost ones, of both kinds.
         """
-        tests = Counts(test_rounds - lost_tests, lost_tests)
+        kind = tally.at_key_setting
+        at_key = None if kind is None else (kind[0] - kind[1], kind[1])
+        tests = Counts(tally.rounds - tally.lost, tally.lost, at_key)
         return METHODS[self.method].accepts(self._block, self._parameters, tests)
 
     def final_key_length(
@@ -347,6 +356,9 @@ class Design:
         if not self.setting_choice.setting_probability_tolerance:
             # Designs without one keep the fingerprint that they had before there was any.
             del values["setting_choice"]["setting_probability_tolerance"]
+        if self.expected_chsh_at_key_setting is None:
+            # Likewise those that do not tell tests apart.
+            del values["expected_chsh_at_key_setting"]
         if self.length is not None:
             values["length"]["terms"] = dict(self.length.terms)
         values["least_test_rounds"] = self.least_test_rounds

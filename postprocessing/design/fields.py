@@ -44,12 +44,14 @@ def plain_fields(given: Mapping[str, Any]) -> dict[str, float | None]:
     instance_of("leakage", given["leakage"], LeakageBudget, NoneType)
     instance_of("length", given["length"], KeyLength, NoneType)
     rounds = whole_number("heralded_rounds", given["heralded_rounds"], 1, MOST_PLANNED_ROUNDS)
+    part, at_key = given["expected_chsh_at_key_setting"], "expected_chsh_at_key_setting"
     lost, score = "tolerated_test_losses", given["least_score"]
     return {
         "heralded_rounds": rounds,
         lost: whole_number(lost, given[lost], 0, rounds),
         **{name: _within(name, given[name], *ends) for name, ends in _RANGES.items()},
         "noisy_preprocessing": check_noisy_preprocessing(given["noisy_preprocessing"]),
+        at_key: None if part is None else _within(at_key, part, -2.0, 2.0),
         "least_score": None if score is None else real_number("least_score", score),
     }
 

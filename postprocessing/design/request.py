@@ -37,12 +37,14 @@ from postprocessing.security import (
     optimise_choices,
     win_probability,
 )
-from postprocessing.security.entropy import noise_choice
+from postprocessing.security.entropy import noise_choice, win_at_key_setting
 from postprocessing.tolerance import round_bounds
 
 # A coarser step is more than the best probabilities of long blocks, a finer one is not exact in
 # double precision any more.
 _GRID_BITS = (8, 32)
+# By which parts of a CHSH value may be out of range.
+_ROUNDING = 1e-9
 
 ModeChoice = Literal["auto", "throughput", "efficiency"]
 
@@ -84,6 +86,9 @@ class ExpectedValues:
         Expected CHSH value, at most 2√2.
     qber : float
         Expected error rate of the key pair, in [0, 1].
+    chsh_at_key_setting : float, optional
+        The part of the CHSH value from tests with the reference's key setting, in [−2, 2]; half of
+        it by default. Methods that tell the two kinds of tests apart weigh them by it.
 
     Examples
     --------
@@ -97,12 +102,22 @@ class ExpectedValues:
     scheme: BellScheme
     chsh: float
     qber: float
+    chsh_at_key_setting: float | None = None
 
     def __post_init__(self) -> None:
         """Keep plain numbers, whatever they came as."""
         instance_of("scheme", self.scheme, BellScheme)
         object.__setattr__(self, "chsh", real_number("chsh", self.chsh))
         object.__setattr__(self, "qber", probability("qber", self.qber))
+        if self.chsh_at_key_setting is not None:
+            name, allowed = "chsh_at_key_setting", "in [-2, 2], and the rest of the CHSH value too"
+            part = real_number(
+                name,
+                self.chsh_at_key_setting,
+                allowed,
+                within=lambda x: max(abs(x), abs(self.chsh - x)) <= 2 + _ROUNDING,
+            )
+            object.__setattr__(self, name, part)
 
 
 @dataclass(frozen=True)
@@ -251,7 +266,9 @@ class Security:
         )
         rounds = whole_number("heralded_rounds", heralded_rounds, 1, MOST_PLANNED_ROUNDS)
         instance_of("expected", behaviour, ExpectedBehaviour)
-        known = ExpectedValues(behaviour.scheme, behaviour.chsh, behaviour.qber)
+        # Not everything that behaves tells its two kinds of tests apart.
+        part = getattr(behaviour, "chsh_at_key_setting", None)
+        known = ExpectedValues(behaviour.scheme, behaviour.chsh, behaviour.qber, part)
         return _design(self, known, rounds)
 
     @property
@@ -262,7 +279,7 @@ class Security:
         return (self.reconciliation,)
 
 
-def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Design:
+def _design(security: Security, expected: ExpectedValues, rounds: int) -> Design:
     """Return the design of the longest key; one without a key says that it will abort."""
     if security.noisy_preprocessing == "optimal":
         # Noise is chosen by a smooth estimate of the length; the length itself may be better off.
@@ -271,7 +288,7 @@ def _design(security: Security, expected: ExpectedBehaviour, rounds: int) -> Des
     return _at_noise(security, expected, rounds)
 
 
-def _at_noise(security: Security, expected: ExpectedBehaviour, rounds: int) -> Design:
+def _at_noise(security: Security, expected: ExpectedValues, rounds: int) -> Design:
     """Return the design at a given noise, or at that which a smooth estimate finds best."""
     method = METHODS[security.method]
     design = _draft(security, method, expected, rounds)
@@ -281,11 +298,12 @@ def _at_noise(security: Security, expected: ExpectedBehaviour, rounds: int) -> D
 
 
 def _draft(
-    security: Security, method: Method[Any], expected: ExpectedBehaviour, rounds: int
+    security: Security, method: Method[Any], expected: ExpectedValues, rounds: int
 ) -> Design:
     """Optimise noise and settings for the finite-size length, then fix thresholds and budget."""
     epsilons = EpsilonSplit.from_soundness(security.soundness)
     tag_bits, charged = tag_length(rounds, epsilons.correctness), method.charged_per_test
+    part = expected.chsh_at_key_setting if method.tells_kinds_apart else None
     win, share = float(win_probability(expected.chsh)), security.completeness * LOST_TESTS_SHARE
 
     def block_at(q: float, marks: RoundProbabilities) -> Block:
@@ -295,7 +313,16 @@ def _draft(
             expected_leakage(rounds, marks, noisy, tag_bits, mode, charged)
             for mode in security.modes
         )
-        return Block(rounds, marks, win, epsilons.secrecy, leaked, share, q)
+        return Block(
+            rounds,
+            marks,
+            win,
+            epsilons.secrecy,
+            leaked,
+            share,
+            q,
+            win_probability_at_key_setting=win_at_key_setting(part),
+        )
 
     own = security.own_settings(expected.scheme)
     q, choice = optimise_choices(
@@ -323,7 +350,7 @@ def _draft(
         method=security.method,
         heralded_rounds=rounds,
         setting_choice=choice,
-        tolerated_test_losses=int(method.tolerated_losses(block)),
+        tolerated_test_losses=int(method.tolerated_losses(block, length)),
         leakage=budget,
         epsilons=epsilons,
         completeness=security.completeness,
@@ -333,6 +360,7 @@ def _draft(
         length=length,
         noisy_preprocessing=q,
         least_score=_least_score(method, block, length),
+        expected_chsh_at_key_setting=part,
     )
 
 

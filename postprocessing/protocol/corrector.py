@@ -61,7 +61,7 @@ def corrector(side: Side, ledger: Ledger) -> Script:
     result = replace(result, tally=tally)
     if design.both_publish_tests:
         yield DisclosedTests(sifted.test_outcomes)
-    accepted = design.accepts(tally.rounds, tally.lost)
+    accepted = design.accepts(tally)
     yield Acceptance(accepted)
     if not accepted:
         return result.aborted(TOO_MANY_LOST_TESTS)

@@ -145,13 +145,14 @@ def objection(design: Design, sifted: SiftedRounds, drawn: PackedBits) -> str | 
 def score(sifted: SiftedRounds, message: DisclosedTests) -> GameTally:
     """Score the CHSH game by one's own outcomes and the peer's."""
     require_bits(message.outcomes, sifted.test_rounds, "one outcome a test round")
-    return tally_tests(sifted.test_outcomes, message.outcomes, sifted.winning_parities)
+    own, kinds = sifted.test_outcomes, sifted.at_key_setting
+    return tally_tests(own, message.outcomes, sifted.winning_parities, kinds)
 
 
 def check_verdict(design: Design, tally: GameTally | None, message: Acceptance) -> None:
     """Refuse a verdict on the test other than what follows where both know the score."""
     if tally is not None:
-        accepts = design.accepts(tally.rounds, tally.lost)
+        accepts = design.accepts(tally)
         require(message.accepted == accepts, "the verdict that follows from the tests")
 
 

@@ -31,7 +31,7 @@ ASSUMPTIONS = (
     "before the round's setting is drawn and carries nothing of past settings or outcomes (not "
     "covered by entropy accumulation).",
     _SEALED,
-    "Unheralded pulses are discarded and their outcomes never published.",
+    "Outcomes of unheralded pulses and of discarded rounds are never published.",
     "Classical post-processing is trusted and the public channel authenticated.",
     NO_REUSE,
     "Each block of rounds is post-processed once.",

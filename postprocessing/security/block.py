@@ -13,33 +13,59 @@ from postprocessing.quantiles import upper_quantile
 from postprocessing.scheme import RoundProbabilities
 from postprocessing.security.entropy import check_noisy_preprocessing
 
+# By which a win probability that follows from others may be out of range.
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class Counts:
     """How often the CHSH game was won and lost.
 
-    There is one kind of test: uniform inputs, all scored alike. Whatever is counted of a block is
+    Inputs are uniform. There are two kinds of tests, those in which the reference had its key
+    setting and the others, which methods may score alike or not. Whatever is counted of a block is
     counted here, and enters a length by a method's `terms` alone.
 
     Parameters
     ----------
     won, lost : float
         Numbers of tests, at least 0; whole ones after a run, expected ones before it.
+    at_key_setting : (float, float), optional
+        How many of the won and of the lost tests had the reference's key setting; None where
+        nobody counted them.
 
     Raises
     ------
     InvalidArgumentError
-        If a number is negative or not finite.
+        If a number is negative or not finite, or a part more than the whole.
     """
 
     won: float
     lost: float
+    at_key_setting: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges."""
         for name, count in (("won", self.won), ("lost", self.lost)):
             if not 0 <= count < math.inf:
                 raise InvalidArgumentError(name, count, "a finite number of at least 0")
+        won, lost = self.at_key_setting or (0, 0)
+        if not (0 <= won <= self.won and 0 <= lost <= self.lost):
+            allowed = f"at most {self.won} won and {self.lost} lost tests"
+            raise InvalidArgumentError("at_key_setting", self.at_key_setting, allowed)
+
+    @property
+    def by_kind(self) -> tuple[Counts, Counts]:
+        """The tests with the reference's key setting, and the others.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If nobody counted them apart.
+        """
+        if self.at_key_setting is None:
+            raise InvalidArgumentError("at_key_setting", None, "counted, as tests differ by it")
+        won, lost = self.at_key_setting
+        return Counts(won, lost), Counts(self.won - won, self.lost - lost)
 
     @property
     def tests(self) -> float:
@@ -76,6 +102,9 @@ class Block:
         at most `completeness_share`.
     counts : Counts, optional
         The tests of a finished run; the expected ones by default.
+    win_probability_at_key_setting : float, optional
+        w₁ of the tests with the reference's key setting, the mean of which with w₂ of the others
+        is w; w by default.
 
     Raises
     ------
@@ -93,6 +122,7 @@ class Block:
     tolerated_losses: float | None = None
     least_score: float | None = None
     counts: Counts | None = None
+    win_probability_at_key_setting: float | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -100,6 +130,12 @@ class Block:
             raise InvalidArgumentError("rounds", self.rounds, "at least 1")
         if not 0 <= self.win_probability <= 1:
             raise InvalidArgumentError("win_probability", self.win_probability, "in [0, 1]")
+        first = self.win_probability_at_key_setting
+        if first is not None:
+            both = first, 2 * self.win_probability - first
+            if not all(-_ROUNDING <= win <= 1 + _ROUNDING for win in both):
+                name, allowed = "win_probability_at_key_setting", "so that both are in [0, 1]"
+                raise InvalidArgumentError(name, first, allowed)
         if not 0 < self.secrecy < 1:
             raise InvalidArgumentError("secrecy", self.secrecy, "in (0, 1)")
         if not 0 <= self.leaked_bits < math.inf:
@@ -109,6 +145,14 @@ class Block:
         check_noisy_preprocessing(self.noisy_preprocessing)
         if self.tolerated_losses is not None and not 0 <= self.tolerated_losses <= self.rounds:
             raise InvalidArgumentError("tolerated_losses", self.tolerated_losses, "in [0, rounds]")
+
+    @property
+    def win_probabilities(self) -> tuple[float, float]:
+        """w₁ and w₂, of tests with the reference's key setting and of the others."""
+        first = self.win_probability_at_key_setting
+        if first is None:
+            return self.win_probability, self.win_probability
+        return first, min(max(2 * self.win_probability - first, 0.0), 1.0)
 
     @property
     def lose_probability(self) -> float:

@@ -3,16 +3,18 @@
 The outcomes of the other party are not needed for a key, only which tests were lost; and a run that
 is accepted has one of few patterns of losses. Their number N is frozen before the run, and taking
 the pattern off costs log2 N bits once, where the published theorem takes off a register of entropy.
-The score is affine: each lost test takes k bits off. Proofs: docs/finite-size.md.
+The score is affine: a lost test takes k₁ bits off where the reference had its key setting, k₂ bits
+elsewhere. Proofs: docs/finite-size.md.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import ClassVar
 
+from postprocessing.checks import real_number
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import RoundProbabilities
 from postprocessing.security.accumulation import acceptance_bits, smoothing_bits
@@ -28,24 +30,30 @@ _LOG_VARIANCE_OFFSET = math.log2(2 * 4**2 + 1)
 # Rounding of sums, of scores and of costs stays below this many bits per round.
 _ROUNDING_PER_ROUND = 2e-12
 
+Pair = tuple[float, float]
+
 
 @dataclass(frozen=True)
 class CountedParameters:
     """The free parameters of the bound, fixed before the run; every choice in range is secure.
 
+    Pairs are of tests with the reference's key setting and of the others.
+
     Parameters
     ----------
-    loss_credit : float
-        k > 0, the bits that a lost test takes off the score.
+    loss_credits : (float, float)
+        k₁ and k₂, positive: bits that a lost test takes off the score.
+    most_lost : float
+        K > 0: a run is accepted only if its lost tests take no more off.
+    published_wins : (float, float)
+        w̃₁ and w̃₂ in (0, 1), the win probabilities that patterns of losses are counted for.
+    most_test_bits : float
+        L′ > 0: a run is accepted only if its tests cost no more, each won one 1 + log2(1/w̃) bits
+        and each lost one 1 + log2(1/(1 − w̃)).
     excess : float
         x in (0, 1), the Rényi order at which the rounds accumulate: α′ − 1 or (α − 1)/(2 − α).
     tangent : float
         E in (0, 1), where a tangent bounds the worst device.
-    published_win : float
-        w̃ in (0, 1), the win probability that patterns of losses are counted for.
-    most_test_bits : float
-        L′ > 0: a run is accepted only if its tests cost no more, each won one 1 + log2(1/w̃) bits
-        and each lost one 1 + log2(1/(1 − w̃)).
 
     Raises
     ------
@@ -53,26 +61,51 @@ class CountedParameters:
         If a parameter is outside its range.
     """
 
-    loss_credit: float
+    loss_credits: Pair
+    most_lost: float
+    published_wins: Pair
+    most_test_bits: float
     excess: float
     tangent: float
-    published_win: float
-    most_test_bits: float
-
-    _UNBOUNDED: ClassVar[frozenset[str]] = frozenset({"loss_credit", "most_test_bits"})
 
     def __post_init__(self) -> None:
         """Check the ranges."""
         for field in fields(self):
-            most = math.inf if field.name in self._UNBOUNDED else 1.0
-            value = getattr(self, field.name)
-            if not 0 < value < most:
-                raise InvalidArgumentError(field.name, value, f"in (0, {most:g})")
+            name, value = field.name, getattr(self, field.name)
+            most = math.inf if name in _UNBOUNDED else 1.0
+            for number in _numbers(name, value):
+                if not 0 < real_number(name, number) < most:
+                    raise InvalidArgumentError(name, value, f"in (0, {most:g})")
+
+    def lost_bits(self, tests: Counts) -> float:
+        """Return k₁ l₁ + k₂ l₂, what the lost tests of a run take off its score."""
+        kinds = zip(self.loss_credits, tests.by_kind, strict=True)
+        return math.fsum(credit * kind.lost for credit, kind in kinds)
 
     def test_bits(self, tests: Counts) -> float:
         """Return what the tests of a run cost: a published bit each, and the pattern of losses."""
-        won, lost = -math.log2(self.published_win), -math.log1p(-self.published_win) / _LN2
-        return tests.won * (1 + won) + tests.lost * (1 + lost)
+        kinds = zip(self.published_wins, tests.by_kind, strict=True)
+        return math.fsum(
+            kind.won * won + kind.lost * lost
+            for (won, lost), kind in ((test_costs(win), kind) for win, kind in kinds)
+        )
+
+
+_UNBOUNDED = frozenset({"loss_credits", "most_lost", "most_test_bits"})
+
+
+def _numbers(name: str, value: object) -> Iterable[object]:
+    """Return the numbers of a parameter: both of a pair, or one."""
+    if name not in ("loss_credits", "published_wins"):
+        return (value,)
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise InvalidArgumentError(name, value, "a pair, for both kinds of tests")
+    return value
+
+
+def test_costs(win: float) -> Pair:
+    """Return 1 + log2(1/w̃) and 1 + log2(1/(1 − w̃)), what a won and a lost test cost."""
+    return 1 - math.log2(win), 1 - math.log1p(-win) / _LN2
 
 
 @dataclass(frozen=True)
@@ -81,7 +114,7 @@ class SmoothedParameters(CountedParameters):
 
     Parameters
     ----------
-    loss_credit, excess, tangent, published_win, most_test_bits
+    loss_credits, most_lost, published_wins, most_test_bits, excess, tangent
         As for `CountedParameters`.
     smoothing : float
         ε′ > 0.
@@ -106,75 +139,86 @@ class LossScore:
     ----------
     probabilities : RoundProbabilities
         How often a round is a key round, and a test.
-    parameters : CountedParameters
-        The free parameters.
-    noisy_preprocessing : float
-        q in [0, 1/2).
-
+    loss_credits : (float, float)
+        k₁ and k₂.
+    wins : (float, float)
+        Win probabilities at which the cost of the variance is linearised.
+    excess : float
+        x in (0, 1).
     """
 
     probabilities: RoundProbabilities
-    parameters: CountedParameters
-    noisy_preprocessing: float
+    loss_credits: Pair
+    wins: Pair
+    excess: float
 
     @cached_property
     def point(self) -> tuple[float, float, float]:
-        """Mean loss m, variance v and dV/dv at w̃, where the cost V of the variance is linearised.
+        """Mean loss m, variance v and dV/dv at the wins.
 
         V = (ln 2/2)(log2 33 + √(2 + v))², Dupuis and Fawzi (2019), is concave in the statistics, so
         that a tangent at any point bounds it from above.
         """
-        credit = self.parameters.loss_credit
-        lost = self.probabilities.test * (1 - self.parameters.published_win)
-        mean, variance = lost * credit, lost * (1 - lost) * credit**2
-        root = math.sqrt(2 + variance)
-        return mean, variance, _LN2 / 2 * (_LOG_VARIANCE_OFFSET + root) / root
+        lost = [p * (1 - win) for p, win in zip(self.probabilities.kinds, self.wins, strict=True)]
+        mean, square = (
+            sum(p * k**power for p, k in zip(lost, self.loss_credits, strict=True))
+            for power in (1, 2)
+        )
+        root = math.sqrt(2 + square - mean**2)
+        return mean, square - mean**2, _LN2 / 2 * (_LOG_VARIANCE_OFFSET + root) / root
 
     @cached_property
-    def share(self) -> float:
-        """S = 1 − x dV/dv (k − 2m), the share of k that is left for winning."""
+    def shares(self) -> Pair:
+        """S = 1 − x dV/dv (k − 2m) of both kinds, the share of k that is left for winning."""
         mean, _, slope = self.point
-        return 1 - self.parameters.excess * slope * (self.parameters.loss_credit - 2 * mean)
+        first, second = (1 - self.excess * slope * (k - 2 * mean) for k in self.loss_credits)
+        return first, second
 
-    @cached_property
-    def infimum(self) -> float:
-        """I ≤ inf [H − f − x V] over all devices, f = 0 or −k: bits per round, before acceptance.
+    def infimum(self, tangent: float, noisy_preprocessing: float) -> float:
+        """Return I ≤ inf [H − f − x V] over all devices: bits per round, before acceptance.
 
-        Two kinds of tests, with the reference's key setting or its other one, come equally often.
+        I = ½ Σ P k s − x (V − V′v + V′m²) + min_E Φ(E), A and B of Φ being P k s/4.
+
+        Parameters
+        ----------
+        tangent : float
+            E of the tangent.
+        noisy_preprocessing : float
+            q in [0, 1/2).
 
         Raises
         ------
         InvalidArgumentError
             If the fluctuation leaves nothing for winning.
         """
-        if not self.share > 0:
+        if not min(self.shares) > 0:
             allowed = "so small that winning still counts: 1 − x dV/dv (k − 2m) > 0"
-            raise InvalidArgumentError("excess", self.parameters.excess, allowed)
+            raise InvalidArgumentError("excess", self.excess, allowed)
         mean, variance, slope = self.point
-        kind, credit = self.probabilities.test / 2, self.parameters.loss_credit * self.share
-        gain = kind * credit / 4
-        balance = RoundBalance(
-            self.probabilities.key, (kind, kind), (gain, gain), self.noisy_preprocessing
+        kinds = self.probabilities.kinds
+        first, second = (
+            p * k * s for p, k, s in zip(kinds, self.loss_credits, self.shares, strict=True)
         )
+        gains = first / 4, second / 4
+        balance = RoundBalance(self.probabilities.key, kinds, gains, noisy_preprocessing)
         cost = _LN2 / 2 * (_LOG_VARIANCE_OFFSET + math.sqrt(2 + variance)) ** 2
         fluctuation = cost - slope * variance + slope * mean**2
-        worst = balance.least(self.parameters.tangent)
-        return kind * credit + worst - self.parameters.excess * fluctuation
+        return (first + second) / 2 + balance.least(tangent) - self.excess * fluctuation
 
     @property
     def remainder_cost(self) -> float:
         """K of third order, of Dupuis and Fawzi (2019), at the excess x."""
-        tests, x = self.probabilities.test * self.parameters.loss_credit, self.parameters.excess
+        kinds = zip(self.probabilities.kinds, self.loss_credits, strict=True)
+        first, second = (p * k for p, k in kinds)
         # log2 d + Max f − Min f, over what quantum devices can do.
-        spread = _LOG_DIMENSION + (1 / 2 + math.sqrt(2) / 4) * tests
+        spread = _LOG_DIMENSION + (first + second) / 2 + math.hypot(first, second) / 2
         log_term = math.log(math.pow(2, spread) + math.exp(2))
-        return math.pow(2, x * spread) * log_term**3 / (6 * _LN2 * (1 - x) ** 3)
+        growth = math.pow(2, self.excess * spread)
+        return growth * log_term**3 / (6 * _LN2 * (1 - self.excess) ** 3)
 
 
-def counted_terms(
-    block: Block, parameters: CountedParameters, losses: float, hashing: dict[str, float]
-) -> Terms:
-    """Evaluate the bound of a block with at most so many lost tests, term by term.
+def counted_terms(block: Block, parameters: CountedParameters, hashing: dict[str, float]) -> Terms:
+    """Evaluate the bound of a block that is just accepted, term by term.
 
     Parameters
     ----------
@@ -182,8 +226,6 @@ def counted_terms(
         The block.
     parameters : CountedParameters
         The free parameters.
-    losses : float
-        The largest number of lost tests that is accepted.
     hashing : dict of str to float
         The terms of hashing, and of smoothing where there is any.
 
@@ -192,18 +234,18 @@ def counted_terms(
     Terms
         Bits that add up to the length:
 
-        - entropy: n p_key η_q(E), the entropy of the key rounds of the worst device.
-        - fluctuation: n I − k losses − entropy, which the score and its fluctuation leave.
-        - remainder: −n x² K, of third order.
+        - entropy: n p_key η_q(E), the entropy of the key rounds at the tangent.
+        - fluctuation: n I − K − entropy, which the score and its fluctuation leave.
+        - remainder: −n x² K_x, of third order.
         - tests: −L′, the published outcomes and the patterns of losses.
         - terms of hashing as given.
         - leakage: minus everything else sent in public that depends on the raw keys.
         - rounding: minus a margin of one bit and 2e-12 n for floating point.
     """
     n, x, q = block.rounds, parameters.excess, block.noisy_preprocessing
-    score = LossScore(block.probabilities, parameters, q)
+    score = LossScore(block.probabilities, parameters.loss_credits, parameters.published_wins, x)
     entropy = n * block.probabilities.key * float(entropy_of_coherence(parameters.tangent, q))
-    accepted = n * score.infimum - parameters.loss_credit * losses
+    accepted = n * score.infimum(parameters.tangent, q) - parameters.most_lost
     return Terms(
         {
             "entropy": entropy,

@@ -85,6 +85,14 @@ def win_probability(chsh: Real) -> Real:
     return cast(Real, _plain(np.clip(0.5 + chsh / 8, *QUANTUM_WIN_PROBABILITIES)))
 
 
+def win_at_key_setting(chsh: float | None) -> float | None:
+    """Return w₁ = 1/2 + X/4 of tests with the reference's key setting, X their part of S.
+
+    None where the part is not known.
+    """
+    return None if chsh is None else min(max(0.5 + chsh / 4, 0.0), 1.0)
+
+
 def _plain(values: Any) -> Any:
     """Return the plain number where there is but one."""
     return values if np.ndim(values) else float(values)

@@ -18,7 +18,7 @@ from postprocessing.security.entropy import Real, entropy_of_coherence, steepnes
 
 _LN2 = math.log(2)
 # Cells of the range where no tangent bounds; they are halved until so many of them matter.
-_CELLS, _MOST_CELLS = 64, 1 << 12
+_CELLS, _MOST_CELLS = 32, 1 << 12
 _LEAST_GAP = 1e-6
 
 

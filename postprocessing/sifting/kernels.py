@@ -106,9 +106,11 @@ def sift(
     peer: _Bytes,
     tables: tuple[_Bytes, _Bytes, _Bytes],
     coins: _Words,
-    out: tuple[_Words, _Words, _Words],
+    out: tuple[_Words, _Words, _Words, _Words],
 ) -> tuple[int, int, int]:
-    """Write key bits, test bits and the tests' winning parities; return both numbers, and coins.
+    """Write key bits, test bits, the tests' winning parities and which of them a coin has kept.
+
+    Return the numbers of key rounds and of tests, and how many coins were taken.
 
     ``tables`` are that of rounds and the two of `selections`. ``coins`` and the arrays of ``out``
     are packed bits, from the bottom of a word; those of ``out`` have a word more than rounds fill,
@@ -117,10 +119,11 @@ def sift(
     and words are written by halves.
     """
     table, packed, spread = tables
-    key, tests, parities = out[0].view(np.uint32), out[1].view(np.uint32), out[2].view(np.uint32)
+    key, tests = out[0].view(np.uint32), out[1].view(np.uint32)
+    parities, kept = out[2].view(np.uint32), out[3].view(np.uint32)
     flags = np.empty(_STRETCH, np.uint8)
     eights = flags.view(np.uint64)
-    key_word = test_word = parity_word = np.uint64(0)
+    key_word = test_word = parity_word = kept_word = np.uint64(0)
     key_filled = key_written = test_filled = test_written = coin = 0
     for start in range(0, len(codes), _STRETCH):
         if (coin >> 6) + COIN_PADDING > len(coins):
@@ -141,6 +144,7 @@ def sift(
             parity = _gathered(eight, _WINS_SHIFT)
             test_word |= np.uint64(packed[(mask << _BYTE) | outcomes]) << np.uint64(test_filled)
             parity_word |= np.uint64(packed[(mask << _BYTE) | parity]) << np.uint64(test_filled)
+            kept_word |= np.uint64(packed[(mask << _BYTE) | surplus]) << np.uint64(test_filled)
             test_filled += _count(mask)
             if key_filled >= _HALF_BITS:
                 key[key_written] = key_word & _LOW_HALF
@@ -150,12 +154,15 @@ def sift(
             if test_filled >= _HALF_BITS:
                 tests[test_written] = test_word & _LOW_HALF
                 parities[test_written] = parity_word & _LOW_HALF
+                kept[test_written] = kept_word & _LOW_HALF
                 test_word >>= np.uint64(_HALF_BITS)
                 parity_word >>= np.uint64(_HALF_BITS)
+                kept_word >>= np.uint64(_HALF_BITS)
                 test_filled -= _HALF_BITS
                 test_written += 1
     # The other half of the last word is filled up with zeros.
     key[key_written], key[key_written + 1] = key_word, 0
     tests[test_written], tests[test_written + 1] = test_word, 0
     parities[test_written], parities[test_written + 1] = parity_word, 0
+    kept[test_written], kept[test_written + 1] = kept_word, 0
     return _HALF_BITS * key_written + key_filled, _HALF_BITS * test_written + test_filled, coin

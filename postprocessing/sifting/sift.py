@@ -32,11 +32,14 @@ class SiftedRounds:
         Outcome bits of the test rounds.
     winning_parities : PackedBits
         Parity of the two outcome bits that wins each test round.
+    at_key_setting : PackedBits
+        1 for each test round in which the reference had its key setting.
     """
 
     key_bits: PackedBits
     test_outcomes: PackedBits
     winning_parities: PackedBits
+    at_key_setting: PackedBits
 
     @property
     def key_rounds(self) -> int:
@@ -165,13 +168,15 @@ def sift(
         If the peer's settings or the coins are not those of as many rounds.
     """
     _check_peer(record, peer_settings)
-    key, tests, parities = (np.empty(word_count(len(record)) + 1, np.uint64) for _ in range(3))
+    key, tests, parities, kept = (
+        np.empty(word_count(len(record)) + 1, np.uint64) for _ in range(4)
+    )
     key_rounds, test_rounds, surplus = kernels.sift(
         record.codes,
         peer_settings,
         (_round_table(scheme, party), *_SELECTIONS),
         np.append(coins.words, np.zeros(kernels.COIN_PADDING, np.uint64)),
-        (key, tests, parities),
+        (key, tests, parities, kept),
     )
     if surplus != len(coins):
         raise InvalidArgumentError("coins", len(coins), f"one for each of {surplus} surplus rounds")
@@ -179,6 +184,7 @@ def sift(
         key_bits=_first(key, key_rounds),
         test_outcomes=_first(tests, test_rounds),
         winning_parities=_first(parities, test_rounds),
+        at_key_setting=_first(kept, test_rounds),
     )
 
 

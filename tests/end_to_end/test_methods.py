@@ -31,6 +31,7 @@ from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.scheme import AnnouncedMarks
 from postprocessing.security import METHODS, Counts, RenyiParameters
 from postprocessing.sifting.sift import packed_settings
+from postprocessing.testing import GameTally
 
 ROUNDS = 1_000_000
 MODEL = Behaviour.from_state(2.7, 0.005)
@@ -144,7 +145,7 @@ def test_fixed_score_decides_acceptance() -> None:
     parameters = design.length.parameters
     assert isinstance(parameters, RenyiParameters)
     tests = round(ROUNDS * design.setting_choice.round_probabilities.test)
-    accepted = [design.accepts(tests, lost) for lost in range(0, tests, 7)]
+    accepted = [design.accepts(GameTally(tests, lost)) for lost in range(0, tests, 7)]
     assert accepted == sorted(accepted, reverse=True)
     lost = 7 * sum(accepted)
     assert parameters.score(Counts(tests - lost, lost)) < design.least_score + 7 * (

@@ -57,10 +57,10 @@ def _surplus(settings, records):
 
 
 def _literally(settings, party, records, coins):
-    """Return key bits, test outcomes and winning parities, round by round."""
+    """Return key bits, test outcomes, winning parities and kinds of tests, round by round."""
     signs = {(x, y): sign for x, y, sign in settings.chsh_signs}
     toss = iter(coins)
-    key, tests, parities = [], [], []
+    key, tests, parities, kept = [], [], [], []
     alice, bob = records["alice"], records["bob"]
     own = records[party]
     columns = (alice.settings, bob.settings, own.outcomes, own.heralds)
@@ -73,15 +73,17 @@ def _literally(settings, party, records, coins):
         if kind == "test" or (kind == "surplus" and next(toss)):
             tests.append(outcome)
             parities.append(int(signs[x, y] < 0))
+            reference = x if settings.reference == "alice" else y
+            kept.append(int(reference == settings.key_setting(settings.reference)))
     assert next(toss, None) is None
-    return key, tests, parities
+    return key, tests, parities, kept
 
 
 def _check(settings, records, coins):
     """Compare both parties' sifting with the literal one."""
     announced = {party: packed_settings(records[party]) for party in PARTIES}
     for party, peer in (PARTIES, PARTIES[::-1]):
-        key, tests, parities = _literally(settings, party, records, coins)
+        key, tests, parities, kept = _literally(settings, party, records, coins)
         arguments = (settings, party, records[party], announced[peer])
         pairs = count_pairs(party, records[party], announced[peer])
         x, y = (records[name].settings.astype(int) for name in PARTIES)
@@ -92,6 +94,7 @@ def _check(settings, records, coins):
         np.testing.assert_array_equal(sifted.key_bits.to_bits(), key)
         np.testing.assert_array_equal(sifted.test_outcomes.to_bits(), tests)
         np.testing.assert_array_equal(sifted.winning_parities.to_bits(), parities)
+        np.testing.assert_array_equal(sifted.at_key_setting.to_bits(), kept)
 
 
 def _coins(settings, records, seed, heads=0.5):
@@ -252,7 +255,7 @@ def test_tally_agrees_with_correlators():
     inputs = np.tile(np.array(SCHEME.chsh_signs), (1000, 1))
     x, y, signs = inputs.T
     a, b = (rng.integers(0, 2, len(x), np.uint8) for _ in range(2))
-    tally = tally_tests(*map(PackedBits.from_bits, (a, b, signs < 0)))
+    tally = tally_tests(*map(PackedBits.from_bits, (a, b, signs < 0, y == 0)))
     product = (1 - 2.0 * a) * (1 - 2.0 * b)
     correlators = {
         (sx, sy): product[(x == sx) & (y == sy)].mean() for sx, sy, _ in SCHEME.chsh_signs
@@ -260,6 +263,8 @@ def test_tally_agrees_with_correlators():
     chsh = sum(sign * correlators[sx, sy] for sx, sy, sign in SCHEME.chsh_signs)
     assert tally.chsh == pytest.approx(chsh, abs=1e-12)
     assert tally.rounds == len(x)
+    lost = np.where(signs < 0, a == b, a != b)
+    assert tally.at_key_setting == (int((y == 0).sum()), int(lost[y == 0].sum()))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -274,12 +279,21 @@ def test_sifted_tests_score_the_correlators(scheme):
         for party, peer in (PARTIES, PARTIES[::-1])
     )
     assert alice.winning_parities == bob.winning_parities
-    tally = tally_tests(bob.test_outcomes, alice.test_outcomes, bob.winning_parities)
+    assert alice.at_key_setting == bob.at_key_setting
+    public = bob.winning_parities, bob.at_key_setting
+    tally = tally_tests(bob.test_outcomes, alice.test_outcomes, *public)
     flip = np.array(settings.flip)[records["bob"].heralds, y]
     product = (1 - 2.0 * records["alice"].outcomes) * (1 - 2.0 * records["bob"].outcomes)
     chsh = 4 * np.mean(signs * np.where(flip, -product, product))
     assert tally.rounds == len(x)
     assert tally.chsh == pytest.approx(chsh, abs=1e-12)
+
+
+@pytest.mark.parametrize("part", [(11, 2), (4, 5), (-1, -1), (1, 2), (10, 0), (8, 0)])
+def test_one_kind_of_tests_is_a_part_of_all(part):
+    """Of 10 tests 3 were lost: neither more rounds nor more losses, nor more wins, of one kind."""
+    with pytest.raises(InvalidArgumentError, match="at_key_setting"):
+        GameTally(10, 3, part)
 
 
 def test_tally_without_rounds_has_no_estimate():

@@ -68,6 +68,8 @@ class Method(ABC, Generic[P]):
         Whether the proof is.
     covers_tolerance : bool
         Whether its terms hold for all probabilities of rounds between those of a block.
+    tells_kinds_apart : bool
+        Whether tests with the reference's key setting and the others are scored apart.
     """
 
     name: ClassVar[str]
@@ -81,6 +83,7 @@ class Method(ABC, Generic[P]):
     composable: ClassVar[bool] = True
     peer_reviewed: ClassVar[bool] = True
     covers_tolerance: ClassVar[bool] = False
+    tells_kinds_apart: ClassVar[bool] = False
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Refuse a method of its own name that says another's words of its keys."""
@@ -151,8 +154,8 @@ class Method(ABC, Generic[P]):
         """Return the same for the search for the best settings."""
         return self.rating(block.smooth())
 
-    def tolerated_losses(self, block: Block) -> float:
-        """Return the largest number of lost tests that is accepted."""
+    def tolerated_losses(self, block: Block, length: KeyLength[P] | None) -> float:
+        """Return how many lost tests are never too many."""
         return block.accepted_losses
 
     def least_score(self, block: Block, parameters: P) -> float | None:
@@ -161,11 +164,11 @@ class Method(ABC, Generic[P]):
 
     def accepts(self, block: Block, parameters: P | None, tests: Counts) -> bool:
         """Tell whether the test is passed, by what was fixed before the run."""
-        return tests.lost <= self.tolerated_losses(block)
+        return tests.lost <= block.accepted_losses
 
-    def acceptance_rule(self, block: Block) -> str:
+    def acceptance_rule(self, block: Block, parameters: P | None) -> str:
         """Return what the key depends on, in words."""
-        return f"at most {self.tolerated_losses(block):,} lost tests"
+        return f"at most {block.accepted_losses:,} lost tests"
 
     def failure_probability(self, block: Block, parameters: P | None) -> float:
         """Bound the probability that honest devices fail the test or are left without a key.

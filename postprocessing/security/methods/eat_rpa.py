@@ -20,9 +20,9 @@ class EatRpa(TestsCounted[CountedParameters]):
     parameters = CountedParameters
     rules = frozenset({"local", "announced"})
 
-    def optimise(self, block: Block) -> CountedParameters:
-        """Return the best free parameters, to about 1e-6 of the length."""
-        return self.best(block, lambda parameters: parameters)
+    def completed(self, block: Block, parameters: CountedParameters) -> CountedParameters:
+        """Return the parameters: the method has no others."""
+        return parameters
 
     def hashing(self, block: Block, parameters: CountedParameters) -> dict[str, float]:
         """Return the cost of hashing, see `renyi_hashing`."""

@@ -43,7 +43,7 @@ class Renyi(Method[RenyiParameters]):
             return False
         return self.length(replace(block, counts=tests, leaked_bits=0.0), parameters).bits > 0
 
-    def acceptance_rule(self, block: Block) -> str:
+    def acceptance_rule(self, block: Block, parameters: RenyiParameters | None) -> str:
         """Return what the key depends on, in words."""
         return "the length follows from the tests won and lost"
 

@@ -46,7 +46,7 @@ class RenyiFixed(Method[RenyiParameters]):
             return False
         return parameters.score(tests) >= self.least_score(block, parameters)
 
-    def acceptance_rule(self, block: Block) -> str:
+    def acceptance_rule(self, block: Block, parameters: RenyiParameters | None) -> str:
         """Return what the key depends on, in words."""
         return f"a score of at least {block.least_score:,.0f} bits"
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
+from typing import Any
 
 from postprocessing.security.block import Block
-from postprocessing.security.counted import SmoothedParameters, smoothed_hashing
-from postprocessing.security.counted_optimum import with_smoothing
+from postprocessing.security.counted import CountedParameters, SmoothedParameters, smoothed_hashing
+from postprocessing.security.counted_optimum import best_split
 from postprocessing.security.methods.tests_counted import TestsCounted
 
 
@@ -21,9 +21,10 @@ class Tan22Counted(TestsCounted[SmoothedParameters]):
     parameters = SmoothedParameters
     with_announcements = False
 
-    def optimise(self, block: Block) -> SmoothedParameters:
-        """Return the best free parameters, to about 1e-6 of the length."""
-        return self.best(block, partial(with_smoothing, block))
+    def completed(self, block: Block, parameters: CountedParameters) -> SmoothedParameters:
+        """Add the best split of ε_sec."""
+        found: dict[str, Any] = vars(parameters) | best_split(block, parameters.excess)
+        return SmoothedParameters(**found)
 
     def hashing(self, block: Block, parameters: SmoothedParameters) -> dict[str, float]:
         """Return the cost of smoothing, acceptance and hashing, see `smoothed_hashing`."""

@@ -4,92 +4,149 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 import numpy as np
+from scipy.special import ndtri
 
 from postprocessing.quantiles import (
     Table,
-    exceedance,
     least_sum,
     miss_probability,
-    upper_quantile,
+    weighted_exceedance,
+    weighted_quantile,
 )
 from postprocessing.security.block import Block, Counts
-from postprocessing.security.counted import CountedParameters, counted_terms
+from postprocessing.security.counted import CountedParameters, Pair, counted_terms, test_costs
 from postprocessing.security.counted_optimum import best_counted_parameters
-from postprocessing.security.methods.base import Method
+from postprocessing.security.methods.base import KeyLength, Method
 from postprocessing.security.terms import Terms
 
 P = TypeVar("P", bound=CountedParameters)
 
 # Of the probability with which honest devices may fail, for too many lost tests; the rest is for
 # tests that cost too much, of which a standard deviation more costs a hundredth as many bits.
-_LOSSES_SHARE = 0.98
+_LOST_SHARE = 0.98
+# Of a win probability from 0 and 1.
+_LEAST_DISTANCE = 1e-9
 
 
 class TestsCounted(Method[P], Generic[P]):
-    """Fixed lengths with two conditions: at most k lost tests, which cost at most L′ bits."""
+    """Fixed lengths with two conditions: lost tests take at most K off, and tests cost at most L′.
+
+    K and L′ are among the free parameters.
+    """
 
     published_per_test = 1
     charged_per_test = 0
     peer_reviewed = False
+    tells_kinds_apart = True
+
+    @abstractmethod
+    def completed(self, block: Block, parameters: CountedParameters) -> P:
+        """Return what the method has beside the parameters of all, at its best."""
 
     @abstractmethod
     def hashing(self, block: Block, parameters: P) -> dict[str, float]:
         """Return the terms of hashing, and of smoothing where there is any."""
 
+    def optimise(self, block: Block) -> P:
+        """Return the best free parameters, to about 1e-6 of the length."""
+        found = self._searched(block, equal_weights=False)
+        share = _LOST_SHARE * block.completeness_share
+        most = weighted_quantile(block.rounds, _losses(block), found.loss_credits, share)
+        return replace(found, most_lost=most)
+
+    def _searched(self, block: Block, *, equal_weights: bool) -> P:
+        """Return the best parameters with the normal approximation of K."""
+        wins, most_test_bits = _published_wins(block), _most_test_bits(block)
+        deviations = -float(ndtri(_LOST_SHARE * block.completeness_share))
+        losses = np.array(_losses(block))
+
+        def complete(taken: Pair, excess: float, tangent: float) -> P:
+            scores = np.array(taken)
+            mean, square = float(losses @ scores), float(losses @ scores**2)
+            deviation = math.sqrt(block.rounds * (square - mean**2))
+            most = block.rounds * mean + deviations * deviation
+            common = CountedParameters(taken, most, wins, most_test_bits, excess, tangent)
+            return self.completed(block, common)
+
+        def length(parameters: P) -> float:
+            return self.terms(block, parameters).total
+
+        return best_counted_parameters(block, complete, length, equal_weights=equal_weights)
+
+    def settings_rating(self, block: Block) -> float:
+        """Return the length with the normal approximation of K and tests of equal weight, in bits.
+
+        The best settings hardly depend on either.
+        """
+        return self.terms(block, self._searched(block, equal_weights=True)).total
+
     def terms(self, block: Block, parameters: P) -> Terms:
         """Evaluate the bound term by term, see `counted_terms`."""
-        losses, hashing = self.tolerated_losses(block), self.hashing(block, parameters)
-        return counted_terms(block, parameters, losses, hashing)
+        return counted_terms(block, parameters, self.hashing(block, parameters))
 
-    def best(self, block: Block, complete: Callable[[CountedParameters], P]) -> P:
-        """Return the best free parameters, those of the method added by `complete`."""
-        fixed = _published_win(block), _most_test_bits(block)
-        return best_counted_parameters(block, self.terms, complete, *fixed)
-
-    def tolerated_losses(self, block: Block) -> float:
-        """Return k, as the block has it or as honest devices exceed it with their share."""
-        if block.tolerated_losses is not None:
-            return block.tolerated_losses
-        share = _LOSSES_SHARE * block.completeness_share
-        return upper_quantile(int(block.rounds), block.lose_probability, share)
+    def tolerated_losses(self, block: Block, length: KeyLength[P] | None) -> float:
+        """Return how many lost tests are never too many."""
+        if length is None:
+            return 0
+        return math.floor(length.parameters.most_lost / max(length.parameters.loss_credits))
 
     def accepts(self, block: Block, parameters: P | None, tests: Counts) -> bool:
         """Tell whether both conditions are kept."""
-        if parameters is None or tests.lost > self.tolerated_losses(block):
-            return False
-        return parameters.test_bits(tests) <= parameters.most_test_bits
+        return (
+            parameters is not None
+            and parameters.lost_bits(tests) <= parameters.most_lost
+            and parameters.test_bits(tests) <= parameters.most_test_bits
+        )
 
-    def acceptance_rule(self, block: Block) -> str:
+    def acceptance_rule(self, block: Block, parameters: P | None) -> str:
         """Return what the key depends on, in words."""
-        return f"at most {self.tolerated_losses(block):,.0f} lost tests, and tests that cost little"
+        if parameters is None:
+            return "no test is passed"
+        first, second = parameters.loss_credits
+        return (
+            f"lost tests that weigh at most {parameters.most_lost:,.0f} bits, {first:.4g} each "
+            f"where the reference had its key setting and {second:.4g} elsewhere, and tests that "
+            f"cost at most {parameters.most_test_bits:,.0f} bits"
+        )
 
     def failure_probability(self, block: Block, parameters: P | None) -> float:
         """Bound the probability that honest devices miss one of the conditions."""
-        lost = exceedance(block.rounds, block.lose_probability, int(self.tolerated_losses(block)))
         if parameters is None:
-            return lost
-        costs = _costs_of_a_round(block, parameters.published_win)
-        return lost + miss_probability(block.rounds, *costs, -parameters.most_test_bits)
+            return 1.0
+        n, most = block.rounds, parameters.most_lost
+        lost = weighted_exceedance(n, _losses(block), parameters.loss_credits, most)
+        costs = _costs_of_a_round(block, parameters.published_wins)
+        return lost + miss_probability(n, *costs, -parameters.most_test_bits)
 
 
-def _published_win(block: Block) -> float:
-    """Return w̃ that patterns of losses are counted for: that of honest devices, inside (0, 1)."""
-    return min(max(block.win_probability, 1e-9), 1 - 1e-9)
+def _losses(block: Block) -> Pair:
+    """Return how often a round of honest devices is a lost test of either kind."""
+    kinds = zip(block.probabilities.kinds, _published_wins(block), strict=True)
+    first, second = (p * (1 - win) for p, win in kinds)
+    return first, second
+
+
+def _published_wins(block: Block) -> Pair:
+    """Return w̃ that patterns of losses are counted for: those of honest devices, inside (0, 1)."""
+    low, high = _LEAST_DISTANCE, 1 - _LEAST_DISTANCE
+    first, second = (min(max(win, low), high) for win in block.win_probabilities)
+    return first, second
 
 
 def _most_test_bits(block: Block) -> float:
     """Return L′, which the tests of honest devices exceed with their share of failures."""
-    costs = _costs_of_a_round(block, _published_win(block))
-    share = (1 - _LOSSES_SHARE) * block.completeness_share
+    costs = _costs_of_a_round(block, _published_wins(block))
+    share = (1 - _LOST_SHARE) * block.completeness_share
     return math.ceil(-least_sum(block.rounds, *costs, share))
 
 
-def _costs_of_a_round(block: Block, win: float) -> tuple[Table, Table]:
-    """Return minus what a won and a lost test cost, and how often honest devices have them."""
-    costs = np.array([1 - math.log2(win), 1 - math.log1p(-win) / math.log(2)])
-    chances = np.array([block.win_probability, 1 - block.win_probability])
-    return -costs, block.probabilities.test * chances
+def _costs_of_a_round(block: Block, wins: Pair) -> tuple[Table, Table]:
+    """Return minus what won and lost tests of both kinds cost, and how often they come."""
+    costs = np.array([test_costs(win) for win in wins])
+    honest = np.array([(win, 1 - win) for win in block.win_probabilities])
+    chances = np.array(block.probabilities.kinds)[:, np.newaxis] * honest
+    return -costs.ravel(), chances.ravel()
