@@ -90,9 +90,9 @@ def bell_test(
     parts = list(parts_of(blocks, first, told))
     if not parts:
         raise InvalidArgumentError("blocks", "none", "at least one trial")
-    most = (
-        trials if most_trials is None else whole_number("most_trials", most_trials, 1, MOST_COUNTED)
-    )
+    trials = sum(int(part.counts.sum()) for part in parts)
+    given = trials if most_trials is None else most_trials
+    most = whole_number("most_trials", given, 1, MOST_COUNTED)
     if most < trials:
         raise InvalidArgumentError("most_trials", most, f"at least the {trials} trials there are")
     return _result(parts, played, law, first, most)
