@@ -77,7 +77,7 @@ def bell_test(
     >>> b = np.where(x & y, -1, 1).astype(np.int8) * a * won
     >>> test = bell_test([Trials(x, y, a, b)])
     >>> test.trials, test.wins, test.p_value_binomial < 1e-10
-    (1000, 862, True)
+    (1000, 866, True)
     """
     played = instance_of("game", Game() if game is None else game, Game)
     law = SettingLaw(setting_probability_alice, setting_probability_bob, predictability)

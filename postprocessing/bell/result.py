@@ -92,7 +92,7 @@ class BellTest:
     >>> import numpy as np
     >>> ones, signs = np.ones(9, np.uint8), np.ones(9, np.int8)
     >>> diqkd.bell_test([diqkd.Trials(ones, ones, signs, -signs)])
-    BellTest(9 trials, 9 won, S None, p binomial 0.0751, p ratio 1)
+    BellTest(9 trials, 9 won, S -, p binomial 0.0751, p ratio 1)
     """
 
     trials: int
