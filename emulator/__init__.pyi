@@ -7,6 +7,7 @@ from .laboratory import emulate_to as emulate_to
 from .laboratory import explore_files as explore_files
 from .pages.html_report import write_html_report as write_html_report
 from .pages.saved import read_report as read_report
+from .plotting.bell import plot_bell_test as plot_bell_test
 from .plotting.papers import plot_figure as plot_figure
 from .plotting.results import plot_finite_size as plot_finite_size
 from .plotting.results import plot_quantity as plot_quantity

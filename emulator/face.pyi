@@ -46,6 +46,13 @@ from emulator import distill_files as distill_files
 from emulator import explore_files as explore_files
 from postprocessing import toeplitz_hash as toeplitz_hash
 
+# Bell tests without a key
+from postprocessing import Trials as Trials
+from postprocessing import read_plain_trials as read_plain_trials
+from postprocessing import Game as Game
+from postprocessing import bell_test as bell_test
+from emulator import plot_bell_test as plot_bell_test
+
 # Two parties
 from postprocessing import create_pool as create_pool
 from postprocessing import Line as Line

@@ -1,4 +1,8 @@
 from .amplification import toeplitz_hash as toeplitz_hash
+from .bell.analysis import bell_test as bell_test
+from .bell.game import Game as Game
+from .bell.result import BellTest as BellTest
+from .bell.trials import Trials as Trials
 from .design.design import Design as Design
 from .design.request import ExpectedValues as ExpectedValues
 from .design.request import Security as Security
@@ -11,6 +15,7 @@ from .files.designs import write_design as write_design
 from .files.lab_report import Exploration as Exploration
 from .files.lab_report import LabReport as LabReport
 from .files.layout import Layout as Layout
+from .files.plain_trials import read_plain_trials as read_plain_trials
 from .files.records import read_records as read_records
 from .files.records import write_records as write_records
 from .network.authentication import create_pool as create_pool

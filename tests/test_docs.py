@@ -21,7 +21,9 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = get_command(app)
 # What ends at once; all others are parsed as far as their verbs and options.
-QUICK = ("predict --", "plan", "attack list", "design", "distill docs/example/")
+QUICK = (
+    "predict --", "plan", "attack list", "design", "distill docs/example/", "bell docs/example/",
+)  # fmt: skip
 # The papers' figures and statements have tests of their own.
 SLOW = {"--figure", "--statements"}
 STORE = ROOT / "tests" / "reference" / "frozen_0_1_0" / "files" / "sweep" / "store.csv"

@@ -33,6 +33,8 @@ ASYMPTOTIC = diqkd.Security(method="asymptotic")
 DESIGN = ASYMPTOTIC.design(MODEL, 20_000)
 RECORD = diqkd.PartyRecord(np.zeros(20_000, np.uint8))
 BITS, SEED = np.ones(8, np.uint8), np.ones(11, np.uint8)
+SIGNS = dict.fromkeys(("alice_outcomes", "bob_outcomes"), np.ones(8, np.int8))
+TRIALS = diqkd.Trials(BITS, BITS, **SIGNS)
 SCENARIO = diqkd.load_scenario("ecs-100km", {"method": "asymptotic", "rounds": 1000, "seed": 1})
 FINITE = diqkd.load_scenario("ecs-100km", {"mean_photon_number": 0.1, "repetition_rate_hz": 1e9})
 LAYOUT = diqkd.Layout.of(SCHEME)
@@ -111,6 +113,12 @@ CALLS = {
     "distill_files": {"files": "rounds.csv", "design": "design.json"},
     "explore_files": {"files": "rounds.csv", "layout": LAYOUT},
     "toeplitz_hash": {"bits": BITS, "seed": SEED, "output_length": 4},
+    "Trials": {**dict.fromkeys(("alice_settings", "bob_settings"), BITS), **SIGNS},
+    "read_plain_trials": {"path": "trials.csv"},
+    "Game": {},
+    "Game.of": {"texts": ["+++-"]},
+    "bell_test": {"blocks": [TRIALS]},
+    "plot_bell_test": {"test": diqkd.bell_test([TRIALS])},
     "create_pool": {"path": New(".pool"), "keys": 1},
     "Line": {"connect": "127.0.0.1:1"},
     "run_party": {"party": "alice", "line": LINE, "record": "a.npz", "design": "d.json", **PARTY},
@@ -137,9 +145,9 @@ CALLS = {
 }
 # What the calls above return or raise, and nobody calls.
 RESULTS = {
-    "AttackReport", "DiqkdError", "DistillationReport", "EmulatedFiles", "EmulatedRounds",
-    "Exploration", "InputFileError", "InvalidArgumentError", "LabReport", "LinkPlan", "Prediction",
-    "ProtocolError", "RunReport",
+    "AttackReport", "BellTest", "DiqkdError", "DistillationReport", "EmulatedFiles",
+    "EmulatedRounds", "Exploration", "InputFileError", "InvalidArgumentError", "LabReport",
+    "LinkPlan", "Prediction", "ProtocolError", "RunReport",
 }  # fmt: skip
 # What else is given, or left out, where an argument takes the place of another.
 BESIDE = {
@@ -177,6 +185,8 @@ ALIASES = {
     "write_records.path": ("a file of rounds",),
     "distill_files.files": ("a file of rounds",),
     "explore_files.files": ("a file of rounds",),
+    "read_plain_trials.path": ("a file of rounds",),
+    "Game.of.texts": ("game",),
     "create_pool.path": ("pool",),
     "Line.listen": ("options",),
     "Line.connect": ("options",),

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import json
-import re
 from pathlib import Path
 
+from emulator.pages.page import drawing, html_page
 from emulator.pages.saved import read_report, report_file
 from postprocessing.checks import file_path
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.files.atomic import atomic_write
 from postprocessing.protocol.report import DistillationReport
-from postprocessing.sections import Section, Waterfall
+from postprocessing.sections import Section
 
 
 def write_html_report(source: Path | str, path: Path | str | None = None) -> Path:
@@ -59,50 +57,23 @@ def write_html_report(source: Path | str, path: Path | str | None = None) -> Pat
 
 def html_report(report: DistillationReport) -> str:
     """Return the page of a report: HTML with the picture inline and every text escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    templates = Environment(
-        loader=PackageLoader("emulator.pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return templates.get_template("report.html").render(
+    return html_page(
         title=report.heading,
         outcome=report.outcome,
-        has_key=report.key_length > 0,
-        reason=report.abort_reason,
-        sections=[Markup(_section(section)) for section in report.present()],
-        everything=json.dumps(report.to_dict(), indent=2, ensure_ascii=False),
+        is_good=report.key_length > 0,
+        remark=report.abort_reason,
+        sections=map(_section, report.present()),
+        everything=report.to_dict(),
+        source="report.json",
     )
 
 
 def _section(section: Section) -> str:
     """Return a section as HTML, with its picture if it has one."""
-    if section.picture is None:
+    picture = section.picture
+    if picture is None:
         return section.to_html()
-    drawing = f'<div class="plot" role="img">{_svg(section.picture)}</div>'
-    return section.to_html(drawing)
-
-
-def _svg(picture: Waterfall) -> str:
-    """Return the picture as SVG inside HTML: without links, black in the colour of the text."""
-    import matplotlib as mpl
-
-    from emulator.plotting.style import canvas_of
     from emulator.plotting.waterfall import plot_waterfall
 
-    text = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "path", "svg.hashsalt": "diqkd"}):
-        axes = plot_waterfall(picture.terms, picture.key_length, title="")
-        canvas = canvas_of(axes)
-        canvas.patch.set_visible(False)
-        axes.patch.set_visible(False)
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        canvas.savefig(text, format="svg", bbox_inches="tight", metadata=nothing)
-    svg = text.getvalue()
-    svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg[svg.index("<svg") :])
-    svg = svg.replace("xlink:href", "href").replace("#000000", "currentColor")
-    return svg.replace("<svg ", '<svg fill="currentColor" ', 1)
+    terms, key_length = picture.terms, picture.key_length
+    return section.to_html(drawing(lambda: plot_waterfall(terms, key_length, title="")))

@@ -9,26 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute
 
 from postprocessing.bits import Bits
 from postprocessing.checks import file_path, instance_of, one_of
 from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.files.cells import Place, codes_of
 from postprocessing.files.formats import ROWS, Column, explained, read_batches, write_columns
-from postprocessing.files.layout import UNHERALDED, UNKNOWN, Key, Layout, describe, key_among
+from postprocessing.files.layout import UNHERALDED, Key, Layout
 from postprocessing.limits import MOST_ROUNDS
 from postprocessing.records import PartyRecord, record_codes
 from postprocessing.scheme import BellScheme, Party
 
-# A column of settings, outcomes or heralds has few different values.
-_MOST_VALUES = 1000
 _PARTIES: tuple[Party, Party] = ("alice", "bob")
-_VALUE_TYPES = (
-    pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_null,
-    pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
-    pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view,
-    pa.types.is_fixed_size_binary,
-)  # fmt: skip
 
 
 def read_records(*paths: Path | str, layout: Layout) -> tuple[PartyRecord, PartyRecord]:
@@ -211,35 +203,8 @@ class _BatchReader:
         self, column: pa.Array, name: str, codes: Mapping[Key, int], kept: npt.NDArray[np.bool_]
     ) -> Bits:
         """Return the code of each value; those of heralded rows must all have one."""
-        if not _holds_values(column.type):
-            text = f"{name!r} must hold numbers or words, got {column.type}"
-            raise InputFileError(f"{str(self._path)!r}: {text}")
-        column.validate(full=True)
-        encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-        empty = len(encoded.dictionary)
-        places = encoded.indices.cast(pa.int64()).fill_null(empty).to_numpy(zero_copy_only=False)
-        # A categorical may have more values than there are.
-        used = np.flatnonzero(np.bincount(places, minlength=empty + 1)[:empty]).tolist()
-        if len(used) > _MOST_VALUES:
-            text = f"{len(used)} different values in {name!r}"
-            raise InputFileError(f"{str(self._path)!r} must hold settings and outcomes: {text}")
-        values = {i: key_among(codes, encoded.dictionary[i].as_py()) for i in used}
-        values[empty] = None
-        table = np.full(empty + 1, UNKNOWN, np.uint8)
-        for place, value in values.items():
-            table[place] = codes.get(value, UNKNOWN)
-        found: Bits = table[places]
-        wrong = (found == UNKNOWN) & kept
-        if wrong.any():
-            first = int(wrong.argmax())
-            self._refuse(name, values[int(places[first])], self._row + first, codes)
-        return found
-
-    def _refuse(self, name: str, value: Key, row: int, codes: Mapping[Key, int]) -> None:
-        given = "an empty cell" if value is None else repr(value)
-        text = f"{name!r} must be one of {describe(codes)}, got {given} in row {row + 1}"
-        hint = self._of_empty(name) if value is None else ""
-        raise InputFileError(f"{str(self._path)!r}: {text}{hint}")
+        where = Place(self._path, name, self._row)
+        return codes_of(column, codes, where, kept, if_empty=self._of_empty(name))
 
     def _of_empty(self, name: str) -> str:
         """Return what is missing where a cell of a column is empty."""
@@ -248,10 +213,3 @@ class _BatchReader:
         if name in (self._layout.party(party).outcome_column for party in _PARTIES):
             return "; the layout must say what a missing outcome counts as"
         return "; the setting is missing"
-
-
-def _holds_values(kind: pa.DataType) -> bool:
-    """Tell whether a column of an Arrow type may hold settings, outcomes or heralds."""
-    if pa.types.is_dictionary(kind):
-        return _holds_values(kind.value_type)
-    return any(holds(kind) for holds in _VALUE_TYPES)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from postprocessing.bell.contingency import independence_p_value
 from postprocessing.records import PartyRecord
 from postprocessing.scheme import MOST_HERALDS, MOST_SETTINGS, BellScheme, Party, SettingChoice
 
@@ -23,8 +24,6 @@ WINDOWS = 20
 # Probability that honest rounds raise any warning, divided among all tests.
 FALSE_ALARM = 1e-4
 _PIECE = 1 << 20
-# Below, a χ² statistic has heavier tails than its distribution.
-_LEAST_EXPECTED = 5
 _PARTIES: tuple[Party, Party] = ("alice", "bob")
 
 
@@ -112,9 +111,9 @@ def validate(
     pairs, pairs_over_time = _flipped(tally, scheme), [_flipped(w, scheme) for w in windows]
     tests = {
         **_choices(tally, scheme, setting_choice),
-        "settings of Alice and Bob independent": _independence(tally.sum(axis=(2, 3, 4))),
-        "heralds independent of settings": _independence(
-            tally.sum(axis=(3, 4)).reshape(-1, tally.shape[2])
+        "settings of Alice and Bob independent": independence_p_value([tally.sum(axis=(2, 3, 4))]),
+        "heralds independent of settings": independence_p_value(
+            [tally.sum(axis=(3, 4)).reshape(-1, tally.shape[2])]
         ),
         **_signalling(tally, scheme),
         "correlations steady over time": _drift(pairs_over_time),
@@ -218,32 +217,11 @@ def _signalling(tally: Counts, scheme: BellScheme) -> dict[str, float]:
         for own, label in enumerate(labels):
             tables = [outcomes[own, :, herald] for herald in range(len(scheme.heralds))]
             name = f"outcomes of {label} independent of the other's setting"
-            found[name] = _combined(tables)
+            found[name] = independence_p_value(tables)
     return found
 
 
 def _drift(pairs_over_time: list[Counts]) -> float:
     """Test whether each correlator is the same in all windows."""
     stacked = np.stack(pairs_over_time)
-    return _combined([stacked[:, x, y] for x, y in np.ndindex(stacked.shape[1:3])])
-
-
-def _independence(table: Counts) -> float:
-    return _combined([table])
-
-
-def _combined(tables: list[Counts]) -> float:
-    """Return the p-value of rows and columns being independent in all of some tables.
-
-    Tables with too few counts for the χ² distribution are left out.
-    """
-    statistic, freedom = 0.0, 0
-    for table in tables:
-        filled = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
-        if min(filled.shape) < 2:
-            continue
-        result = stats.chi2_contingency(filled, correction=False)
-        if result.expected_freq.min() < _LEAST_EXPECTED:
-            continue
-        statistic, freedom = statistic + float(result.statistic), freedom + int(result.dof)
-    return float(stats.chi2.sf(statistic, freedom)) if freedom else 1.0
+    return independence_p_value([stacked[:, x, y] for x, y in np.ndindex(stacked.shape[1:3])])

@@ -1,0 +1,98 @@
+"""Cells of a column as codes: settings, outcomes and heralds have few different values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute
+
+from postprocessing.bits import Bits
+from postprocessing.errors import InputFileError
+from postprocessing.files.layout import UNKNOWN, Key, describe, key_among
+
+_MOST_VALUES = 1000
+_VALUE_TYPES = (
+    pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_null,
+    pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
+    pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+)  # fmt: skip
+
+
+class Place(NamedTuple):
+    """Where a block of cells stands: the file, the column, and how many rows are before it."""
+
+    path: Path
+    column: str
+    row: int
+
+
+def codes_of(
+    column: pa.Array,
+    codes: Mapping[Key, int],
+    place: Place,
+    kept: npt.NDArray[np.bool_] | None = None,
+    *,
+    if_empty: str = "",
+) -> Bits:
+    """Return the code of each cell.
+
+    Parameters
+    ----------
+    column : pyarrow.Array
+        The cells.
+    codes : mapping of value to int
+        The code of each value.
+    place : Place
+        Where they stand.
+    kept : ndarray of bool, optional
+        The cells that must have a code; by default all.
+    if_empty : str
+        What is said besides of a cell that is empty.
+
+    Raises
+    ------
+    InputFileError
+        If a cell has a value that is not among those with codes; it names column and row.
+    """
+    if not _holds_values(column.type):
+        text = f"{place.column!r} must hold numbers or words, got {column.type}"
+        raise InputFileError(f"{str(place.path)!r}: {text}")
+    column.validate(full=True)
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    empty = len(encoded.dictionary)
+    places = encoded.indices.cast(pa.int64()).fill_null(empty).to_numpy(zero_copy_only=False)
+    # A categorical may have more values than there are.
+    used = np.flatnonzero(np.bincount(places, minlength=empty + 1)[:empty]).tolist()
+    if len(used) > _MOST_VALUES:
+        text = f"{len(used)} different values in {place.column!r}"
+        raise InputFileError(f"{str(place.path)!r} must hold settings and outcomes: {text}")
+    values = {i: key_among(codes, encoded.dictionary[i].as_py()) for i in used}
+    values[empty] = None
+    table = np.full(empty + 1, UNKNOWN, np.uint8)
+    for index, value in values.items():
+        table[index] = codes.get(value, UNKNOWN)
+    found: Bits = table[places]
+    wrong = found == UNKNOWN
+    if kept is not None:
+        wrong &= kept
+    if wrong.any():
+        first = int(wrong.argmax())
+        value = values[int(places[first])]
+        given, hint = ("an empty cell", if_empty) if value is None else (repr(value), "")
+        row = f"got {given} in row {place.row + first + 1}"
+        text = f"{place.column!r} must be one of {describe(codes)}, {row}"
+        raise InputFileError(f"{str(place.path)!r}: {text}{hint}")
+    return found
+
+
+def _holds_values(kind: pa.DataType) -> bool:
+    """Tell whether a column of an Arrow type may hold settings, outcomes or heralds."""
+    if pa.types.is_dictionary(kind):
+        return _holds_values(kind.value_type)
+    return any(holds(kind) for holds in _VALUE_TYPES)
