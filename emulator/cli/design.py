@@ -35,6 +35,6 @@ def command(
             scenario.replace(test_probability_alice=None, test_probability_bob=None), layout
         )
         print_cost(design, best)
-    print_outdone(design, scenario.build_security())
+    print_outdone(design, scenario)
     if design.key_length == 0:
         raise typer.Exit(EXIT_ABORTED)

@@ -41,7 +41,7 @@ def command(
 
     from emulator.pages.laboratory import print_outdone
     from emulator.pages.terminal import print_frame, print_json, print_values, worth
-    from emulator.theory.planning import plan, plan_table, planned_design
+    from emulator.theory.planning import plan, plan_table, planned_scenario
 
     wanted = None if key_bits is None else math.ceil(key_bits)
     if over is not None:
@@ -67,7 +67,9 @@ def command(
         typer.echo(f"no key: {chosen.reason}")
     else:
         print_values({name: value for name, value in shown.items() if name != "reason"})
-    if (design := planned_design(scenario, chosen)) is not None:
-        print_outdone(design, scenario.build_security(), err=as_json or as_csv)
+    if chosen.heralded_rounds:
+        there = planned_scenario(scenario, chosen)
+        design = there.build_security().design(there.build_model(), chosen.heralded_rounds)
+        print_outdone(design, there, err=as_json or as_csv)
     if chosen.reason is not None:
         raise typer.Exit(EXIT_ABORTED)

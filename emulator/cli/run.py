@@ -23,7 +23,7 @@ def command(scenario: Scenario, out: KeyFolder = None, as_json: AsJson = False) 
         report = run_scenario(scenario, out=out, on_progress=progress.show)
     typer.echo(report.to_json()) if as_json else print_report(report)
     if report.design is not None:
-        print_outdone(report.design, scenario.build_security(), err=as_json)
+        print_outdone(report.design, scenario, err=as_json)
     if report.outcome == "aborted":
         raise typer.Exit(EXIT_ABORTED)
     if not report.keys_match:

@@ -10,12 +10,13 @@ import typer
 
 from emulator.pages.terminal import print_sections
 from postprocessing.design.comparison import outdone
+from postprocessing.design.request import ExpectedValues
 from postprocessing.files.lab_report import EXPLORATORY, Exploration, validation_sections
 from postprocessing.security import METHODS
 
 if TYPE_CHECKING:
+    from emulator.scenario.scenario import Scenario
     from postprocessing.design.design import Design
-    from postprocessing.design.request import Security
 
 
 def print_design(design: Design) -> None:
@@ -44,9 +45,13 @@ def print_cost(design: Design, best: Design) -> None:
     )
 
 
-def print_outdone(design: Design, security: Security, *, err: bool = False) -> None:
+def print_outdone(design: Design, scenario: Scenario, *, err: bool = False) -> None:
     """Print what other methods would give, where the design has less than half of the best."""
-    keys = outdone(design, security)
+    joint = scenario.build_model().working_point().joint_distribution()
+    # What theory says of the two kinds of tests is of the scheme's settings, not of a layout's.
+    part = joint.chsh_at_key_setting if joint.scheme == design.scheme else None
+    expected = ExpectedValues(design.scheme, design.expected_chsh, design.expected_qber, part)
+    keys = outdone(design, scenario.build_security(), expected)
     if not keys:
         return
     typer.echo(

@@ -191,8 +191,8 @@ def plan_table(
     return pd.DataFrame(rows)
 
 
-def planned_design(scenario: Scenario, found: LinkPlan) -> Design | None:
-    """Return the design that a plan counts on; None for a plan without rounds.
+def planned_scenario(scenario: Scenario, found: LinkPlan) -> Scenario:
+    """Return the scenario with what a plan has chosen.
 
     Parameters
     ----------
@@ -201,15 +201,12 @@ def planned_design(scenario: Scenario, found: LinkPlan) -> Design | None:
     found : LinkPlan
         The plan.
     """
-    if not found.heralded_rounds:
-        return None
     changed: dict[str, Any] = {"noisy_preprocessing": found.noisy_preprocessing}
     if found.directions is not None:
         changed["directions"] = found.directions
     if scenario.intensity_parameter is not None and found.intensity is not None:
         changed[scenario.intensity_parameter] = found.intensity
-    there = scenario.replace(**changed)
-    return there.build_security().design(there.build_model(), found.heralded_rounds)
+    return scenario.replace(**changed)
 
 
 class _Search:

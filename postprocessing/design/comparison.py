@@ -50,7 +50,7 @@ def keys_by_method(
     }
 
 
-def outdone(design: Design, security: Security) -> dict[str, int]:
+def outdone(design: Design, security: Security, expected: ExpectedValues) -> dict[str, int]:
     """Return what each method would design, where the design has less than half of the best.
 
     Parameters
@@ -59,6 +59,8 @@ def outdone(design: Design, security: Security) -> dict[str, int]:
         The design of the chosen method.
     security : Security
         What was asked for.
+    expected : ExpectedValues
+        What it was designed for.
 
     Returns
     -------
@@ -67,7 +69,6 @@ def outdone(design: Design, security: Security) -> dict[str, int]:
     """
     if not METHODS[design.method].composable or design.leakage is None:
         return {}
-    expected = ExpectedValues(design.scheme, design.expected_chsh, design.expected_qber)
     rounds = design.heralded_rounds
     # At given settings designs take milliseconds, and miss little of the best keys.
     quick = _with_settings_of(design, security)

@@ -139,11 +139,10 @@ def accumulation_terms(
     score = MinTradeoff(block.probabilities, parameters.tangent, block.noisy_preprocessing)
     # A threshold no quantum device passes but by luck would credit that luck.
     threshold = min(block.threshold, QUANTUM_WIN_PROBABILITIES[1])
-    smoothing, acceptance = smoothing_bits(parameters.first_smoothing), acceptance_bits(block)
-    first = smoothing + (1 + x) * acceptance
-    if with_announcements:
-        # 1/(α − 1) = 1/β + 1.
-        first += x * (smoothing + acceptance)
+    acceptance = acceptance_bits(block)
+    first = accumulation_bits(
+        block, x, parameters.first_smoothing, with_announcements=with_announcements
+    )
     second = smoothing_bits(parameters.second_smoothing) + (1 + y) * acceptance
     return Terms(
         {
@@ -151,7 +150,7 @@ def accumulation_terms(
             "infimum": n * score.infimum(x)[0],
             "remainder": -n * x**2 * score.remainder_cost(x),
             "tests": -n * block.probabilities.most_test,
-            "first_smoothing": -first / x,
+            "first_smoothing": -first,
             "second_smoothing": -n * y * LOG_TEST_DIMENSION**2 - second / y,
             "chain_rules": -3 * smoothing_bits(parameters.residual_smoothing),
             "leakage": -block.leaked_bits,
@@ -159,6 +158,21 @@ def accumulation_terms(
             "rounding": -1 - n * _ROUNDING_PER_ROUND,
         }
     )
+
+
+def accumulation_bits(
+    block: Block, excess: float, smoothing: float, *, with_announcements: bool
+) -> float:
+    """Return what smoothing and acceptance cost where the rounds accumulate, in bits.
+
+    (ϑ(ε′) + (1 + x) log2(1/ε_EA))/x, with announcements in the order x = (α − 1)/(2 − α).
+    """
+    price, acceptance = smoothing_bits(smoothing), acceptance_bits(block)
+    first = price + (1 + excess) * acceptance
+    if with_announcements:
+        # 1/(α − 1) = 1/x + 1.
+        first += excess * (price + acceptance)
+    return first / excess
 
 
 def smoothing_bits(epsilon: float) -> float:

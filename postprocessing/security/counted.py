@@ -17,7 +17,7 @@ from functools import cached_property
 from postprocessing.checks import real_number
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.scheme import RoundProbabilities
-from postprocessing.security.accumulation import acceptance_bits, smoothing_bits
+from postprocessing.security.accumulation import accumulation_bits
 from postprocessing.security.block import Block, Counts
 from postprocessing.security.entropy import entropy_of_coherence
 from postprocessing.security.single_round import RoundBalance
@@ -284,13 +284,13 @@ def smoothed_hashing(
     if not parameters.secrecy <= block.secrecy:
         allowed = f"parameters with ε_PA + 2 ε′ of at most {block.secrecy}"
         raise InvalidArgumentError("parameters", parameters, allowed)
-    x = parameters.excess
-    smoothing, acceptance = smoothing_bits(parameters.smoothing), acceptance_bits(block)
-    first = smoothing + (1 + x) * acceptance
-    if with_announcements:
-        # 1/(α − 1) = 1/x + 1.
-        first += x * (smoothing + acceptance)
+    first = accumulation_bits(
+        block,
+        parameters.excess,
+        parameters.smoothing,
+        with_announcements=with_announcements,
+    )
     return {
-        "first_smoothing": -first / x,
+        "first_smoothing": -first,
         "amplification": 2 * math.log2(parameters.amplification) + 2,
     }

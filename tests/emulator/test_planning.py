@@ -9,7 +9,7 @@ import pytest
 from emulator.runner import run
 from emulator.scenario.loading import load_scenario
 from emulator.scenario.scenario import Scenario
-from emulator.theory.planning import plan, plan_table, planned_design
+from emulator.theory.planning import plan, plan_table, planned_scenario
 from postprocessing.errors import InvalidArgumentError
 
 
@@ -105,8 +105,8 @@ def test_the_best_protocol_is_worth_more_than_the_papers() -> None:
     paper, best = (plan(asked, seconds=0.002, protocol=how) for how in ("paper", "best"))
     assert paper.directions is None
     assert best.key_length > 1.05 * paper.key_length
-    design = planned_design(asked, best)
-    assert design is not None
+    there = planned_scenario(asked, best)
+    design = there.build_security().design(there.build_model(), best.heralded_rounds)
     assert design.key_length == best.key_length
 
 

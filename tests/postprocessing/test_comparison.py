@@ -12,10 +12,13 @@ from postprocessing.security import METHODS
 
 
 @pytest.mark.parametrize("rounds", [600_000, 1_200_000])
-def test_a_key_below_half_of_the_best_names_all(honest: Any, rounds: int) -> None:
-    expected = ExpectedValues(honest.scheme, 2.6, 0.03)
+@pytest.mark.parametrize("part", [None, 1.4])
+def test_a_key_below_half_of_the_best_names_all(
+    honest: Any, rounds: int, part: float | None
+) -> None:
+    expected = ExpectedValues(honest.scheme, 2.6, 0.03, part)
     design = Security().design(expected, rounds)
-    keys = outdone(design, Security())
+    keys = outdone(design, Security(), expected)
     assert list(keys) == [name for name in METHODS if METHODS[name].composable]
     for method, bits in keys.items():
         assert bits == Security(method=method).design(expected, rounds).key_length
@@ -27,8 +30,10 @@ def test_a_key_above_half_of_the_best_names_none(honest: Any) -> None:
     best = keys_by_method(Security(), expected, 10**8)
     design = Security().design(expected, 10**8)
     assert 2 * design.key_length > max(best.values())
-    assert outdone(design, Security()) == {}
-    assert outdone(Security(method="asymptotic").design(expected, 10**6), Security()) == {}
+    assert outdone(design, Security(), expected) == {}
+    assert (
+        outdone(Security(method="asymptotic").design(expected, 10**6), Security(), expected) == {}
+    )
 
 
 def test_only_methods_that_cover_what_was_asked_are_named(honest: Any) -> None:
@@ -40,5 +45,6 @@ def test_only_methods_that_cover_what_was_asked_are_named(honest: Any) -> None:
 
 
 def test_without_a_code_there_is_nothing_to_compare(honest: Any) -> None:
-    design = Security().design(ExpectedValues(honest.scheme, 2.6, 0.3), 10**6)
-    assert outdone(design, Security()) == {}
+    expected = ExpectedValues(honest.scheme, 2.6, 0.3)
+    design = Security().design(expected, 10**6)
+    assert outdone(design, Security(), expected) == {}
