@@ -91,6 +91,7 @@ CASES = {
     "plot-svg": _case("plot rate store/store.csv --out out/r.svg"),
     "plot-pdf": _case("plot xie-fig2 --out out/f.pdf"),
     "plot-again": _case("plot xie-fig2 --out out/f.pdf --replace", "old"),
+    "bell": _case("bell trials.csv --out out/bell"),
     "study": _case(STUDY),
     "pool": _case("pool out/alice.pool --keys 100"),
     "pool-from-key": _case("pool out/next.pool --from-key out/alice.key", "key", (SPENT,)),
@@ -131,6 +132,7 @@ def prepare(folder: Path) -> None:
         (folder / name).mkdir()
     (folder / "sweep.toml").write_text(f"{SWEEP}[10, 20]\n")
     (folder / "longer.toml").write_text(f"{SWEEP}[10, 20, 30, 40]\n")
+    (folder / "trials.csv").write_text("x,y,a,b\n" + "0,0,1,1\n0,1,1,1\n1,0,1,1\n1,1,1,-1\n" * 60)
     for name in ("page.html", "runs.csv", "f.pdf"):
         (folder / "old" / name).write_text("earlier\n")
     told = {"session": "00" * 16, "seed": None, "emulated": False, "method": "tan22"}
