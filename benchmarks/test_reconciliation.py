@@ -25,7 +25,7 @@ from postprocessing.reconciliation import (
     verification_tag,
 )
 from postprocessing.reconciliation.codes import decoded_graph
-from postprocessing.scheme import RoundProbabilities
+from postprocessing.round_probabilities import RoundProbabilities
 
 KEY_BITS = size(4_000_000, 400_000)
 QBERS = [0.001, 0.01, 0.03, 0.05, 0.08]

@@ -139,7 +139,7 @@ class RunReport(DistillationReport):
             scheme=prediction.scheme,
             pulses=pulses,
             gain=_gain(prediction.gain, distillation.heralded_rounds, pulses),
-            chsh=_chsh(prediction.chsh, distillation.tally),
+            chsh=_chsh(prediction.chsh, distillation.tally, design),
             qber=_qber(prediction.qber, distillation),
             key_sha256=hashlib.sha256(key).hexdigest() if key else None,
             rates_per_pulse=rates,
@@ -224,11 +224,21 @@ def _gain(expected: float | None, heralded_rounds: int, pulses: int) -> Estimate
     return Estimate(heralded_rounds / pulses, error, expected)
 
 
-def _chsh(expected: float | None, tally: GameTally | None) -> Estimate:
-    if tally is None or expected is None or not tally.rounds:
+def _chsh(expected: float | None, tally: GameTally | None, design: Design | None) -> Estimate:
+    if tally is None or expected is None or not tally.rounds or design is None:
         return Estimate(None, None, expected)
-    won = 0.5 + expected / 8
-    return Estimate(tally.chsh, 8 * math.sqrt(won * (1 - won) / tally.rounds), expected)
+    kind = tally.at_key_setting
+    if design.setting_choice.round_probabilities.has_uniform_inputs or kind is None:
+        won = 0.5 + expected / 8
+        return Estimate(tally.chsh, 8 * math.sqrt(won * (1 - won) / tally.rounds), expected)
+    part = design.expected_chsh_at_key_setting
+    first = expected / 2 if part is None else part
+    # Of S, a sum of two parts 4w − 2.
+    variance = sum(
+        (4 - part**2) / max(rounds, 1)
+        for part, rounds in ((first, kind[0]), (expected - first, tally.rounds - kind[0]))
+    )
+    return Estimate(tally.chsh_of_kinds, math.sqrt(variance), expected)
 
 
 def _qber(expected: float | None, report: DistillationReport) -> Estimate:

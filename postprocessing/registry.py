@@ -111,6 +111,8 @@ METHODS: Registry[Any] = Registry(
             "eat_rpa",
             "renyi",
             "renyi_fixed",
+            "renyi_weighted",
+            "renyi_weighted_fixed",
             "asymptotic",
         )
     },

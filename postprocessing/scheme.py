@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from postprocessing.checks import flag, plain, real_number, whole_number
 from postprocessing.errors import InvalidArgumentError
+from postprocessing.round_probabilities import RoundProbabilities
 
 Party = Literal["alice", "bob"]
 
@@ -171,65 +172,6 @@ def _indices(argument: str, given: Any, count: int) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class RoundProbabilities:
-    """How often a heralded round is a key, a test or a discarded round.
-
-    Parameters
-    ----------
-    key, test : float
-        Probabilities of key and test rounds, each in (0, 1), sum at most 1; where settings have a
-        tolerance, the least ones (`postprocessing.tolerance`).
-    key_slack, test_slack : float, optional
-        How much greater they may be then, up to 1.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If a probability is outside its range.
-    """
-
-    key: float
-    test: float
-    key_slack: float = field(default=0.0, repr=False)
-    test_slack: float = field(default=0.0, repr=False)
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        if not 0 < self.test < 1:
-            raise InvalidArgumentError("test", self.test, "a probability in (0, 1)")
-        if not 0 < self.key <= 1 - self.test + 1e-12:
-            raise InvalidArgumentError("key", self.key, "a probability in (0, 1 - test]")
-        for name, most in (("key_slack", 1 - self.key), ("test_slack", 1 - self.test)):
-            if not 0 <= getattr(self, name) <= most:
-                raise InvalidArgumentError(name, getattr(self, name), f"in [0, {most:g}]")
-
-    @classmethod
-    def announced(cls, test_probability: float) -> RoundProbabilities:
-        """Return the probabilities under shared test marks: nothing is discarded."""
-        return cls(key=1 - test_probability, test=test_probability)
-
-    @property
-    def kinds(self) -> tuple[float, float]:
-        """Probabilities of tests with the reference's key setting, and of the others: the same."""
-        return self.test / 2, self.test / 2
-
-    @property
-    def keep(self) -> float:
-        """Probability that a round is kept, as key or as test."""
-        return self.key + self.test
-
-    @property
-    def most_key(self) -> float:
-        """The greatest probability of key rounds."""
-        return self.key + self.key_slack
-
-    @property
-    def most_test(self) -> float:
-        """The greatest probability of test rounds."""
-        return self.test + self.test_slack
-
-
-@dataclass(frozen=True)
 class LocalSettings:
     """Biased settings that each side draws by itself, with thinning of surplus rounds.
 
@@ -246,6 +188,9 @@ class LocalSettings:
         p in (0, 1/2].
     setting_probability_tolerance : float, optional
         τ, by which the probability of each test setting, γ/2 and p, and of the coin may be off.
+    coin_probability : float, optional
+        Of the coin, in (0, 1], where it is another than p/(1 − p): for methods that score the two
+        kinds of tests apart, and without a tolerance.
 
     Raises
     ------
@@ -261,6 +206,7 @@ class LocalSettings:
     corrector_test_probability: float
     reference_test_probability: float
     setting_probability_tolerance: float = 0.0
+    coin_probability: float | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -268,6 +214,11 @@ class LocalSettings:
         _keep_number(self, "reference_test_probability", "in (0, 1/2]", lambda p: 0 < p <= 0.5)
         gamma, p = self.corrector_test_probability, self.reference_test_probability
         _keep_tolerance(self, gamma / 2, p, (1 - gamma) / 6)
+        if self.coin_probability is not None:
+            _keep_number(self, "coin_probability", "in (0, 1]", lambda coin: 0 < coin <= 1)
+            if self.setting_probability_tolerance:
+                allowed = "left out where settings have a tolerance"
+                raise InvalidArgumentError("coin_probability", self.coin_probability, allowed)
 
     def on_grid(self, bits: int) -> LocalSettings:
         """Return the nearest settings of which each has a whole multiple of 2⁻ᵇⁱᵗˢ.
@@ -276,11 +227,13 @@ class LocalSettings:
         """
         gamma = _nearest(self.corrector_test_probability, 2, bits, most=1 - 2.0 ** (1 - bits))
         p = _nearest(self.reference_test_probability, 1, bits, most=0.5)
-        return LocalSettings(gamma, p, self.setting_probability_tolerance)
+        return replace(self, corrector_test_probability=gamma, reference_test_probability=p)
 
     @property
     def thinning(self) -> Fraction:
-        """Exact probability p/(1 − p) that the coin keeps a surplus round as a test."""
+        """Exact probability with which the coin keeps a surplus round as a test."""
+        if self.coin_probability is not None:
+            return Fraction(self.coin_probability)
         p = Fraction(self.reference_test_probability)
         return p / (1 - p)
 
@@ -291,9 +244,13 @@ class LocalSettings:
 
     @property
     def round_probabilities(self) -> RoundProbabilities:
-        """Probabilities of the kinds of round: key (1 − γ)(1 − p), test 2γp."""
+        """Probabilities of the kinds of round: key (1 − γ)(1 − p), test γp and γ(1 − p) coin."""
         gamma, p = self.corrector_test_probability, self.reference_test_probability
-        return RoundProbabilities(key=(1 - gamma) * (1 - p), test=2 * gamma * p)
+        key, other = (1 - gamma) * (1 - p), gamma * p
+        if self.coin_probability is None:
+            return RoundProbabilities(key=key, test=2 * other)
+        at_key = gamma * (1 - p) * self.coin_probability
+        return RoundProbabilities(key, other + at_key, test_at_key_setting=at_key)
 
     def pair_law(self, scheme: BellScheme) -> npt.NDArray[np.float64]:
         """Return the probability of each pair of settings, shape (x, y)."""

@@ -10,7 +10,7 @@ from postprocessing.errors import InvalidArgumentError
 
 @dataclass(frozen=True)
 class GameTally:
-    """Result of the CHSH game with uniform inputs.
+    """Result of the CHSH game.
 
     Parameters
     ----------
@@ -42,8 +42,17 @@ class GameTally:
 
     @property
     def chsh(self) -> float | None:
-        """Estimate S = 8 n_won/n_test − 4, for the report only; None without tests."""
+        """Estimate S = 8 n_won/n_test − 4 of uniform inputs, for the report; None without tests."""
         return 8 * (1 - self.lost / self.rounds) - 4 if self.rounds else None
+
+    @property
+    def chsh_of_kinds(self) -> float | None:
+        """Estimate S as the sum of both kinds' parts; None without tests of both."""
+        rounds, lost = self.at_key_setting or (0, 0)
+        others = self.rounds - rounds
+        if not (rounds and others):
+            return None
+        return 4 - 4 * (lost / rounds + (self.lost - lost) / others)
 
 
 def tally_tests(

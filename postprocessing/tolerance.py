@@ -10,14 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from postprocessing.scheme import (
-    AnnouncedMarks,
-    BellScheme,
-    LocalSettings,
-    Party,
-    RoundProbabilities,
-    SettingChoice,
-)
+from postprocessing.round_probabilities import RoundProbabilities
+from postprocessing.scheme import AnnouncedMarks, BellScheme, LocalSettings, Party, SettingChoice
 
 Law = npt.NDArray[np.float64]
 

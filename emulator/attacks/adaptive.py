@@ -23,7 +23,7 @@ from emulator.attacks.partly_quantum import (
 from emulator.states.distribution import JointDistribution
 
 STRETCHES = 200
-# How far the two states of `leans_by_the_score` are from the middle, in S.
+# How far the two states of `leans_by_the_score` are from the middle, in βX + Y.
 _LEAN = 0.1
 # Standard deviations of the coins between the course and the threshold: one run in a hundred fails.
 _MARGIN = 2.33
@@ -38,13 +38,13 @@ def keeps_the_score(target: Target, seed: int) -> Conduct:
 def leans_by_the_score(target: Target, seed: int) -> Conduct:
     """Share the state that gives away most at one of two CHSH values, as the score demands."""
     aim = lost_on_course(target, optimal_collective(target, seed).parts[0].devices)
-    chsh = _chsh_on_course(target, aim)
-    strong, weak = (optimal_part(target, chsh + lean) for lean in (_LEAN, -_LEAN))
+    value = _value_on_course(target, aim)
+    strong, weak = (optimal_part(target, value + lean) for lean in (_LEAN, -_LEAN))
     return _on_course(target, aim, strong, weak)
 
 
 def lost_on_course(target: Target, devices: JointDistribution) -> float:
-    """Return how many lost tests to aim at: the coins must rarely lead past the threshold.
+    """Return what lost tests should weigh: the coins must rarely lead past the threshold.
 
     Parameters
     ----------
@@ -53,25 +53,28 @@ def lost_on_course(target: Target, devices: JointDistribution) -> float:
     devices : JointDistribution
         Devices whose losses fall to surplus rounds, which await a coin, as often.
     """
-    tolerated = target.design.tolerated_test_losses
+    (at_key, _), most = target.loss_limit
     dropped = 1 - target.setting_choice.thinning_probability
-    return tolerated - _MARGIN * math.sqrt(dropped * surplus_share(devices) * tolerated)
+    variance = dropped * at_key * surplus_share(devices, target.weight) * most
+    return most - _MARGIN * math.sqrt(variance)
 
 
-def surplus_share(devices: JointDistribution) -> float:
-    """Return which share of the lost tests of some devices are surplus rounds that a coin kept."""
-    settings = devices.scheme
-    kept, all_tests = 0.0, 0.0
-    for x, y, sign in settings.chsh_signs:
-        lost = 1 - sign * devices.correlators[x, y]
-        all_tests += lost
-        kept += lost if y == settings.key_setting("bob") else 0.0
-    return kept / all_tests
+def surplus_share(devices: JointDistribution, weight: float = 1.0) -> float:
+    """Return which share of what lost tests weigh is of surplus rounds that a coin kept."""
+    first, second = devices.chsh_at_key_setting, devices.chsh - devices.chsh_at_key_setting
+    kept, others = weight * (2 - first), 2 - second
+    return kept / (kept + others)
 
 
-def _chsh_on_course(target: Target, aim: float) -> float:
-    tests = target.design.heralded_rounds * target.setting_choice.round_probabilities.test
-    return 4 - 8 * aim / tests
+def _value_on_course(target: Target, aim: float) -> float:
+    """Return the weighted CHSH value at which lost tests weigh so much."""
+    (_, others), _ = target.loss_limit
+    tests = target.design.heralded_rounds * target.setting_choice.round_probabilities.kinds[1]
+    return 2 * (1 + target.weight) - 4 * aim / (tests * others)
+
+
+def _value_of(target: Target, part: Part) -> float:
+    return target.weighted_chsh(part.devices.chsh, part.devices.chsh_at_key_setting)
 
 
 def _on_course(target: Target, aim: float, strong: Part, weak: Part) -> Conduct:
@@ -80,8 +83,8 @@ def _on_course(target: Target, aim: float, strong: Part, weak: Part) -> Conduct:
     def adapted(planned: Part, score: Score) -> Part:
         return strong if score.lost > aim * score.progress else weak
 
-    span = strong.devices.chsh - weak.devices.chsh
-    share = (_chsh_on_course(target, aim) - weak.devices.chsh) / span
+    low = _value_of(target, weak)
+    share = (_value_on_course(target, aim) - low) / (_value_of(target, strong) - low)
     share = min(max(share, 0.0), 1.0)
     joint = strong.devices
     table = share * joint.probabilities + (1 - share) * weak.devices.probabilities

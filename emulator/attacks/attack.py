@@ -44,7 +44,8 @@ class Score:
     progress : float
         Share of the heralded rounds that are over, in [0, 1).
     lost : float
-        How many lost tests these rounds are expected to make, given their settings and outcomes.
+        What the lost tests weigh that these rounds are expected to make, given their settings and
+        outcomes.
     """
 
     progress: float
@@ -109,6 +110,28 @@ class Target:
         """How each side chooses its settings under the design."""
         assert isinstance(self.design.setting_choice, LocalSettings)
         return self.design.setting_choice
+
+    @property
+    def loss_limit(self) -> tuple[tuple[float, float], float]:
+        """What a lost test weighs, where Bob had his key setting and elsewhere, and the most."""
+        return self.design.loss_limit
+
+    @property
+    def weight(self) -> float:
+        """β, by which the part of S from Bob's key setting counts more than the rest: βX + Y."""
+        (first, second), _ = self.loss_limit
+        at_key, others = self.setting_choice.round_probabilities.kinds
+        return at_key * first / (others * second)
+
+    def weighted_chsh(self, chsh: float, at_key_setting: float) -> float:
+        """Return βX + Y of devices with S = X + Y."""
+        return self.weight * at_key_setting + chsh - at_key_setting
+
+    @property
+    def honest_weighted_chsh(self) -> float:
+        """Return βX + Y of the honest devices."""
+        chsh, known = self.design.expected_chsh, self.design.expected_chsh_at_key_setting
+        return self.weighted_chsh(chsh, chsh / 2 if known is None else known)
 
     @property
     def scheme(self) -> BellScheme:

@@ -8,7 +8,7 @@ import numpy as np
 
 from emulator.attacks.attack import Conduct, Table, Target, steady
 from emulator.attacks.local import table_of
-from emulator.attacks.partly_quantum import ideal_table
+from emulator.attacks.partly_quantum import quantum_table
 from postprocessing.scheme import BellScheme, LocalSettings, Party
 from postprocessing.security import win_probability
 
@@ -38,10 +38,10 @@ class BiasedSettings(LocalSettings):
 def told_test_marks(target: Target, seed: int) -> Conduct:
     """Be ideal in test rounds, and take bits of Charlie's choice in key rounds.
 
-    The correlations are those of a singlet, with S = 2√2 and no errors: nothing in the parties'
-    hands tells it from one.
+    The correlations are those of a singlet, with the greatest score and no errors: nothing in the
+    parties' hands tells it from one.
     """
-    return steady(target.heralding(ideal_table()), 0.0, target)
+    return steady(target.heralding(quantum_table(target.weight, 1.0)), 0.0, target)
 
 
 def biased_settings(target: Target, seed: int) -> Conduct:

@@ -155,7 +155,7 @@ def decide(design: Design, key_rounds: int, tally: GameTally) -> tuple[str, int]
     sent += design.leakage.least_bits(key_rounds) if design.leakage else 0
     if design.exceeds_budget(sent, tally.rounds):
         return LEAKAGE_BUDGET_EXCEEDED, 0
-    length = design.final_key_length(key_rounds, tally.rounds, sent, tally.lost)
+    length = design.final_key_length(key_rounds, tally, sent)
     return (PASSED if length else NO_KEY_LENGTH), length
 
 
@@ -214,7 +214,8 @@ class _Played:
 def _play_parts(conduct: Conduct, target: Target, seed: int, draw: Draw) -> list[_Played]:
     """Let the devices play part after part, as their memory has it."""
     rounds = target.design.heralded_rounds
-    kept = target.setting_choice.thinning_probability
+    (at_key, others), _ = target.loss_limit
+    kept = at_key * target.setting_choice.thinning_probability
     heralds = [part.devices.gain for part in conduct.parts]
     bounds = itertools.pairwise(part_bounds(rounds, heralds))
     played: dict[Part, _Played] = {}
@@ -228,6 +229,6 @@ def _play_parts(conduct: Conduct, target: Target, seed: int, draw: Draw) -> list
         one = played[part]
         counts = draw(one.sampler, start, stop)
         one.counts += counts
-        lost += int(counts[one.kinds.lost & one.kinds.test].sum())
+        lost += others * int(counts[one.kinds.lost & one.kinds.test].sum())
         lost += kept * int(counts[one.kinds.lost & one.kinds.surplus].sum())
     return list(played.values())

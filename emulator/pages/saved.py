@@ -15,6 +15,7 @@ from postprocessing.files.lab_report import LabReport
 from postprocessing.network.report import SessionReport
 from postprocessing.protocol.report import DistillationReport, parse_json
 from postprocessing.protocol.terms import claimed_epsilons, designed_terms, key_terms, no_secret
+from postprocessing.testing import GameTally
 
 Values = dict[str, Any]
 
@@ -123,8 +124,8 @@ def _completed(report: DistillationReport) -> DistillationReport:
         return report
     terms: dict[str, float] = {}
     if report.key_length and report.leaked_bits is not None:
-        counts = (report.key_rounds, report.test_rounds, report.lost_tests or 0)
-        terms = key_terms(design, *counts, report.leaked_bits)
+        tests = report.tally or GameTally(report.test_rounds, 0)
+        terms = key_terms(design, report.key_rounds, tests, report.leaked_bits)
     return replace(
         report,
         epsilons=claimed_epsilons(design),

@@ -145,32 +145,36 @@ def tally_statistics(
         ``abort_bound``, the part of the design's predicted abort probability that is not the
         leakage budget's, ``key_bits`` of those that do not abort on average with their standard
         deviation ``key_bits_deviation``, at the whole budget, and
-        ``chsh_variance`` of Ŝ with ``chsh_variance_theory`` = 64 w(1 − w)/(n p_test), by the delta
-        method; it means something with many tests only, and a tally without any counts as S = 4.
+        ``chsh_variance`` of Ŝ with ``chsh_variance_theory`` = 64 w(1 − w)/(n p_test), or the sum
+        of 16 w(1 − w)/(n P) of both kinds where they differ, by the delta method; it means
+        something with many tests only, and a tally without any counts as S = 4.
     """
-    test, win = (
-        design.setting_choice.round_probabilities.test,
-        float(win_probability(design.expected_chsh)),
-    )
-    tests = generator.binomial(design.heralded_rounds, test, draws)
-    at_key = generator.binomial(tests, 0.5)
-    # Half of the tests each: the mean of both win probabilities is that of all.
-    known = win_at_key_setting(design.expected_chsh_at_key_setting)
-    first = win if known is None else known
-    lost_at_key = generator.binomial(at_key, 1 - first)
-    second = min(max(2 * win - first, 0.0), 1.0)
-    lost = lost_at_key + generator.binomial(tests - at_key, 1 - second)
-    tallies = zip(*(each.tolist() for each in (tests, lost, at_key, lost_at_key)), strict=True)
-    lengths = np.fromiter((_key_bits(design, *tally) for tally in tallies), np.int64, draws)
+    rounds, marks = design.heralded_rounds, design.setting_choice.round_probabilities
+    wins = _win_probabilities(design)
+    tests = generator.binomial(rounds, marks.test, draws)
+    at_key = generator.binomial(tests, marks.kinds[0] / marks.test)
+    lost_at_key = generator.binomial(at_key, 1 - wins[0])
+    lost = lost_at_key + generator.binomial(tests - at_key, 1 - wins[1])
+    drawn = zip(*(each.tolist() for each in (tests, lost, at_key, lost_at_key)), strict=True)
+    tallies = [GameTally(all_, out, (first, gone)) for all_, out, first, gone in drawn]
+    lengths = np.fromiter((_key_bits(design, tally) for tally in tallies), np.int64, draws)
     keys = lengths[lengths > 0]
     aborts = draws - len(keys)
     interval = binomtest(aborts, draws).proportion_ci(CONFIDENCE, method="exact")
     bound = design.predicted_abort_probability
     if design.key_length and design.leakage:
         bound -= design.leakage.over_budget_probability
-    estimates = 8 * (1 - lost / np.maximum(tests, 1)) - 4
+    if marks.has_uniform_inputs:
+        win = sum(wins) / 2
+        estimates = 8 * (1 - lost / np.maximum(tests, 1)) - 4
+        variance = 64 * win * (1 - win) / (rounds * marks.test)
+    else:
+        others = np.maximum(tests - at_key, 1)
+        estimates = 4 - 4 * (lost_at_key / np.maximum(at_key, 1) + (lost - lost_at_key) / others)
+        kinds = zip(marks.kinds, wins, strict=True)
+        variance = sum(16 * win * (1 - win) / (rounds * kind) for kind, win in kinds)
     return {
-        "expected_tests": design.heralded_rounds * test,
+        "expected_tests": rounds * marks.test,
         "draws": draws,
         "aborts": aborts,
         "abort_frequency": aborts / draws,
@@ -180,17 +184,25 @@ def tally_statistics(
         "key_bits": float(keys.mean()) if len(keys) else 0.0,
         "key_bits_deviation": float(keys.std()) if len(keys) else 0.0,
         "chsh_variance": float(estimates.var(ddof=1)),
-        "chsh_variance_theory": 64 * win * (1 - win) / (design.heralded_rounds * test),
+        "chsh_variance_theory": variance,
     }
 
 
-def _key_bits(design: Design, tests: int, lost: int, at_key: int, lost_at_key: int) -> int:
+def _win_probabilities(design: Design) -> tuple[float, float]:
+    """Return w of tests with the reference's key setting, and of the others."""
+    win = float(win_probability(design.expected_chsh))
+    known = win_at_key_setting(design.expected_chsh_at_key_setting)
+    first = win if known is None else known
+    return first, min(max(2 * win - first, 0.0), 1.0)
+
+
+def _key_bits(design: Design, tally: GameTally) -> int:
     """Return the key length at these counts with the leakage budget used up; 0 for an abort."""
-    tally = GameTally(tests, lost, (at_key, lost_at_key))
+    tests = tally.rounds
     if tests < design.least_test_rounds or not design.accepts(tally):
         return 0
     key_rounds = math.floor(design.heralded_rounds * design.setting_choice.round_probabilities.key)
-    return design.final_key_length(key_rounds, tests, design.most_outcome_bits(tests), lost)
+    return design.final_key_length(key_rounds, tally, design.most_outcome_bits(tests))
 
 
 def finite_size_curves(

@@ -128,6 +128,7 @@ class Design:
             raise InvalidArgumentError("method", self.method, "a Method registered by its own name")
         check_settings_rule(self.method, "announced" if self._has_marks else "local")
         check_tolerance(self.method, self.setting_choice.setting_probability_tolerance)
+        method.check_inputs(self.setting_choice.round_probabilities)
         if (self.least_score is not None) != method.scored:
             allowed = "given where the test of the method is a score, and there alone"
             raise InvalidArgumentError("least_score", self.least_score, allowed)
@@ -204,7 +205,7 @@ class Design:
         key, tests = (math.floor(self.heralded_rounds * p) for p in (kinds.key, kinds.test))
         if METHODS[self.method].varies and self.length:
             return whole_bytes(min(self.length.bits, key))
-        return self.final_key_length(key, tests, self.most_outcome_bits(tests))
+        return self.final_key_length(key, GameTally(tests, 0), self.most_outcome_bits(tests))
 
     @property
     def entropy_per_key_round(self) -> float:
@@ -281,24 +282,24 @@ class Design:
         tally : GameTally
             Number of test rounds and of lost ones, of both kinds.
         """
-        kind = tally.at_key_setting
-        at_key = None if kind is None else (kind[0] - kind[1], kind[1])
-        tests = Counts(tally.rounds - tally.lost, tally.lost, at_key)
-        return METHODS[self.method].accepts(self._block, self._parameters, tests)
+        return METHODS[self.method].accepts(self._block, self._parameters, _counts(tally))
 
-    def final_key_length(
-        self, key_rounds: int, test_rounds: int, outcome_bits: int, lost_tests: int = 0
-    ) -> int:
+    @property
+    def loss_limit(self) -> tuple[tuple[float, float], float]:
+        """What a lost test weighs, with the reference's key setting or not, and the most in all."""
+        return METHODS[self.method].loss_limit(self._block, self.length)
+
+    def final_key_length(self, key_rounds: int, tests: GameTally, outcome_bits: int) -> int:
         """Return the key length in bits after reconciliation, a whole number of bytes.
 
         Parameters
         ----------
-        key_rounds, test_rounds : int
-            Number of key and test rounds.
+        key_rounds : int
+            Number of key rounds.
+        tests : GameTally
+            Number of test rounds and, for lengths that vary, how many of them were lost.
         outcome_bits : int
             Outcome-dependent bits on the transcript, published tests included.
-        lost_tests : int, optional
-            Number of lost tests, which lengths that vary depend on.
 
         Returns
         -------
@@ -308,14 +309,14 @@ class Design:
         """
         method = METHODS[self.method]
         if method.varies:
-            block = self._finished(test_rounds, lost_tests, outcome_bits)
+            block = self._finished(tests, outcome_bits)
             return whole_bytes(method.final_bits(block, self._parameters, key_rounds))
-        leaked = outcome_bits - self._paid_otherwise(test_rounds)
+        leaked = outcome_bits - self._paid_otherwise(tests.rounds)
         if self.length is None or leaked > self.leakage_budget_bits:
             return 0
         return whole_bytes(self.length.bits) if self.length.bits <= key_rounds else 0
 
-    def terms(self, test_rounds: int, lost_tests: int, outcome_bits: int) -> Terms:
+    def terms(self, tests: GameTally, outcome_bits: int) -> Terms:
         """Return the contributions to the key of a finished run in bits, costs negative.
 
         Parameters are those of `final_key_length`. A fixed length has the terms of the design.
@@ -325,7 +326,7 @@ class Design:
             return Terms({})
         if not method.varies:
             return self.length.terms
-        return method.terms(self._finished(test_rounds, lost_tests, outcome_bits), self._parameters)
+        return method.terms(self._finished(tests, outcome_bits), self._parameters)
 
     def asymptotic_key_length(self, key_rounds: int, test_rounds: int, outcome_bits: int) -> int:
         """Return what the asymptotic formula leaves of the key rounds: not secure at finite size.
@@ -339,11 +340,10 @@ class Design:
             asymptotic_bits(key_rounds, win, self.noisy_preprocessing, leaked_bits=sent)
         )
 
-    def _finished(self, test_rounds: int, lost_tests: int, outcome_bits: int) -> Block:
+    def _finished(self, tests: GameTally, outcome_bits: int) -> Block:
         """Return the block of a finished run."""
-        tests = Counts(test_rounds - lost_tests, lost_tests)
-        leaked = outcome_bits - self._paid_otherwise(test_rounds)
-        return replace(self._block, leaked_bits=leaked, counts=tests)
+        leaked = outcome_bits - self._paid_otherwise(tests.rounds)
+        return replace(self._block, leaked_bits=leaked, counts=_counts(tests))
 
     def _paid_otherwise(self, test_rounds: int) -> int:
         """Return the published test outcomes that the terms pay for, rather than the leakage."""
@@ -354,10 +354,11 @@ class Design:
         """Return the design as JSON-able values."""
         values = asdict(self)
         if not self.setting_choice.setting_probability_tolerance:
-            # Designs without one keep the fingerprint that they had before there was any.
+            # Designs without these keep the fingerprint that they had before there were any.
             del values["setting_choice"]["setting_probability_tolerance"]
+        if values["setting_choice"].get("coin_probability", 0) is None:
+            del values["setting_choice"]["coin_probability"]
         if self.expected_chsh_at_key_setting is None:
-            # Likewise those that do not tell tests apart.
             del values["expected_chsh_at_key_setting"]
         if self.length is not None:
             values["length"]["terms"] = dict(self.length.terms)
@@ -375,6 +376,13 @@ class Design:
         """Return the SHA-256 of the design, which both parties must share."""
         text = json.dumps(self.to_dict(), sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _counts(tally: GameTally) -> Counts:
+    """Return the tests of a run as methods count them."""
+    kind = tally.at_key_setting
+    at_key = None if kind is None else (kind[0] - kind[1], kind[1])
+    return Counts(tally.rounds - tally.lost, tally.lost, at_key)
 
 
 def whole_bytes(bits: int) -> int:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from postprocessing.quantiles import exceedance, upper_quantile
 from postprocessing.reconciliation import Mode, RateAdaptation, candidates, failure_rates
-from postprocessing.scheme import RoundProbabilities
+from postprocessing.round_probabilities import RoundProbabilities
 
 # Accepted or not, verified or not: one bit each.
 VERDICT_BITS = 2

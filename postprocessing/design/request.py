@@ -20,12 +20,8 @@ from postprocessing.design.leakage import LeakageBudget, expected_leakage, leaka
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PLANNED_ROUNDS
 from postprocessing.reconciliation import Mode, tag_length
-from postprocessing.scheme import (
-    MOST_TOLERANCE,
-    BellScheme,
-    LocalSettings,
-    RoundProbabilities,
-)
+from postprocessing.round_probabilities import RoundProbabilities
+from postprocessing.scheme import MOST_TOLERANCE, BellScheme, LocalSettings
 from postprocessing.security import (
     METHODS,
     Block,
@@ -327,7 +323,7 @@ def _draft(
         tolerance=security.setting_probability_tolerance,
     )
     # Whatever follows is computed for what is really drawn.
-    choice = own or choice.on_grid(security.grid_bits)
+    choice = choice if own else choice.on_grid(security.grid_bits)
     marks, qber = round_bounds(choice), noisy_error_rate(expected.qber, q)
     budget = _least_budget(security, (rounds, marks, qber, tag_bits), charged)
     block = block_at(q, marks)

@@ -22,6 +22,7 @@ from postprocessing.protocol.report_sections import (
 from postprocessing.protocol.terms import key_terms
 from postprocessing.scheme import Party
 from postprocessing.sections import Row, Section, count, number
+from postprocessing.testing import GameTally
 
 _Identifier = Annotated[
     bytes,
@@ -93,7 +94,7 @@ class SessionReport(DistillationReport):
         key_length: int = 0,
         key_rounds: int = 0,
         test_rounds: int = 0,
-        lost_tests: int | None = None,
+        tally: GameTally | None = None,
         leaked_bits: int | None = None,
         **known: Any,
     ) -> SessionReport:
@@ -111,16 +112,15 @@ class SessionReport(DistillationReport):
             As of `KeyPool.soundness`.
         key_rounds, test_rounds, leaked_bits : optional
             Fields of the report too.
-        lost_tests : int, optional
-            Lost tests, where both parties' outcomes in them are public.
+        tally : GameTally, optional
+            Score of the CHSH game, where both parties' outcomes in it are public.
         **known
             Other fields of the report.
         """
         told = told_by(design, seed, emulated=emulated)
         if key_length and leaked_bits is not None:
-            told["key_terms"] = key_terms(
-                design, key_rounds, test_rounds, lost_tests or 0, leaked_bits
-            )
+            tests = tally or GameTally(test_rounds, 0)
+            told["key_terms"] = key_terms(design, key_rounds, tests, leaked_bits)
         forgery, claimed = traffic.forgery_probability, told["epsilons"]["soundness"]
         return cls(
             outcome=outcome,
@@ -128,7 +128,8 @@ class SessionReport(DistillationReport):
             key_length=key_length,
             key_rounds=key_rounds,
             test_rounds=test_rounds,
-            lost_tests=lost_tests,
+            lost_tests=tally.lost if tally else None,
+            tests_at_key_setting=tally.at_key_setting if tally else None,
             leaked_bits=leaked_bits,
             party=party,
             session=session,

@@ -163,7 +163,7 @@ def distill(
         heralded_rounds=len(record),
         key_rounds=result.key_rounds,
         test_rounds=result.test_rounds,
-        lost_tests=tally.lost if tally is not None else None,
+        tally=tally,
         leaked_bits=result.leaked_bits,
     )
 

@@ -85,11 +85,11 @@ class DistillationReport(ReportFields):
         leaked = transcript.leaked_bits
         sent = transcript.leaked_by(Syndromes, FrameStatus, DisclosedFrames)
         told = told_by(design, seed, emulated=emulated)
-        tests, lost = (tally.rounds, tally.lost) if tally else (0, 0)
+        tests = tally or GameTally(0, 0)
         if design is not None and abort_reason is None:
-            told["key_terms"] = key_terms(design, key_rounds, tests, lost, leaked)
+            told["key_terms"] = key_terms(design, key_rounds, tests, leaked)
         if design is not None and errors is not None:
-            length = design.asymptotic_key_length(key_rounds, tests, leaked)
+            length = design.asymptotic_key_length(key_rounds, tests.rounds, leaked)
             told["asymptotic_key_length"] = length
         return cls(
             outcome="key" if abort_reason is None else "aborted",
@@ -97,8 +97,9 @@ class DistillationReport(ReportFields):
             keys_match=None if alice_key is None else alice_key == bob_key,
             key_length=8 * len(alice_key or b""),
             key_rounds=key_rounds,
-            test_rounds=tests,
-            lost_tests=lost if tally else None,
+            test_rounds=tests.rounds,
+            lost_tests=tests.lost if tally else None,
+            tests_at_key_setting=tests.at_key_setting,
             corrected_errors=errors,
             leaked_bits=leaked,
             reconciliation_efficiency=efficiency(errors, key_rounds, sent),

@@ -81,6 +81,9 @@ class ReportFields:
         Number of key and of test rounds; 0 when the parties stopped before them.
     lost_tests : int or None
         Lost rounds of the CHSH game, known after it.
+    tests_at_key_setting : (int, int) or None
+        Number of test rounds in which the reference had its key setting, and of lost ones; None
+        where nobody counted them.
     corrected_errors : int or None
         Key bits that the corrector had to change, known after verification.
     leaked_bits : int or None
@@ -122,6 +125,7 @@ class ReportFields:
     key_rounds: int = 0
     test_rounds: int = 0
     lost_tests: int | None = None
+    tests_at_key_setting: tuple[int, int] | None = None
     corrected_errors: int | None = None
     leaked_bits: int | None
     reconciliation_efficiency: float | None = None
@@ -140,7 +144,9 @@ class ReportFields:
     @property
     def tally(self) -> GameTally | None:
         """Score of the CHSH game, known to the corrector."""
-        return None if self.lost_tests is None else GameTally(self.test_rounds, self.lost_tests)
+        if self.lost_tests is None:
+            return None
+        return GameTally(self.test_rounds, self.lost_tests, self.tests_at_key_setting)
 
     @property
     def errors(self) -> int | None:

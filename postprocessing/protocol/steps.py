@@ -229,8 +229,8 @@ def final_length(
     design: Design, sifted: SiftedRounds, tally: GameTally | None, leaked_bits: int
 ) -> int:
     """Return the length of the key in bits; the score is the corrector's, or of both."""
-    lost = tally.lost if tally else 0
-    return design.final_key_length(sifted.key_rounds, sifted.test_rounds, leaked_bits, lost)
+    tests = tally or GameTally(sifted.test_rounds, 0)
+    return design.final_key_length(sifted.key_rounds, tests, leaked_bits)
 
 
 def seed_bytes(key: PackedBits, length: int) -> int:

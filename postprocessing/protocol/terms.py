@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from postprocessing.design.design import Design
 from postprocessing.design.leakage import VERDICT_BITS
 from postprocessing.security import METHODS, binary_entropy
+from postprocessing.testing import GameTally
 
 REPRODUCIBLE = "reproducible from a seed: not a secret key"
 EMULATED = "from emulated rounds: not a secret key"
@@ -46,7 +47,7 @@ def efficiency(errors: int | None, key_rounds: int, sent: int) -> float | None:
 
 
 def key_terms(
-    design: Design, key_rounds: int, test_rounds: int, lost_tests: int, leaked_bits: int
+    design: Design, key_rounds: int, tests: GameTally, leaked_bits: int
 ) -> dict[str, float]:
     """Return the contributions to the key of a finished run in bits, costs negative.
 
@@ -54,14 +55,16 @@ def key_terms(
     ----------
     design : Design
         The design of the run.
-    key_rounds, test_rounds, lost_tests : int
-        Number of key and of test rounds, and of lost tests, which a fixed length does not ask for.
+    key_rounds : int
+        Number of key rounds.
+    tests : GameTally
+        Number of test rounds, and of lost ones, which a fixed length does not ask for.
     leaked_bits : int
         Outcome-dependent bits on the transcript, published tests included.
     """
     if design.length is not None:
-        return itemised(design.terms(test_rounds, lost_tests, leaked_bits), design, test_rounds)
-    published = test_rounds * METHODS[design.method].published_per_test
+        return itemised(design.terms(tests, leaked_bits), design, tests.rounds)
+    published = tests.rounds * METHODS[design.method].published_per_test
     entropy = key_rounds * design.entropy_per_key_round
     return {"expected_entropy": entropy, "sent": float(published - leaked_bits)}
 

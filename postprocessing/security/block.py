@@ -10,7 +10,7 @@ from scipy.special import ndtri
 
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.quantiles import upper_quantile
-from postprocessing.scheme import RoundProbabilities
+from postprocessing.round_probabilities import RoundProbabilities
 from postprocessing.security.entropy import check_noisy_preprocessing
 
 # By which a win probability that follows from others may be out of range.
@@ -84,7 +84,7 @@ class Block:
     probabilities : RoundProbabilities
         How often a heralded round is a key, a test or a discarded round, or between what it is.
     win_probability : float
-        w of the honest devices, in [0, 1].
+        w of the honest devices, in [0, 1], where the inputs of the game are uniform.
     secrecy : float
         ε_sec in (0, 1).
     leaked_bits : float
@@ -155,9 +155,18 @@ class Block:
         return first, min(max(2 * self.win_probability - first, 0.0), 1.0)
 
     @property
+    def win_probability_of_tests(self) -> float:
+        """The win probability of a test, whichever kind it is of; w where inputs are uniform."""
+        marks = self.probabilities
+        if marks.has_uniform_inputs:
+            return self.win_probability
+        won = sum(p * w for p, w in zip(marks.kinds, self.win_probabilities, strict=True))
+        return won / marks.test
+
+    @property
     def lose_probability(self) -> float:
         """p_test (1 − w), how often a round of honest devices is a lost test, at the most."""
-        return self.probabilities.most_test * (1 - self.win_probability)
+        return self.probabilities.most_test * (1 - self.win_probability_of_tests)
 
     @cached_property
     def accepted_losses(self) -> float:
@@ -177,7 +186,12 @@ class Block:
         if self.counts is not None:
             return self.counts
         tests = self.rounds * (self.probabilities.test + self.probabilities.test_slack / 2)
-        return Counts(tests * self.win_probability, tests * (1 - self.win_probability))
+        win = self.win_probability_of_tests
+        won, lost = tests * win, tests * (1 - win)
+        at_key, first = tests * self.probabilities.kinds[0] / self.probabilities.test, win
+        if self.win_probability_at_key_setting is not None:
+            first = self.win_probabilities[0]
+        return Counts(won, lost, (min(at_key * first, won), min(at_key * (1 - first), lost)))
 
     def smooth(self) -> Block:
         """Return the block with the normal approximation of its tolerated losses.

@@ -16,7 +16,7 @@ from functools import cached_property
 
 from postprocessing.checks import real_number
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.scheme import RoundProbabilities
+from postprocessing.round_probabilities import RoundProbabilities
 from postprocessing.security.accumulation import accumulation_bits
 from postprocessing.security.block import Block, Counts
 from postprocessing.security.entropy import entropy_of_coherence

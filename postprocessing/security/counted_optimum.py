@@ -3,81 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-import numpy as np
-import numpy.typing as npt
-from scipy.optimize import minimize
 
 from postprocessing.security.block import Block
-from postprocessing.security.counted import CountedParameters, LossScore, Pair
-from postprocessing.security.entropy import QUANTUM_WIN_PROBABILITIES, coherence
+from postprocessing.security.counted import LossScore, Pair
 from postprocessing.security.single_round import RoundBalance
-
-P = TypeVar("P", bound=CountedParameters)
+from postprocessing.security.weighted_search import Place, honest_coherence
 
 _LN2 = math.log(2)
-_TOLERANCE = 1e-4
-# Far outside what a block with a key needs: of x, of artanh E and of k₁/k₂ times s₁/s₂.
-_RANGES = np.log([(1e-14, 0.9), (1e-3, 12.0), (0.05, 20.0)])
+# Of x, far outside what a block with a key needs.
+_LEAST_EXCESS, _MOST_EXCESS = 1e-14, 0.9
 # Steps to k from k s, and the least s of a search.
 _STEPS, _LEAST_SHARE = 20, 0.3
 
 
-def best_counted_parameters(
-    block: Block,
-    complete: Callable[[Pair, float, float], P],
-    length: Callable[[P], float],
-    *,
-    equal_weights: bool,
-) -> P:
-    """Return the parameters of the longest key for this block.
+def credited(block: Block, place: Place) -> tuple[Pair, float]:
+    """Return the credits at which the worst device has the coherence of a place, and x in range."""
+    wanted = _credits_of_tangent(block, place.tangent, place.weight)
+    return _credited(block, wanted, place.excess)
 
-    The search runs over x, over the coherence E of the worst device and over the weight β of tests
-    with the reference's key setting: the credits follow, as those at which the worst device has
-    this coherence.
 
-    Parameters
-    ----------
-    block : Block
-        The block.
-    complete : callable
-        Gives the parameters of the method from the credits, x and E.
-    length : callable
-        The length at given parameters, in bits.
-    equal_weights : bool
-        Whether β stays 1, which is quick and nearly as good.
-
-    Returns
-    -------
-    CountedParameters
-        The best to about 1e-6 of the length. Security does not rest on their being the best.
-    """
-
-    def parameters(places: npt.NDArray[np.float64]) -> P:
-        # Without a third, the weight is 1.
-        places = np.append(places, np.zeros(3 - len(places)))
-        x, rapidity, weight = np.exp(np.clip(places, *_RANGES.T)).tolist()
-        tangent = math.tanh(rapidity)
-        taken, x = _credited(block, _credits_of_tangent(block, tangent, weight), x)
-        return complete(taken, x, tangent)
-
-    def shortfall(places: Any) -> float:
-        return -length(parameters(places))
-
-    def best(start: npt.NDArray[np.float64], steps: list[float]) -> npt.NDArray[np.float64]:
-        simplex = start + np.vstack([0 * start, np.diag(steps)])
-        options: Any = {"initial_simplex": simplex, "xatol": _TOLERANCE, "fatol": fatol}
-        found: Any = minimize(shortfall, start, method="Nelder-Mead", options=options)
-        place: npt.NDArray[np.float64] = found.x
-        return place
-
-    fatol = 1e-7 * block.rounds
-    place = best(np.array(_start(block)), [0.2, 0.2])
-    if not equal_weights:
-        place = best(np.append(place, 0.0), [0.05, 0.05, -0.1])
-    return parameters(place)
+def start(block: Block) -> tuple[float, float]:
+    """Return the normal x, and the coherence at the expected win probability."""
+    tangent = honest_coherence(block)
+    taken = _credits_of_tangent(block, tangent, 1.0)
+    lost = block.probabilities.test * (1 - block.win_probability)
+    cost = _LN2 / 2 * (5 + math.sqrt(2 + lost * max(taken) ** 2)) ** 2
+    excess = math.sqrt(-math.log2(block.secrecy) / (block.rounds * cost))
+    return min(max(excess, _LEAST_EXCESS), _MOST_EXCESS), tangent
 
 
 def best_split(block: Block, excess: float) -> dict[str, float]:
@@ -119,15 +71,3 @@ def _credited(block: Block, wanted: Pair, excess: float) -> tuple[Pair, float]:
             break
         taken = first, second
     return taken, excess
-
-
-def _start(block: Block) -> tuple[float, float]:
-    """Return logarithms of the normal x, and of artanh E at the expected win probability."""
-    (low_x, high_x), (low, high), _ = np.exp(_RANGES).tolist()
-    win = min(max(block.win_probability, 0.75), QUANTUM_WIN_PROBABILITIES[1])
-    rapidity = min(max(math.atanh(min(float(coherence(win)), 1 - 1e-16)), low), high)
-    taken = _credits_of_tangent(block, math.tanh(rapidity), 1.0)
-    lost = block.probabilities.test * (1 - win)
-    cost = _LN2 / 2 * (5 + math.sqrt(2 + lost * max(taken) ** 2)) ** 2
-    excess = math.sqrt(-math.log2(block.secrecy) / (block.rounds * cost))
-    return math.log(min(max(excess, low_x), high_x)), math.log(rapidity)

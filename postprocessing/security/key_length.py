@@ -10,7 +10,8 @@ from typing import Any, Literal, get_args
 from postprocessing.checks import instance_of, one_of, probability, real_number, whole_number
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PLANNED_ROUNDS
-from postprocessing.scheme import RoundProbabilities, SettingChoice
+from postprocessing.round_probabilities import RoundProbabilities
+from postprocessing.scheme import SettingChoice
 from postprocessing.security.block import Block
 from postprocessing.security.entropy import (
     binary_entropy,

@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.scheme import RoundProbabilities
+from postprocessing.round_probabilities import RoundProbabilities
 from postprocessing.security.block import Block, Counts
 from postprocessing.security.entropy import (
     LOCAL_WIN_PROBABILITY,
@@ -27,15 +27,47 @@ from postprocessing.security.entropy import (
     chsh_entropy,
     coherence,
 )
+from postprocessing.security.renyi_round import (
+    GRID_POINTS,
+    ZOOMS,
+    greatest_of_concave,
+    weight_excess,
+)
 from postprocessing.security.terms import Terms
 
 _LN2 = math.log(2)
+Table = npt.NDArray[np.float64]
 # 2^(δ f) does not overflow.
 _MOST_EXPONENT = 1000.0
 # Rounding of the sum and of κ stays below this many bits per round.
 _ROUNDING_PER_ROUND = 1e-9
-# The maximum over devices: a grid, then finer ones around its highest point.
-_GRID_POINTS, _ZOOMS = 65, 4
+
+
+class RenyiScore(Protocol):
+    """The free parameters of a Rényi bound: an affine score, and what accumulates beside it."""
+
+    @property
+    def excess(self) -> float:
+        """δ = α − 1 in (0, 1), the Rényi order."""
+
+    def cost(self, tests: Counts) -> float:
+        """Return what publishing the outcomes of tests costs, in bits."""
+
+    def score(self, tests: Counts) -> float:
+        """Return the affine function of the counts, in bits."""
+
+    def outcomes(self, block: Block) -> tuple[Table, Table]:
+        """Return the scores a round may have, and how often honest devices have them, at worst."""
+
+    def accumulated_entropy(
+        self, probabilities: RoundProbabilities, noisy_preprocessing: float
+    ) -> float:
+        """Return κ, the bits that each round adds beside the credits of its test."""
+
+    def expected_entropy(
+        self, probabilities: RoundProbabilities, noisy_preprocessing: float
+    ) -> float:
+        """Return the von Neumann entropy of a key round at the expected win probability."""
 
 
 @dataclass(frozen=True)
@@ -94,18 +126,40 @@ class RenyiParameters:
         credited = tests.won * self.win_credit + tests.lost * self.loss_credit
         return credited - self.cost(tests)
 
+    def outcomes(self, block: Block) -> tuple[Table, Table]:
+        """Return the scores of a won and of a lost test, and how often honest devices have them.
 
-def renyi_terms(block: Block, parameters: RenyiParameters, score: float) -> Terms:
+        Within a tolerance of the settings, gains come as rarely and losses as often as they may.
+        """
+        scores = np.array([self.score(Counts(1, 0)), self.score(Counts(0, 1))])
+        win, marks = block.win_probability, block.probabilities
+        tests = np.where(scores < 0, marks.most_test, marks.test)
+        return scores, tests * np.array([win, 1 - win])
+
+    def accumulated_entropy(
+        self, probabilities: RoundProbabilities, noisy_preprocessing: float
+    ) -> float:
+        """Return κ, see `accumulated_entropy`."""
+        return accumulated_entropy(self, probabilities, noisy_preprocessing)
+
+    def expected_entropy(
+        self, probabilities: RoundProbabilities, noisy_preprocessing: float
+    ) -> float:
+        """Return the von Neumann entropy of a key round at w̃."""
+        return _expected_entropy(self.published_win, noisy_preprocessing)
+
+
+def renyi_terms(block: Block, parameters: RenyiScore, score: float) -> Terms:
     """Evaluate the bound term by term: ℓ = nκ + score − leakage − θ.
 
     Parameters
     ----------
     block : Block
         The block; publishing its tests costs what their counts say.
-    parameters : RenyiParameters
+    parameters : RenyiParameters or RenyiPairs
         The free parameters, fixed before the run.
     score : float
-        `RenyiParameters.score` of the run, or the least that is accepted.
+        Their `score` of the run, or the least that is accepted.
 
     Returns
     -------
@@ -121,12 +175,12 @@ def renyi_terms(block: Block, parameters: RenyiParameters, score: float) -> Term
         - rounding: minus a margin of one bit and 1e-9 n for floating point.
     """
     n, marks, q = block.rounds, block.probabilities, block.noisy_preprocessing
-    entropy = n * marks.key * _expected_entropy(parameters.published_win, q)
+    entropy = n * marks.key * parameters.expected_entropy(marks, q)
     cost = parameters.cost(block.tests)
     return Terms(
         {
             "entropy": entropy,
-            "fluctuation": n * accumulated_entropy(parameters, marks, q) + score + cost - entropy,
+            "fluctuation": n * parameters.accumulated_entropy(marks, q) + score + cost - entropy,
             "tests": -cost,
             "leakage": -block.leaked_bits,
             "amplification": -amplification_cost(parameters.excess, block.secrecy),
@@ -169,7 +223,7 @@ def renyi_entropy(win_probability: Real, excess: float, noisy_preprocessing: flo
     """
     check_noisy_preprocessing(noisy_preprocessing)
     c = np.asarray(coherence(win_probability), dtype=np.float64)
-    entropy: Any = -np.log1p(_weight_excess(c, excess, noisy_preprocessing)) / (excess * _LN2)
+    entropy: Any = -np.log1p(weight_excess(c, excess, noisy_preprocessing)) / (excess * _LN2)
     return cast(Real, entropy)
 
 
@@ -199,37 +253,17 @@ def accumulated_entropy(
         κ in bits per round; negative where the credits promise more than there is.
     """
     low, high = LOCAL_WIN_PROBABILITY, QUANTUM_WIN_PROBABILITIES[1]
-    wins = np.linspace(low, high, _GRID_POINTS)
+    wins = np.linspace(low, high, GRID_POINTS)
     values = _moment_excess(wins, parameters, probabilities, noisy_preprocessing)
-    for _ in range(_ZOOMS):
+    for _ in range(ZOOMS):
         best = int(values.argmax())
         first, last = max(best - 1, 0), min(best + 1, len(wins) - 1)
-        wins = np.linspace(wins[first], wins[last], _GRID_POINTS)
+        wins = np.linspace(wins[first], wins[last], GRID_POINTS)
         values = _moment_excess(wins, parameters, probabilities, noisy_preprocessing)
     # What tests may come more often than at the least add at most their greatest weight.
     most = max(0.0, math.expm1(parameters.excess * parameters.win_credit * _LN2))
-    excess = _bound_of_concave(values) + probabilities.test_slack * most
+    excess = greatest_of_concave(values) + probabilities.test_slack * most
     return -math.log1p(excess) / (parameters.excess * _LN2)
-
-
-def _bound_of_concave(values: npt.NDArray[np.float64]) -> float:
-    """Bound the maximum of a concave function from above by its values at equal distances.
-
-    Beside the highest point, the chord of the next two points lies above the function.
-    """
-    best = int(values.argmax())
-    bound = float(values[best])
-    for start, step in ((best - 1, 1), (best, 1)):
-        ends = (start, start + step)
-        if ends[0] < 0 or ends[1] >= len(values):
-            continue
-        chords = []
-        if ends[0] >= 1:
-            chords.append(2 * values[ends[0]] - values[ends[0] - 1])
-        if ends[1] + 1 < len(values):
-            chords.append(2 * values[ends[1]] - values[ends[1] + 1])
-        bound = max(bound, float(min(chords)))
-    return bound
 
 
 def _moment_excess(
@@ -240,35 +274,10 @@ def _moment_excess(
 ) -> npt.NDArray[np.float64]:
     """Return G − 1 at win probabilities of at least 3/4, without cancellation at small δ."""
     delta, c = parameters.excess, coherence(wins)
-    plain = _weight_excess(c, delta, 0.0)
-    noisy = _weight_excess(c, delta, noisy_preprocessing) if noisy_preprocessing else plain
+    plain = weight_excess(c, delta, 0.0)
+    noisy = weight_excess(c, delta, noisy_preprocessing) if noisy_preprocessing else plain
     won = np.minimum(wins, 1 + plain)
     lost = 1 + plain - won
     credited = won * math.expm1(delta * parameters.win_credit * _LN2)
     credited = credited + lost * math.expm1(delta * parameters.loss_credit * _LN2)
     return probabilities.key * noisy + probabilities.test * (plain + credited)
-
-
-def _weight_excess(
-    c: npt.NDArray[np.float64], excess: float, noisy_preprocessing: float
-) -> npt.NDArray[np.float64]:
-    """Return q_α − 1 at C in [0, 1], accurate relative to itself."""
-    alpha = 1 + excess
-    large, small = (1 + c) / 2, np.maximum((1 - c) / 2, 1e-300)
-    # u + v − 1, of order δ.
-    growths = [x * np.expm1(-excess / alpha * np.log(x)) for x in (large, small)]
-    sum_excess = growths[0] + growths[1]
-    total = 1 + sum_excess
-    q = noisy_preprocessing
-    if q:
-        product = (large + growths[0]) * (small + growths[1])
-        root = np.sqrt(np.maximum(total**2 - 16 * q * (1 - q) * product, 0.0))
-        plus = (total + root) / 2
-        minus = np.maximum(4 * q * (1 - q) * product / plus, 1e-300)
-    else:
-        plus, minus = total, np.zeros_like(total)
-    # e₊ + e₋ = u + v, so only the power δ of each is left to add.
-    change = sum_excess + plus * np.expm1(excess * np.log(plus))
-    if q:
-        change = change + minus * np.expm1(excess * np.log(minus))
-    return cast(npt.NDArray[np.float64], math.expm1(-excess * _LN2) + math.pow(2, -excess) * change)

@@ -12,13 +12,13 @@ from scipy.optimize import minimize
 
 from postprocessing import quantiles
 from postprocessing.quantiles import least_sum
-from postprocessing.security.block import Block, Counts
+from postprocessing.security.block import Block
 from postprocessing.security.entropy import (
     LOCAL_WIN_PROBABILITY,
     QUANTUM_WIN_PROBABILITIES,
     chsh_entropy_slope,
 )
-from postprocessing.security.renyi import RenyiParameters, renyi_terms
+from postprocessing.security.renyi import RenyiParameters, RenyiScore, renyi_terms
 
 # Beyond, no block has a key; a start there would only overflow.
 _EXCESS_RANGE = (1e-14, 0.9)
@@ -27,7 +27,7 @@ _MOST_CREDIT_EXPONENT = 500.0
 _LEAST_VIOLATION = 1e-3
 _TOLERANCE = 1e-4
 
-Rating = Callable[[RenyiParameters], float]
+Rating = Callable[[RenyiScore], float]
 
 
 def mean_length(block: Block) -> Rating:
@@ -40,7 +40,7 @@ def accepted_length(block: Block) -> Rating:
     return lambda parameters: renyi_terms(block, parameters, least_score(block, parameters)).total
 
 
-def least_score(block: Block, parameters: RenyiParameters) -> float:
+def least_score(block: Block, parameters: RenyiScore) -> float:
     """Return F_min, which honest devices miss with at most a given probability (Chernoff).
 
     The score of a round is f₁ − c₁ with probability p_test w, f₀ − c₀ with p_test (1 − w), else 0.
@@ -50,7 +50,7 @@ def least_score(block: Block, parameters: RenyiParameters) -> float:
     ----------
     block : Block
         The block, whose `completeness_share` is the probability of aborting for this reason.
-    parameters : RenyiParameters
+    parameters : RenyiParameters or RenyiPairs
         The free parameters.
 
     Returns
@@ -58,25 +58,12 @@ def least_score(block: Block, parameters: RenyiParameters) -> float:
     float
         F_min in bits.
     """
-    return least_sum(block.rounds, *_score_of_a_round(block, parameters), block.completeness_share)
+    return least_sum(block.rounds, *parameters.outcomes(block), block.completeness_share)
 
 
-def miss_probability(block: Block, parameters: RenyiParameters, score: float) -> float:
+def miss_probability(block: Block, parameters: RenyiScore, score: float) -> float:
     """Bound the probability that honest devices miss a score, as for `least_score`."""
-    return quantiles.miss_probability(block.rounds, *_score_of_a_round(block, parameters), score)
-
-
-def _score_of_a_round(
-    block: Block, parameters: RenyiParameters
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the scores of a won and of a lost test, and how often honest devices have them.
-
-    Within a tolerance of the settings, gains come as rarely and losses as often as they may.
-    """
-    scores = np.array([parameters.score(Counts(1, 0)), parameters.score(Counts(0, 1))])
-    win, marks = block.win_probability, block.probabilities
-    tests = np.where(scores < 0, marks.most_test, marks.test)
-    return scores, tests * np.array([win, 1 - win])
+    return quantiles.miss_probability(block.rounds, *parameters.outcomes(block), score)
 
 
 def best_renyi_parameters(block: Block, rating: Rating) -> RenyiParameters:

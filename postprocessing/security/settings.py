@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -11,7 +12,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.scheme import AnnouncedMarks, LocalSettings, RoundProbabilities, SettingChoice
+from postprocessing.round_probabilities import RoundProbabilities
+from postprocessing.scheme import AnnouncedMarks, LocalSettings, SettingChoice
 from postprocessing.security.block import Block
 from postprocessing.security.methods import Method, SettingsRule
 from postprocessing.tolerance import round_bounds
@@ -19,6 +21,8 @@ from postprocessing.tolerance import round_bounds
 # Flip probabilities looked at first; the best is refined between its neighbours.
 _FLIP_PROBABILITIES = (0.0, *np.geomspace(2e-3, 0.35, 12).tolist())
 _PLACES = 6
+# The coin of the longest key over that of uniform inputs: a typical one, and where it is sought.
+_COIN, _COIN_RANGE = 1.25, (0.7, 2.2)
 
 
 def settings_with_tests(
@@ -77,7 +81,8 @@ def optimise_settings(
     """
 
     def settings(log_test: float) -> SettingChoice:
-        return settings_with_tests(rule, math.exp(log_test), tolerance)
+        uniform = settings_with_tests(rule, math.exp(log_test), tolerance)
+        return _with_coin(method, uniform, _COIN)
 
     def shortfall(log_test: float) -> float:
         return -method.settings_rating(block_at(round_bounds(settings(log_test))))
@@ -120,7 +125,7 @@ def optimise_choices(
     test_probability : float, optional
         p_test; the best one by default.
     settings : LocalSettings or AnnouncedMarks, optional
-        Settings to take as they are.
+        Settings to take as they are, but for the coin.
     tolerance : float, optional
         As for `optimise_settings`, of settings that are chosen here.
 
@@ -138,11 +143,13 @@ def optimise_choices(
     """
 
     def choice(q: float) -> SettingChoice:
+        at_noise = partial(block_at, q)
         if settings is not None:
-            return settings
+            return _with_best_coin(method, at_noise, settings)
         if test_probability is not None:
             return settings_with_tests(rule, test_probability, tolerance)
-        return optimise_settings(method, partial(block_at, q), rule=rule, tolerance=tolerance)
+        found = optimise_settings(method, at_noise, rule=rule, tolerance=tolerance)
+        return _with_best_coin(method, at_noise, found)
 
     if noisy_preprocessing != "optimal":
         return noisy_preprocessing, choice(noisy_preprocessing)
@@ -150,6 +157,34 @@ def optimise_choices(
     typical = round_bounds(choice(0.0))
     q = optimal_noisy_preprocessing(lambda q: method.rating(block_at(q, typical)))
     return q, choice(q)
+
+
+def _with_coin(method: Method[Any], settings: SettingChoice, factor: float) -> SettingChoice:
+    """Return the settings with a coin that keeps more tests, where inputs need not be uniform.
+
+    Rounds that the coin drops are lost to the key as well.
+    """
+    if not (method.tells_kinds_apart and isinstance(settings, LocalSettings)):
+        return settings
+    return replace(settings, coin_probability=min(factor * settings.thinning_probability, 1.0))
+
+
+def _with_best_coin(
+    method: Method[Any], block_at: Callable[[RoundProbabilities], Block], settings: SettingChoice
+) -> SettingChoice:
+    """Return the settings with the coin of the longest key, to about a twentieth of itself."""
+    typical = _with_coin(method, settings, _COIN)
+    if typical is settings:
+        return settings
+    rating = method.rating_near(block_at(typical.round_probabilities))
+
+    def shortfall(log_factor: float) -> float:
+        moved = _with_coin(method, settings, math.exp(log_factor))
+        return -rating(block_at(moved.round_probabilities))
+
+    bounds = (math.log(_COIN_RANGE[0]), math.log(_COIN_RANGE[1]))
+    found = minimize_scalar(shortfall, bounds=bounds, method="bounded", options={"xatol": 0.05})
+    return _with_coin(method, settings, math.exp(found.x))
 
 
 def optimal_noisy_preprocessing(length: Callable[[float], float]) -> float:

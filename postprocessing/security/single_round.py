@@ -9,8 +9,9 @@ in the CHSH value stands here: below the chord it would promise too much.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -77,6 +78,38 @@ def other_coherence(weight: float, coherence: Real) -> Real:
     return cast(Real, np.where(np.square(coherence) >= bend, upper, lower))
 
 
+def bend_of(weight: float) -> float:
+    """Return E² from which on 2√F_β(E) and E′(E) are both on their upper branch."""
+    gap = abs(weight - 1) * (weight + 1)
+    return gap * (1 + weight**2) if weight < 1 else gap / weight**2
+
+
+def least_in_cells(
+    entropy: Callable[[Any], Any], scored: Callable[[Any], Any], most: float, enough: float
+) -> float:
+    """Bound the least of a growing entropy less a growing score, over E from 0 to `most`.
+
+    In each cell there is no less than the entropy of its lower end and the score of its upper one,
+    and cells are halved where that is less than `enough`.
+
+    Returns
+    -------
+    float
+        The lesser of `enough` and the bound.
+    """
+    ends = np.linspace(0, most, _CELLS + 1)
+    lows, highs = ends[:-1], ends[1:]
+    while True:
+        bounds = entropy(lows) - scored(highs)
+        matter = ~(bounds >= enough)
+        count = int(matter.sum())
+        if not 0 < count <= _MOST_CELLS:
+            return min(enough, float(bounds.min()))
+        lows, highs = lows[matter], highs[matter]
+        middles = (lows + highs) / 2
+        lows, highs = np.append(lows, middles), np.append(middles, highs)
+
+
 @dataclass(frozen=True)
 class RoundBalance:
     """What a round gives and owes: its entropy less the most that its tests may score.
@@ -115,8 +148,10 @@ class RoundBalance:
 
     def value(self, coherence: Real) -> Real:
         """Return Φ(E) in bits."""
-        scored = self.gains[1] * largest_weighted_chsh(self.weight, coherence)
-        return self.entropy(coherence) - scored
+        return self.entropy(coherence) - self._scored(coherence)
+
+    def _scored(self, coherence: Real) -> Real:
+        return self.gains[1] * largest_weighted_chsh(self.weight, coherence)
 
     def slope(self, coherence: float) -> float:
         """Return dΦ/dE² where E is in (0, 1), beyond `bend`."""
@@ -130,9 +165,7 @@ class RoundBalance:
     @property
     def bend(self) -> float:
         """E² from which on both bounds are on their upper branch, where Φ is convex in E²."""
-        beta = self.weight
-        gap = abs(beta - 1) * (beta + 1)
-        return gap * (1 + beta**2) if beta < 1 else gap / beta**2
+        return bend_of(self.weight)
 
     def least(self, tangent: float) -> float:
         """Bound the least of Φ over E from below, whatever the tangent is.
@@ -155,7 +188,7 @@ class RoundBalance:
         # Nearer to 1 rounding of E′ would turn the tangent.
         most = 1 - _LEAST_GAP * max(1.0, self.weight**2)
         if not bend < most:
-            return self._least_below(1.0, math.inf)
+            return least_in_cells(self.entropy, self._scored, 1.0, math.inf)
         at = min(max(tangent, math.sqrt(bend) * (1 + 1e-15)), math.sqrt(most))
         slope, square = self.slope(at), at * at
         drop = min(slope * (bend - square), slope * (1 - square))
@@ -163,19 +196,5 @@ class RoundBalance:
         if not bend:
             return bound
         # A little beyond, that rounding leaves no gap.
-        return self._least_below(min(math.sqrt(bend) * (1 + 1e-12), 1.0), bound)
-
-    def _least_below(self, most: float, enough: float) -> float:
-        """Return the lesser of `enough` and what cells from 0 up to a coherence bound."""
-        ends = np.linspace(0, most, _CELLS + 1)
-        lows, highs = ends[:-1], ends[1:]
-        while True:
-            scored = self.gains[1] * largest_weighted_chsh(self.weight, highs)
-            bounds = self.entropy(lows) - scored
-            matter = ~(bounds >= enough)
-            count = int(matter.sum())
-            if not 0 < count <= _MOST_CELLS:
-                return min(enough, float(bounds.min()))
-            lows, highs = lows[matter], highs[matter]
-            middles = (lows + highs) / 2
-            lows, highs = np.append(lows, middles), np.append(middles, highs)
+        most_below = min(math.sqrt(bend) * (1 + 1e-12), 1.0)
+        return least_in_cells(self.entropy, self._scored, most_below, bound)

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from scipy.optimize import brentq
 
-from postprocessing.scheme import RoundProbabilities
+from postprocessing.round_probabilities import RoundProbabilities
 from postprocessing.security.entropy import (
     LOCAL_WIN_PROBABILITY,
     QUANTUM_WIN_PROBABILITIES,

@@ -30,7 +30,7 @@ from postprocessing.reconciliation import (
     encode,
     failure_rates,
 )
-from postprocessing.scheme import RoundProbabilities
+from postprocessing.round_probabilities import RoundProbabilities
 
 QBERS = (0.001, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.10)
 KEY_BITS = 10**8

@@ -17,7 +17,7 @@ from emulator.attacks.adaptive import STRETCHES, surplus_share
 from emulator.attacks.attack import Conduct, Score
 from emulator.attacks.broken import BiasedSettings
 from emulator.attacks.local import answers, table_of
-from emulator.attacks.partly_quantum import classical_part, ideal_table, quantum_share
+from emulator.attacks.partly_quantum import classical_part, quantum_share, quantum_table
 from emulator.attacks.trial import PASSED, decide
 from emulator.cli.app import app
 from emulator.runner import distill_emulated
@@ -235,7 +235,7 @@ def test_counts_decide_as_the_pipeline_does(method, rounds):
     design = Security(soundness=1e-6, method=method).design(MODEL, rounds)
     target = Target(MODEL, design)
     classical = classical_part(target).devices.heralded()
-    heralded = target.heralding(ideal_table()).heralded()
+    heralded = target.heralding(quantum_table(1.0, 1.0)).heralded()
     ends = set()
     for seed, chsh in enumerate(np.linspace(2.2, 2.6, 9)):
         share = (chsh - 2) / (2 * math.sqrt(2) - 2)
@@ -259,7 +259,7 @@ def test_frames_that_fail_only_shorten_a_key():
     design = Security(soundness=1e-6, method="renyi").design(expected, 300_000)
     target = Target(MODEL, design)
     # A QBER of 2.6 %.
-    table = ideal_table() * 0.948 + 0.013
+    table = quantum_table(1.0, 1.0) * 0.948 + 0.013
     emulated = emulate(
         Sampler(target.heralding(table), target.setting_choice, 3), heralded_rounds=300_000
     )
@@ -290,7 +290,7 @@ def test_devices_with_a_memory_leave_chance_to_the_coins(target, name):
 def test_surplus_rounds_share_the_losses_of_their_pairs():
     """Fixed answers lose one pair, which is B2's or B1's; the ideal state loses all alike."""
     target = Target(MODEL, Security(method="asymptotic").design(MODEL, 300_000))
-    assert surplus_share(target.heralding(ideal_table())) == pytest.approx(0.5)
+    assert surplus_share(target.heralding(quantum_table(1.0, 1.0))) == pytest.approx(0.5)
     shares = {
         surplus_share(target.heralding(table_of(*both))) for both in answers(MODEL.bell_scheme)
     }

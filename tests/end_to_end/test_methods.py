@@ -128,14 +128,14 @@ def test_varying_length_is_the_affine_function_of_the_counts() -> None:
     assert report.key_length == int(length) // 8 * 8
     # Published tests are paid for by the score; each further leaked bit costs a bit.
     more = report.leaked_bits + 800
-    arguments = (report.key_rounds, tally.rounds, more, tally.lost)
+    arguments = (report.key_rounds, tally, more)
     assert design.final_key_length(*arguments) == report.key_length - 800
 
 
 def test_varying_length_never_exceeds_what_is_left_of_the_key_rounds() -> None:
     design = designed("renyi")
-    assert design.final_key_length(50_000, 400_000, 800_000 + 10_000, 0) == 40_000
-    assert design.final_key_length(5_000, 400_000, 800_000 + 10_000, 0) == 0
+    assert design.final_key_length(50_000, GameTally(400_000, 0), 800_000 + 10_000) == 40_000
+    assert design.final_key_length(5_000, GameTally(400_000, 0), 800_000 + 10_000) == 0
 
 
 def test_fixed_score_decides_acceptance() -> None:

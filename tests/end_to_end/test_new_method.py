@@ -18,7 +18,7 @@ from emulator.theory.planning import plan
 from postprocessing.design.request import Security
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.files.designs import read_design, write_design
-from postprocessing.scheme import RoundProbabilities
+from postprocessing.round_probabilities import RoundProbabilities
 from postprocessing.security import METHODS, Block, Terms, key_length
 
 PAGE = Path(__file__).parents[2] / "docs" / "finite-size.md"

@@ -14,7 +14,8 @@ from postprocessing.design.leakage import VERDICT_BITS, leakage_budget
 from postprocessing.design.request import ExpectedValues, Security
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.reconciliation import failure_rates, tag_length
-from postprocessing.scheme import LocalSettings, RoundProbabilities
+from postprocessing.round_probabilities import RoundProbabilities
+from postprocessing.scheme import LocalSettings
 from postprocessing.security import (
     METHODS,
     Block,
@@ -24,6 +25,7 @@ from postprocessing.security import (
     binary_entropy,
     win_probability,
 )
+from postprocessing.testing import GameTally
 
 PROBABILITIES = RoundProbabilities(key=0.82, test=0.0176)
 
@@ -57,9 +59,12 @@ def test_key_length_is_fixed_within_the_budget(design):
     budget = int(design.leakage_budget_bits)
     for key_rounds in (8_000_000, 8_500_000):
         for leaked in (0, budget):
-            assert design.final_key_length(key_rounds, 170_000, leaked) == design.key_length
-    assert design.final_key_length(8_000_000, 170_000, budget + 1) == 0
-    assert design.final_key_length(design.key_length - 8, 170_000, 0) == 0
+            assert (
+                design.final_key_length(key_rounds, GameTally(170_000, 0), leaked)
+                == design.key_length
+            )
+    assert design.final_key_length(8_000_000, GameTally(170_000, 0), budget + 1) == 0
+    assert design.final_key_length(design.key_length - 8, GameTally(170_000, 0), 0) == 0
 
 
 @pytest.mark.parametrize(
@@ -140,7 +145,7 @@ def test_a_varying_length_keeps_the_completeness(honest, rounds):
     budget = design.leakage.budget_bits
     counts = zip(tests.tolist(), lost.tolist(), strict=True)
     without = sum(
-        design.final_key_length(rounds, tests, budget + 2 * tests, lost) == 0
+        design.final_key_length(rounds, GameTally(tests, lost), budget + 2 * tests) == 0
         for tests, lost in counts
     )
     if design.key_length:

@@ -14,7 +14,8 @@ from postprocessing.design.design import Design
 from postprocessing.design.request import ExpectedValues, Security
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.protocol.distillation import distill
-from postprocessing.scheme import AnnouncedMarks, LocalSettings, Party, RoundProbabilities
+from postprocessing.round_probabilities import RoundProbabilities
+from postprocessing.scheme import AnnouncedMarks, LocalSettings, Party
 from postprocessing.security import METHODS, Block, win_probability
 
 PARTIES: tuple[Party, Party] = ("alice", "bob")

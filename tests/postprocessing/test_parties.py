@@ -85,7 +85,7 @@ def test_equal_keys_of_the_designed_length(finished, design):
     leaked = finished.transcript.leaked_bits
     assert (
         finished.key_length
-        == design.final_key_length(finished.key_rounds, finished.tally.rounds, leaked)
+        == design.final_key_length(finished.key_rounds, finished.tally, leaked)
         > 0
     )
 

@@ -11,13 +11,8 @@ from plain_rounds import XIE_SCHEME as SCHEME
 
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.records import PartyRecord
-from postprocessing.scheme import (
-    MOST_HERALDS,
-    MOST_SETTINGS,
-    BellScheme,
-    LocalSettings,
-    RoundProbabilities,
-)
+from postprocessing.round_probabilities import RoundProbabilities
+from postprocessing.scheme import MOST_HERALDS, MOST_SETTINGS, BellScheme, LocalSettings
 
 
 def test_reference_is_the_party_whose_key_setting_is_tested(alice_refers):

@@ -21,7 +21,8 @@ from postprocessing.design.request import ExpectedValues, Security
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.designs import read_design, write_design
 from postprocessing.protocol.distillation import distill
-from postprocessing.scheme import AnnouncedMarks, LocalSettings, RoundProbabilities, SettingChoice
+from postprocessing.round_probabilities import RoundProbabilities
+from postprocessing.scheme import AnnouncedMarks, LocalSettings, SettingChoice
 from postprocessing.security import METHODS, Block, chsh_entropy, win_probability
 from postprocessing.security.accumulation import AccumulationParameters
 from postprocessing.security.entropy import QUANTUM_WIN_PROBABILITIES

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.quantiles import exceedance
+from postprocessing.round_probabilities import RoundProbabilities
 from postprocessing.security.block import Block, Counts
 from postprocessing.security.terms import Terms
 
@@ -69,7 +71,8 @@ class Method(ABC, Generic[P]):
     covers_tolerance : bool
         Whether its terms hold for all probabilities of rounds between those of a block.
     tells_kinds_apart : bool
-        Whether tests with the reference's key setting and the others are scored apart.
+        Whether tests with the reference's key setting and the others are scored apart, so that
+        they need not come equally often.
     """
 
     name: ClassVar[str]
@@ -131,13 +134,14 @@ class Method(ABC, Generic[P]):
 
         Examples
         --------
-        >>> from postprocessing.scheme import RoundProbabilities
+        >>> from postprocessing.round_probabilities import RoundProbabilities
         >>> from postprocessing.security import METHODS, Block
         >>> marks = RoundProbabilities.announced(0.05)
         >>> block = Block(10**8, marks, win_probability=0.8375, secrecy=9e-11, leaked_bits=1.2e7)
         >>> round(METHODS["tan22"].length(block).bits / 10**8, 3)
         0.514
         """
+        self.check_inputs(block.probabilities)
         chosen = self.optimise(block) if parameters is None else parameters
         terms = self.terms(block, chosen)
         if terms.get("leakage") != -block.leaked_bits:
@@ -145,6 +149,18 @@ class Method(ABC, Generic[P]):
             raise InvalidArgumentError("leakage", terms.get("leakage"), allowed)
         total = terms.total
         return KeyLength(max(0, math.floor(total)), total, terms, chosen)
+
+    def check_inputs(self, probabilities: RoundProbabilities) -> None:
+        """Refuse tests of two kinds, one more frequent, where the proof is for uniform inputs.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If so.
+        """
+        if not (self.tells_kinds_apart or probabilities.has_uniform_inputs):
+            name, allowed = "test_at_key_setting", f"None for the method {self.name!r}"
+            raise InvalidArgumentError(name, probabilities.test_at_key_setting, allowed)
 
     def rating(self, block: Block) -> float:
         """Return what a search before the run makes as large as possible, in bits."""
@@ -154,9 +170,22 @@ class Method(ABC, Generic[P]):
         """Return the same for the search for the best settings."""
         return self.rating(block.smooth())
 
+    def rating_near(self, block: Block) -> Callable[[Block], float]:
+        """Return what rates blocks much like this one, in bits, for searches close by."""
+        return lambda other: self.settings_rating(other)
+
     def tolerated_losses(self, block: Block, length: KeyLength[P] | None) -> float:
         """Return how many lost tests are never too many."""
         return block.accepted_losses
+
+    def loss_limit(
+        self, block: Block, length: KeyLength[P] | None
+    ) -> tuple[tuple[float, float], float]:
+        """Return what a lost test of either kind weighs, and how much lost tests may weigh.
+
+        Devices that cheat aim at it.
+        """
+        return (1.0, 1.0), block.accepted_losses
 
     def least_score(self, block: Block, parameters: P) -> float | None:
         """Return the score that the test has to reach; None where lost tests are counted."""

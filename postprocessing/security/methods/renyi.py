@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Generic, TypeVar
 
 from postprocessing.security.block import Block, Counts
 from postprocessing.security.methods.base import Method
 from postprocessing.security.methods.renyi_fixed import METHOD as FIXED
-from postprocessing.security.renyi import RenyiParameters, renyi_terms
+from postprocessing.security.renyi import RenyiParameters, RenyiScore, renyi_terms
 from postprocessing.security.renyi_optimum import (
     accepted_length,
     best_renyi_parameters,
@@ -16,43 +17,50 @@ from postprocessing.security.renyi_optimum import (
 )
 from postprocessing.security.terms import Terms
 
+P = TypeVar("P", bound=RenyiScore)
 
-class Renyi(Method[RenyiParameters]):
-    """Lengths that vary with the counts, by the parameters of the best mean."""
 
-    name = "renyi"
-    label = FIXED.label
-    parameters = RenyiParameters
+class CountsScored(Method[P], Generic[P]):
+    """Lengths that vary with the counts of tests."""
+
     published_per_test = 2
     charged_per_test = 0
     varies = True
     peer_reviewed = False
-    covers_tolerance = True
 
-    def optimise(self, block: Block) -> RenyiParameters:
-        """Return the parameters of the greatest mean, to about 1e-5 of the length."""
-        return best_renyi_parameters(block, mean_length(block))
-
-    def terms(self, block: Block, parameters: RenyiParameters) -> Terms:
+    def terms(self, block: Block, parameters: P) -> Terms:
         """Evaluate the bound at the counts of the block, see `renyi_terms`."""
         return renyi_terms(block, parameters, parameters.score(block.tests))
 
-    def accepts(self, block: Block, parameters: RenyiParameters | None, tests: Counts) -> bool:
+    def accepts(self, block: Block, parameters: P | None, tests: Counts) -> bool:
         """Tell whether anything is left of the credits before the leakage."""
         if parameters is None:
             return False
         return self.length(replace(block, counts=tests, leaked_bits=0.0), parameters).bits > 0
 
-    def acceptance_rule(self, block: Block, parameters: RenyiParameters | None) -> str:
+    def acceptance_rule(self, block: Block, parameters: P | None) -> str:
         """Return what the key depends on, in words."""
         return "the length follows from the tests won and lost"
 
-    def failure_probability(self, block: Block, parameters: RenyiParameters | None) -> float:
+    def failure_probability(self, block: Block, parameters: P | None) -> float:
         """Bound the probability that the length comes out below a byte at the whole leakage."""
         if parameters is None:
             return 1.0
         missing = 8 - self.length(block, parameters).unclipped
         return miss_probability(block, parameters, parameters.score(block.tests) + missing)
+
+
+class Renyi(CountsScored[RenyiParameters]):
+    """The same credits for both kinds of tests, by the parameters of the best mean."""
+
+    name = "renyi"
+    label = FIXED.label
+    parameters = RenyiParameters
+    covers_tolerance = True
+
+    def optimise(self, block: Block) -> RenyiParameters:
+        """Return the parameters of the greatest mean, to about 1e-5 of the length."""
+        return best_renyi_parameters(block, mean_length(block))
 
     @property
     def cautious(self) -> Method[RenyiParameters] | None:
@@ -61,7 +69,7 @@ class Renyi(Method[RenyiParameters]):
 
 
 class _Cautious(Renyi):
-    """Lengths that vary with the counts, by the parameters of the best low quantile."""
+    """By the parameters of the best low quantile."""
 
     def optimise(self, block: Block) -> RenyiParameters:
         """Return the parameters of the longest key at the least score that is accepted."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 from postprocessing.security.block import Block, Counts
 from postprocessing.security.methods.base import Method
-from postprocessing.security.renyi import RenyiParameters, renyi_terms
+from postprocessing.security.renyi import RenyiParameters, RenyiScore, renyi_terms
 from postprocessing.security.renyi_optimum import (
     accepted_length,
     best_renyi_parameters,
@@ -12,9 +14,42 @@ from postprocessing.security.renyi_optimum import (
 )
 from postprocessing.security.terms import Terms
 
+P = TypeVar("P", bound=RenyiScore)
 
-class RenyiFixed(Method[RenyiParameters]):
+
+class ScoreTested(Method[P], Generic[P]):
     """Fixed lengths of blocks whose score reaches F_min."""
+
+    published_per_test = 2
+    charged_per_test = 0
+    scored = True
+    peer_reviewed = False
+
+    def terms(self, block: Block, parameters: P) -> Terms:
+        """Evaluate the bound at the least score accepted, see `renyi_terms`."""
+        return renyi_terms(block, parameters, self.least_score(block, parameters))
+
+    def least_score(self, block: Block, parameters: P) -> float:
+        """Return F_min as the block has it, or as honest devices need it."""
+        return least_score(block, parameters) if block.least_score is None else block.least_score
+
+    def accepts(self, block: Block, parameters: P | None, tests: Counts) -> bool:
+        """Tell whether the score of the counts reaches F_min."""
+        if parameters is None:
+            return False
+        return parameters.score(tests) >= self.least_score(block, parameters)
+
+    def acceptance_rule(self, block: Block, parameters: P | None) -> str:
+        """Return what the key depends on, in words."""
+        return f"a score of at least {block.least_score:,.0f} bits"
+
+    def failure_probability(self, block: Block, parameters: P | None) -> float:
+        """Return the probability that F_min allows for, by Chernoff's bound."""
+        return block.completeness_share
+
+
+class RenyiFixed(ScoreTested[RenyiParameters]):
+    """The same credits for both kinds of tests."""
 
     name = "renyi_fixed"
     label = (
@@ -22,37 +57,11 @@ class RenyiFixed(Method[RenyiParameters]):
         "project, not peer reviewed; conditional on the stated assumptions"
     )
     parameters = RenyiParameters
-    published_per_test = 2
-    charged_per_test = 0
-    scored = True
-    peer_reviewed = False
     covers_tolerance = True
 
     def optimise(self, block: Block) -> RenyiParameters:
         """Return the parameters of the longest key, to about 1e-5 of the length."""
         return best_renyi_parameters(block, accepted_length(block))
-
-    def terms(self, block: Block, parameters: RenyiParameters) -> Terms:
-        """Evaluate the bound at the least score accepted, see `renyi_terms`."""
-        return renyi_terms(block, parameters, self.least_score(block, parameters))
-
-    def least_score(self, block: Block, parameters: RenyiParameters) -> float:
-        """Return F_min as the block has it, or as honest devices need it."""
-        return least_score(block, parameters) if block.least_score is None else block.least_score
-
-    def accepts(self, block: Block, parameters: RenyiParameters | None, tests: Counts) -> bool:
-        """Tell whether the score of the counts reaches F_min."""
-        if parameters is None:
-            return False
-        return parameters.score(tests) >= self.least_score(block, parameters)
-
-    def acceptance_rule(self, block: Block, parameters: RenyiParameters | None) -> str:
-        """Return what the key depends on, in words."""
-        return f"a score of at least {block.least_score:,.0f} bits"
-
-    def failure_probability(self, block: Block, parameters: RenyiParameters | None) -> float:
-        """Return the probability that F_min allows for, by Chernoff's bound."""
-        return block.completeness_share
 
 
 METHOD = RenyiFixed()

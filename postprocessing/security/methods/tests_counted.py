@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Generic, TypeVar
 
@@ -19,9 +20,10 @@ from postprocessing.quantiles import (
 )
 from postprocessing.security.block import Block, Counts
 from postprocessing.security.counted import CountedParameters, Pair, counted_terms, test_costs
-from postprocessing.security.counted_optimum import best_counted_parameters
+from postprocessing.security.counted_optimum import credited, start
 from postprocessing.security.methods.base import KeyLength, Method
 from postprocessing.security.terms import Terms
+from postprocessing.security.weighted_search import Place, best_place
 
 P = TypeVar("P", bound=CountedParameters)
 
@@ -55,36 +57,54 @@ class TestsCounted(Method[P], Generic[P]):
         """Return the best free parameters, to about 1e-6 of the length."""
         # Whoever is not told how the two kinds of tests differ weighs them alike.
         alike = block.win_probability_at_key_setting is None
-        found = self._searched(block, equal_weights=alike)
+        found = self._parameters(block)(self._place(block, equal_weights=alike))
         share = _LOST_SHARE * block.completeness_share
         most = weighted_quantile(block.rounds, _losses(block), found.loss_credits, share)
         return replace(found, most_lost=most)
 
-    def _searched(self, block: Block, *, equal_weights: bool) -> P:
-        """Return the best parameters with the normal approximation of K."""
+    def _parameters(self, block: Block) -> Callable[[Place], P]:
+        """Return what gives the parameters at a place, with the normal approximation of K."""
         wins, most_test_bits = _published_wins(block), _most_test_bits(block)
         deviations = -float(ndtri(_LOST_SHARE * block.completeness_share))
         losses = np.array(_losses(block))
 
-        def complete(taken: Pair, excess: float, tangent: float) -> P:
+        def complete(place: Place) -> P:
+            taken, excess = credited(block, place)
             scores = np.array(taken)
             mean, square = float(losses @ scores), float(losses @ scores**2)
             deviation = math.sqrt(block.rounds * (square - mean**2))
             most = block.rounds * mean + deviations * deviation
-            common = CountedParameters(taken, most, wins, most_test_bits, excess, tangent)
-            return self.completed(block, common)
+            return self.completed(
+                block,
+                CountedParameters(taken, most, wins, most_test_bits, excess, place.tangent),
+            )
 
-        def length(parameters: P) -> float:
-            return self.terms(block, parameters).total
+        return complete
 
-        return best_counted_parameters(block, complete, length, equal_weights=equal_weights)
+    def _length(self, block: Block) -> Callable[[Place], float]:
+        """Return what gives the length at a place, in bits."""
+        parameters = self._parameters(block)
+        return lambda place: self.terms(block, parameters(place)).total
+
+    def _place(self, block: Block, *, equal_weights: bool) -> Place:
+        return best_place(block, self._length(block), start(block), equal_weights=equal_weights)
 
     def settings_rating(self, block: Block) -> float:
         """Return the length with the normal approximation of K and tests of equal weight, in bits.
 
         The best settings hardly depend on either.
         """
-        return self.terms(block, self._searched(block, equal_weights=True)).total
+        return self._length(block)(self._place(block, equal_weights=True))
+
+    def rating_near(self, block: Block) -> Callable[[Block], float]:
+        """Return what gives the length of blocks much like this one, in bits.
+
+        At the best place of this block: near it, that of the other block is no better to first
+        order.
+        """
+        alike = block.win_probability_at_key_setting is None
+        place = self._place(block, equal_weights=alike)
+        return lambda other: self._length(other)(place)
 
     def terms(self, block: Block, parameters: P) -> Terms:
         """Evaluate the bound term by term, see `counted_terms`."""
@@ -95,6 +115,12 @@ class TestsCounted(Method[P], Generic[P]):
         if length is None:
             return 0
         return math.floor(length.parameters.most_lost / max(length.parameters.loss_credits))
+
+    def loss_limit(self, block: Block, length: KeyLength[P] | None) -> tuple[Pair, float]:
+        """Return the credits, and K."""
+        if length is None:
+            return (1.0, 1.0), 0.0
+        return length.parameters.loss_credits, length.parameters.most_lost
 
     def accepts(self, block: Block, parameters: P | None, tests: Counts) -> bool:
         """Tell whether both conditions are kept."""

@@ -8,7 +8,7 @@ from decimal import Decimal, localcontext
 
 import pytest
 
-from postprocessing.scheme import RoundProbabilities
+from postprocessing.round_probabilities import RoundProbabilities
 from postprocessing.security import RenyiParameters, chsh_entropy, chsh_entropy_slope
 from postprocessing.security.accumulation import smoothing_bits
 from postprocessing.security.renyi import accumulated_entropy, amplification_cost, renyi_entropy

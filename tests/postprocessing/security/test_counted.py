@@ -21,7 +21,8 @@ from postprocessing.design.design import Design
 from postprocessing.design.request import ExpectedValues, Security
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.quantiles import weighted_quantile
-from postprocessing.scheme import BellScheme, RoundProbabilities
+from postprocessing.round_probabilities import RoundProbabilities
+from postprocessing.scheme import BellScheme
 from postprocessing.security import METHODS, Block, Counts
 from postprocessing.security.counted import CountedParameters, LossScore, SmoothedParameters
 from postprocessing.security.single_round import RoundBalance
@@ -273,9 +274,12 @@ def test_both_conditions_decide(method: str) -> None:
     design = designed(method)
     assert design.length is not None
     parameters: CountedParameters = design.length.parameters
-    half = round(10**6 * design.setting_choice.round_probabilities.test / 2)
-    lost = [round(half * (1 - win)) for win in parameters.published_wins]
-    assert design.accepts(GameTally(2 * half, sum(lost), (half, lost[0])))
+    kinds = design.setting_choice.round_probabilities.kinds
+    tests = [round(10**6 * kind) for kind in kinds]
+    wins = zip(tests, parameters.published_wins, strict=True)
+    lost = [round(count * (1 - win)) for count, win in wins]
+    assert design.accepts(GameTally(sum(tests), sum(lost), (tests[0], lost[0])))
+    half = min(tests)
     for kind in (0, 1):
         # Lost tests of one kind alone, up to K; half of the tests, so that L′ is no matter.
         most = math.floor(parameters.most_lost / parameters.loss_credits[kind])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.scheme import RoundProbabilities
+from postprocessing.round_probabilities import RoundProbabilities
 from postprocessing.security import Block, EpsilonSplit
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq, minimize_scalar
 
-from postprocessing.scheme import RoundProbabilities
+from postprocessing.round_probabilities import RoundProbabilities
 from postprocessing.security import METHODS, Block, Terms, binary_entropy, win_probability
 from postprocessing.security.entropy import entropy_of_coherence, slope_of_coherence
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.scheme import LocalSettings, RoundProbabilities
+from postprocessing.round_probabilities import RoundProbabilities
+from postprocessing.scheme import LocalSettings
 from postprocessing.security import (
     METHODS,
     AccumulationParameters,

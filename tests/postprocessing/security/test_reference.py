@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from scipy.optimize import minimize
 
-from postprocessing.scheme import LocalSettings, RoundProbabilities
+from postprocessing.round_probabilities import RoundProbabilities
+from postprocessing.scheme import LocalSettings
 from postprocessing.security import (
     METHODS,
     AccumulationParameters,

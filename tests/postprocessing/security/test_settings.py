@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.scheme import LocalSettings, RoundProbabilities
+from postprocessing.round_probabilities import RoundProbabilities
+from postprocessing.scheme import LocalSettings
 from postprocessing.security import (
     METHODS,
     Block,

@@ -92,6 +92,48 @@ def test_hull_entropy_of_the_reference(row: dict[str, str]) -> None:
     assert found == pytest.approx(float(row["value"]), rel=1e-8)
 
 
+def game_rows(quantity: str) -> list[dict[str, str]]:
+    """Return the rows of one game whose two kinds of tests come as β : 1."""
+    with REFERENCE.open(newline="") as file:
+        found = [row for row in csv.DictReader(file) if row["kind"] == "game"]
+    chosen = [row for row in found if row["quantity"].startswith(quantity)]
+    assert len(chosen) == 6
+    return chosen
+
+
+@pytest.mark.parametrize(
+    ("quantity", "coherence"), [("game local bound", 0.0), ("game quantum maximum", 1.0)]
+)
+def test_win_probabilities_of_a_weighted_game(quantity: str, coherence: float) -> None:
+    for row in game_rows(quantity):
+        weight = float(row["beta"])
+        win = 0.5 + float(largest_weighted_chsh(weight, coherence)) / (4 * (1 + weight))
+        assert win == pytest.approx(float(row["value"]), rel=1e-9)
+
+
+@pytest.mark.parametrize("row", game_rows("game entropy"), ids=lambda row: row["value"])
+def test_entropy_of_a_weighted_game(row: dict[str, str]) -> None:
+    """Tests as β : 1 with one credit Δ for a win, of which the best gives entropy and slope."""
+    weight, win, noise = float(row["beta"]), float(row["w1"]), float(row["q"])
+    kinds = weight / (1 + weight), 1 / (1 + weight)
+
+    def shortfall(log_credit: float) -> float:
+        credit = math.exp(log_credit)
+        gains = (credit * kinds[0] / 4, credit * kinds[1] / 4)
+        balance = RoundBalance(1.0, (0.0, 0.0), gains, noise)
+        return -(balance.least(tangent_of(balance)) + credit * (win - 0.5))
+
+    found = minimize_scalar(shortfall, bounds=(0, 5), method="bounded", options={"xatol": 1e-11})
+    assert -float(found.fun) == pytest.approx(float(row["value"]), rel=1e-8)
+    (slope,) = [
+        float(other["value"])
+        for other in game_rows("game slope")
+        if all(other[name] == row[name] for name in ("beta", "w1", "q"))
+    ]
+    # The entropy is flat in the credit, so that the best is known to half as many digits.
+    assert math.exp(float(found.x)) == pytest.approx(slope, rel=2e-4)
+
+
 def test_no_hull_is_skipped_near_full_coherence() -> None:
     """A mixture of the local and the maximal point has at most 0.67588 here, by construction."""
     assert hull_entropy(0.349013, 2.046093, 0.1) <= 0.67588

@@ -1,0 +1,44 @@
+"""What the Rényi methods share whose two kinds of tests have credits of their own."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+from postprocessing.security.block import Block
+from postprocessing.security.methods.base import Method
+from postprocessing.security.renyi_optimum import Rating
+from postprocessing.security.renyi_pairs import RenyiPairs
+from postprocessing.security.renyi_pairs_optimum import (
+    best_pairs_place,
+    best_renyi_pairs,
+    credited,
+)
+
+
+class PairsScored(Method[RenyiPairs]):
+    """Credits that depend on whether the reference had its key setting."""
+
+    parameters = RenyiPairs
+    tells_kinds_apart = True
+
+    @abstractmethod
+    def aim(self, block: Block) -> Rating:
+        """Return what parameters are chosen for, in bits."""
+
+    def optimise(self, block: Block) -> RenyiPairs:
+        """Return the parameters of the greatest length aimed at, to about 1e-5 of it."""
+        # Whoever is not told how the two kinds of tests differ weighs them alike.
+        alike = block.win_probability_at_key_setting is None
+        return best_renyi_pairs(block, self.aim(block), equal_weights=alike)
+
+    def settings_rating(self, block: Block) -> float:
+        """Return the length with tests of equal weight, in bits: settings hardly differ."""
+        rating = self.aim(block)
+        return rating(best_renyi_pairs(block, rating, equal_weights=True))
+
+    def rating_near(self, block: Block) -> Callable[[Block], float]:
+        """Return what gives the length of blocks much like this one, at its best place, in bits."""
+        alike = block.win_probability_at_key_setting is None
+        place = best_pairs_place(block, self.aim(block), equal_weights=alike)
+        return lambda other: self.aim(other)(credited(other, place))
