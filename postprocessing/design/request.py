@@ -129,8 +129,9 @@ class Security:
         Largest abort probability of honest devices, in [1e-12, 1/2]. Not a security quantity.
     method : str
         Key-length method, one of `METHODS`: "tan22", "geat", "tan22_counted", "geat_counted",
-        "eat_rpa", "renyi", "renyi_fixed", "asymptotic". "asymptotic" keys are not secure at finite
-        size, those of the five before it rest on steps that are not peer reviewed, and they say so.
+        "eat_rpa", "renyi", "renyi_fixed", "renyi_weighted", "renyi_weighted_fixed", "asymptotic".
+        "asymptotic" keys are not secure at finite size, those of the seven before it rest on steps
+        that are not peer reviewed, and they say so.
     settings : {"local", "announced"}
         Whether each side chooses its settings alone, or both follow a mark that is announced
         before they measure; the latter needs "geat", "geat_counted" or "eat_rpa".

@@ -106,8 +106,9 @@ def key_length(
     ----------
     method : str, optional
         How the length is computed, one of `METHODS`: "tan22", "geat", "tan22_counted",
-        "geat_counted", "eat_rpa", "renyi", "renyi_fixed", "asymptotic"; `ExpectedKey.label` says
-        what it is worth. A length that varies with the counts is the expected one.
+        "geat_counted", "eat_rpa", "renyi", "renyi_fixed", "renyi_weighted", "renyi_weighted_fixed",
+        "asymptotic"; `ExpectedKey.label` says what it is worth. A length that varies with the
+        counts is the expected one.
     n : int
         Heralded rounds, all of them.
     chsh : float, optional

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from postprocessing.security.block import Block
+from postprocessing.round_probabilities import RoundProbabilities
+from postprocessing.security.block import Block, Counts
 from postprocessing.security.counted import Pair
 from postprocessing.security.renyi_optimum import Rating
 from postprocessing.security.renyi_pairs import RenyiPairs
@@ -15,6 +18,7 @@ from postprocessing.security.single_round import other_coherence
 from postprocessing.security.weighted_search import Place, best_place, honest_coherence
 
 _LN2 = math.log(2)
+Table = npt.NDArray[np.float64]
 # Of δ, far outside what a block with a key needs; and one at which the entropy is von Neumann's.
 _LEAST_EXCESS, _MOST_EXCESS, _SMALL = 1e-14, 0.9, 1e-6
 # Rounds of settling the credits, and their greatest δ f.
@@ -43,13 +47,16 @@ def best_renyi_pairs(block: Block, rating: Rating, *, equal_weights: bool) -> Re
     return credited(block, best_pairs_place(block, rating, equal_weights=equal_weights))
 
 
-def best_pairs_place(block: Block, rating: Rating, *, equal_weights: bool) -> Place:
-    """Return the place of the greatest rating; arguments are those of `best_renyi_pairs`."""
+def best_pairs_place(
+    block: Block, rating: Rating, *, equal_weights: bool, roughly: bool = False
+) -> Place:
+    """Return the place of the greatest rating; arguments are those of `best_place`."""
     return best_place(
         block,
-        lambda place: rating(credited(block, place)),
+        lambda place: rating(_at(block, place)),
         _start(block),
         equal_weights=equal_weights,
+        roughly=roughly,
     )
 
 
@@ -58,31 +65,74 @@ def credited(block: Block, place: Place) -> RenyiPairs:
 
     Then the worst device has this coherence, and gains nothing where tests come more often.
     """
+    return _at(block, place).pairs
+
+
+@dataclass(frozen=True)
+class _Estimated:
+    """Parameters with κ of the device they are made for, which is the worst, or of fixed answers.
+
+    To search with: the bound over all devices takes longer.
+    """
+
+    pairs: RenyiPairs
+    entropy: float
+
+    @property
+    def excess(self) -> float:
+        return self.pairs.excess
+
+    def cost(self, tests: Counts) -> float:
+        return self.pairs.cost(tests)
+
+    def score(self, tests: Counts) -> float:
+        return self.pairs.score(tests)
+
+    def outcomes(self, block: Block) -> tuple[Table, Table]:
+        return self.pairs.outcomes(block)
+
+    def accumulated_entropy(
+        self, probabilities: RoundProbabilities, noisy_preprocessing: float
+    ) -> float:
+        return self.entropy
+
+    def expected_entropy(
+        self, probabilities: RoundProbabilities, noisy_preprocessing: float
+    ) -> float:
+        return 0.0
+
+
+def _at(block: Block, place: Place) -> _Estimated:
+    """Return the parameters of a place, with an estimate of κ."""
     excess, tangent, weight = place.excess, place.tangent, place.weight
     marks, q = block.probabilities, block.noisy_preprocessing
-    other = float(other_coherence(weight, tangent))
-    root = math.hypot(weight, tangent)
-    # Win probabilities of the worst device, q_α of its outcomes, and their slopes in E².
+    other, root = float(other_coherence(weight, tangent)), math.hypot(weight, tangent)
+    # Win probabilities of the worst device, what q_α of its outcomes is below 1, and their slopes.
     wins = 0.5 + weight / (2 * root), 0.5 + tangent**2 / (2 * root)
-    seen = [(tangent, q), (tangent, 0.0), (other, 0.0)]
-    key, *tests = (1 + _weight(c, excess, noise) for c, noise in seen)
-    key_slope, first_slope, second_slope = (_slope(c, excess, noise) for c, noise in seen)
-    level = (1 - marks.keep + marks.key * key) / (1 - marks.test)
-    losses = [1.0, 1.0]
-    ratios = [1.0, 1.0]
+    (first, first_slope), (second, second_slope) = _moments((tangent, other), excess, 0.0)
+    (key, key_slope), (local, _) = _moments((tangent, 0.0), excess, q)
+    level = (1 - marks.test + marks.key * key) / (1 - marks.test)
+    losses, ratios = [1.0, 1.0], [1.0, 1.0]
     for _ in range(_STEPS):
-        first, second = (p * lost for p, lost in zip(marks.kinds, losses, strict=True))
-        slope = marks.key * key_slope + first * first_slope + second * second_slope / weight**2
+        lost = [p * one for p, one in zip(marks.kinds, losses, strict=True)]
+        slope = marks.key * key_slope + lost[0] * first_slope + lost[1] * second_slope / weight**2
         gain = max(slope, 1e-300) * root
-        ratios = [4 * gain * weight / first + 1, 4 * gain / second + 1]
-        rounds = zip(ratios, wins, tests, strict=True)
-        losses = [level / ((ratio - 1) * win + q_test) for ratio, win, q_test in rounds]
+        ratios = [4 * gain * weight / lost[0] + 1, 4 * gain / lost[1] + 1]
+        rounds = zip(ratios, wins, (first, second), strict=True)
+        losses = [level / ((ratio - 1) * win + 1 + seen) for ratio, win, seen in rounds]
+    # Of that device G is the level; of fixed answers that win one kind of tests always.
+    answers = (1.0, 0.5) if weight > 1 else (0.5, 1.0)
+    fixed = marks.key * local + sum(
+        p * (lost * ((ratio - 1) * win + 1) - 1)
+        for p, lost, ratio, win in zip(marks.kinds, losses, ratios, answers, strict=True)
+    )
+    entropy = -math.log1p(max(level - 1, fixed)) / (excess * _LN2)
     found = [_credits(excess, lost, ratio) for lost, ratio in zip(losses, ratios, strict=True)]
     (won_1, lost_1), (won_2, lost_2) = found
-    published = [
-        min(max(win, _LEAST_DISTANCE), 1 - _LEAST_DISTANCE) for win in block.win_probabilities
-    ]
-    return RenyiPairs(excess, (won_1, won_2), (lost_1, lost_2), (published[0], published[1]))
+    low, high = _LEAST_DISTANCE, 1 - _LEAST_DISTANCE
+    published = [min(max(win, low), high) for win in block.win_probabilities]
+    pairs = RenyiPairs(excess, (won_1, won_2), (lost_1, lost_2), (published[0], published[1]))
+    return _Estimated(pairs, entropy)
 
 
 def _credits(excess: float, lost: float, ratio: float) -> Pair:
@@ -92,23 +142,23 @@ def _credits(excess: float, lost: float, ratio: float) -> Pair:
     return (exponent + spread) / (excess * _LN2), exponent / (excess * _LN2)
 
 
-def _weight(c: float, excess: float, noise: float) -> float:
-    return float(weight_excess(np.array([c]), excess, noise)[0])
-
-
-def _slope(c: float, excess: float, noise: float) -> float:
-    """Return −dq_α/dE² at a coherence in (0, 1), by a difference."""
-    square = c * c
-    step = _STEP * min(square, 1 - square)
-    ends = np.sqrt([square - step, square + step])
-    low, high = weight_excess(ends, excess, noise).tolist()
-    return (low - high) / (2 * step) if step else 0.0
+def _moments(
+    coherences: tuple[float, float], excess: float, noise: float
+) -> list[tuple[float, float]]:
+    """Return q_α − 1 of two coherences, and −dq_α/dE² by a difference."""
+    squares = np.square(coherences)
+    steps = _STEP * np.minimum(squares, 1 - squares)
+    places = np.sqrt(np.concatenate([squares, squares - steps, squares + steps]))
+    values, lows, highs = weight_excess(places, excess, noise).reshape(3, 2)
+    slopes = np.divide(lows - highs, 2 * steps, out=np.zeros(2), where=steps > 0)
+    return list(zip(values.tolist(), slopes.tolist(), strict=True))
 
 
 def _start(block: Block) -> tuple[float, float]:
     """Return the normal δ, and the coherence at the expected win probability."""
     marks, win, tangent = block.probabilities, block.win_probability, honest_coherence(block)
-    slope = marks.keep * _slope(tangent, _SMALL, 0.0) / (_SMALL * _LN2)
+    (_, slope), _ = _moments((tangent, tangent), _SMALL, 0.0)
+    slope *= marks.keep / (_SMALL * _LN2)
     spread = 2 * slope * math.hypot(1, tangent) / marks.test
     variance = 4 * spread**2 * marks.test * win * (1 - win) + 2
     excess = math.sqrt(-2 * math.log2(block.secrecy) / (block.rounds * variance * _LN2))

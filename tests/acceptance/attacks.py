@@ -27,7 +27,16 @@ from emulator.attacks import ATTACKS, Target, Trial, play, play_tallies
 from postprocessing import Security
 from postprocessing.protocol.abort_reasons import SETTINGS_NOT_AS_DESIGNED
 
-LEAST_ROUNDS = {"tan22": 2_000_000, "renyi": 400_000, "renyi_fixed": 600_000}
+LEAST_ROUNDS = {
+    "tan22": 2_000_000,
+    "tan22_counted": 1_400_000,
+    "geat_counted": 1_400_000,
+    "eat_rpa": 800_000,
+    "renyi": 400_000,
+    "renyi_fixed": 600_000,
+    "renyi_weighted": 400_000,
+    "renyi_weighted_fixed": 600_000,
+}
 MANY_ROUNDS, SOUNDNESS = 100_000_000, 1e-6
 FALSE_ALARM = 1e-6
 SEEDS_A_TASK = 25

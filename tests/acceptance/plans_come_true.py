@@ -1,7 +1,7 @@
 """Run plans through the emulator and hold the keys against what was planned.
 
 ECS at four distances and the cavity preset by the default method, and the other methods at one
-distance. Usage:
+distance, those with announced marks on the cavity preset too. Usage:
 
     python tests/acceptance/plans_come_true.py [SEEDS [KEY_BITS [PROCESSES]]]
 """
@@ -22,24 +22,39 @@ from emulator.scenario.loading import load_scenario
 from emulator.scenario.scenario import Scenario
 from emulator.theory.planning import LinkPlan, plan
 from postprocessing.design.design import Design
-from postprocessing.security import Counts, RenyiParameters
+from postprocessing.security import METHODS, Counts
 
 POINTS: tuple[tuple[str, dict[str, Any]], ...] = (
     *(("ecs-100km", {"distance_km": distance}) for distance in (50, 100, 200, 300)),
     ("cavity-1-loss-10km", {}),
-    *(("ecs-100km", {"security": method}) for method in ("renyi_fixed", "renyi")),
+    *(("ecs-100km", {"security": name}) for name in METHODS if name not in ("tan22", "asymptotic")),
+    *(
+        ("cavity-1-loss-10km", {"security": name, "settings": "announced"})
+        for name in METHODS
+        if "announced" in METHODS[name].rules and METHODS[name].composable
+    ),
 )
 
 
 def spread(design: Design) -> float:
     """Return the standard deviation of a varying length, from the counts of tests."""
-    parameters = design.length.parameters if design.length else None
-    if design.method != "renyi" or not isinstance(parameters, RenyiParameters):
+    if design.length is None or not METHODS[design.method].varies:
         return 0.0
-    tests = design.setting_choice.round_probabilities.test
-    win = 0.5 + design.expected_chsh / 8
-    chances = np.array([tests * win, tests * (1 - win)])
-    scores = np.array([parameters.score(Counts(*one)) for one in ((1, 0), (0, 1))])
+    marks, win = design.setting_choice.round_probabilities, 0.5 + design.expected_chsh / 8
+    part = design.expected_chsh_at_key_setting
+    first = win if part is None else 0.5 + part / 4
+    wins = first, 2 * win - first
+    chances = np.array(
+        [p * w for p, one in zip(marks.kinds, wins, strict=True) for w in (one, 1 - one)]
+    )
+    parameters = design.length.parameters
+    outcomes = (
+        Counts(1, 0, (1, 0)),
+        Counts(0, 1, (0, 1)),
+        Counts(1, 0, (0, 0)),
+        Counts(0, 1, (0, 0)),
+    )
+    scores = np.array([parameters.score(one) for one in outcomes])
     mean = float(chances @ scores)
     return math.sqrt(design.heralded_rounds * (float(chances @ scores**2) - mean**2))
 
@@ -66,10 +81,11 @@ def check(preset: str, changes: dict[str, Any], seeds: int, key_bits: int, proce
     deviation = spread(design)
     # Chance of a false alarm below 1e-4 each.
     error = 4 * deviation / math.sqrt(len(lengths))
-    leak = 0.03 * chosen.key_length if design.method == "renyi" else 0
+    varies = METHODS[design.method].varies
+    leak = 0.03 * chosen.key_length if varies else 0
     assert abs(lengths.mean() - chosen.key_length) <= error + leak
     assert binomtest(aborts, seeds, chosen.abort_probability, "greater").pvalue > 1e-4
-    if design.method != "renyi":
+    if not varies:
         assert set(lengths) == {chosen.key_length}
     else:
         assert 0.6 < lengths.std() / deviation < 1.5

@@ -64,7 +64,7 @@ def test_equal_keys(method: str, noise: float) -> None:
     report = finished(method, noise)
     assert report.keys_match
     assert report.design is not None
-    if method == "renyi":
+    if METHODS[method].varies:
         assert report.key_length == pytest.approx(report.design.key_length, rel=0.25)
     else:
         assert report.key_length == report.design.key_length > 0
@@ -96,7 +96,8 @@ def test_optimal_noise_is_chosen_before_the_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "publishers"), [("tan22", 1), ("geat", 1), ("eat_rpa", 1), ("renyi", 2)]
+    ("method", "publishers"),
+    [("tan22", 1), ("geat", 1), ("eat_rpa", 1), ("renyi", 2), ("renyi_weighted", 2)],
 )
 def test_who_publishes_tests(method: str, publishers: int) -> None:
     report = finished(method)
@@ -138,6 +139,23 @@ def test_varying_length_never_exceeds_what_is_left_of_the_key_rounds() -> None:
     assert design.final_key_length(5_000, GameTally(400_000, 0), 800_000 + 10_000) == 0
 
 
+def test_a_coin_of_its_own_leaves_tests_of_two_kinds_apart() -> None:
+    """More tests with the reference's key setting than inputs of the CHSH game alike would have."""
+    for method in ("eat_rpa", "renyi_weighted"):
+        report, design = finished(method), designed(method)
+        tally, marks = report.tally, design.setting_choice.round_probabilities
+        assert tally is not None
+        assert tally.at_key_setting is not None
+        kinds = tally.at_key_setting[0], tally.rounds - tally.at_key_setting[0]
+        for count, probability in zip(kinds, marks.kinds, strict=True):
+            deviation = np.sqrt(ROUNDS * probability * (1 - probability))
+            assert abs(count - ROUNDS * probability) < 5 * deviation
+        assert kinds[0] > 1.05 * kinds[1]
+        assert report.chsh.estimate == tally.chsh_of_kinds
+        assert report.chsh.deviation is not None
+        assert abs(report.chsh.deviation) < 5
+
+
 def test_fixed_score_decides_acceptance() -> None:
     design = designed("renyi_fixed")
     assert design.least_score is not None
@@ -164,7 +182,9 @@ def test_classical_devices_get_no_key(method: Any, classical: Any, strong: Any) 
     assert report.alice_key is None
 
 
-@pytest.mark.parametrize("method", ["geat", "geat_counted", "eat_rpa", "renyi_fixed"])
+@pytest.mark.parametrize(
+    "method", ["geat", "geat_counted", "eat_rpa", "renyi_fixed", "renyi_weighted_fixed"]
+)
 def test_longer_lengths_than_follow_are_refused(method: str) -> None:
     design = designed(method)
     assert design.length is not None

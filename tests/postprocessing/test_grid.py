@@ -29,6 +29,8 @@ METHODS_AND_RULES = [
     ("eat_rpa", "announced"),
     ("renyi", "local"),
     ("renyi_fixed", "local"),
+    ("renyi_weighted", "local"),
+    ("renyi_weighted_fixed", "local"),
 ]
 # Dearest here are announced marks at 1e10 rounds, with 2e-6 of the key; where the search stops
 # short of the optimum, the grid gains as much as it costs.

@@ -35,10 +35,11 @@ class PairsScored(Method[RenyiPairs]):
     def settings_rating(self, block: Block) -> float:
         """Return the length with tests of equal weight, in bits: settings hardly differ."""
         rating = self.aim(block)
-        return rating(best_renyi_pairs(block, rating, equal_weights=True))
+        place = best_pairs_place(block, rating, equal_weights=True, roughly=True)
+        return rating(credited(block, place))
 
     def rating_near(self, block: Block) -> Callable[[Block], float]:
         """Return what gives the length of blocks much like this one, at its best place, in bits."""
         alike = block.win_probability_at_key_setting is None
-        place = best_pairs_place(block, self.aim(block), equal_weights=alike)
+        place = best_pairs_place(block, self.aim(block), equal_weights=alike, roughly=True)
         return lambda other: self.aim(other)(credited(other, place))

@@ -86,15 +86,16 @@ class TestsCounted(Method[P], Generic[P]):
         parameters = self._parameters(block)
         return lambda place: self.terms(block, parameters(place)).total
 
-    def _place(self, block: Block, *, equal_weights: bool) -> Place:
-        return best_place(block, self._length(block), start(block), equal_weights=equal_weights)
+    def _place(self, block: Block, *, equal_weights: bool, roughly: bool = False) -> Place:
+        length = self._length(block)
+        return best_place(block, length, start(block), equal_weights=equal_weights, roughly=roughly)
 
     def settings_rating(self, block: Block) -> float:
         """Return the length with the normal approximation of K and tests of equal weight, in bits.
 
         The best settings hardly depend on either.
         """
-        return self._length(block)(self._place(block, equal_weights=True))
+        return self._length(block)(self._place(block, equal_weights=True, roughly=True))
 
     def rating_near(self, block: Block) -> Callable[[Block], float]:
         """Return what gives the length of blocks much like this one, in bits.
@@ -103,7 +104,7 @@ class TestsCounted(Method[P], Generic[P]):
         order.
         """
         alike = block.win_probability_at_key_setting is None
-        place = self._place(block, equal_weights=alike)
+        place = self._place(block, equal_weights=alike, roughly=True)
         return lambda other: self._length(other)(place)
 
     def terms(self, block: Block, parameters: P) -> Terms:

@@ -221,7 +221,7 @@ def test_leakage_of_the_methods() -> None:
     split = EpsilonSplit(0.9e-10, 0.5e-11)
     for method, tests_leak in (
         *(("tan22", 1), ("geat", 1), ("tan22_counted", 0), ("geat_counted", 0)),
-        *(("eat_rpa", 0), ("renyi", 0), ("renyi_fixed", 0)),
+        *(("eat_rpa", 0), ("renyi", 0), ("renyi_fixed", 0), ("renyi_weighted", 0)),
     ):
         key = key_length(method=method, n=10**6, chsh=2.7, epsilons=split, test_probability=0.1)
         assert isinstance(key.settings, LocalSettings)
@@ -233,7 +233,7 @@ def test_labels_are_carried() -> None:
         "Rényi entropy accumulation against coherent attacks; derived and checked for this "
         "project, not peer reviewed; conditional on the stated assumptions"
     )
-    for method in ("renyi", "renyi_fixed"):
+    for method in ("renyi", "renyi_fixed", "renyi_weighted", "renyi_weighted_fixed"):
         assert key_length(method=method, n=10**6, chsh=2.7).label == label
     assert key_length(n=10**6, chsh=2.7).method == "tan22"
     assert "not secure" in key_length(method="asymptotic", n=10**6, chsh=2.7).label
