@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 
+import numpy as np
+from scipy.special import ndtri
+
 from postprocessing.security.block import Block
-from postprocessing.security.methods.base import Method
+from postprocessing.security.counted import Pair
+from postprocessing.security.methods.base import KeyLength, Method
 from postprocessing.security.renyi_optimum import Rating
 from postprocessing.security.renyi_pairs import RenyiPairs
 from postprocessing.security.renyi_pairs_optimum import (
@@ -31,6 +36,18 @@ class PairsScored(Method[RenyiPairs]):
         # Whoever is not told how the two kinds of tests differ weighs them alike.
         alike = block.win_probability_at_key_setting is None
         return best_renyi_pairs(block, self.aim(block), equal_weights=alike)
+
+    def loss_limit(self, block: Block, length: KeyLength[RenyiPairs] | None) -> tuple[Pair, float]:
+        """Return what a lost test takes off the score, and what honest ones rarely exceed."""
+        if length is None:
+            return (1.0, 1.0), 0.0
+        scores, chances = length.parameters.outcomes(block)
+        first, second = float(scores[0] - scores[1]), float(scores[2] - scores[3])
+        taken = np.array([0.0, first, 0.0, second])
+        mean = float(chances @ taken)
+        deviation = math.sqrt(block.rounds * (float(chances @ taken**2) - mean**2))
+        most = block.rounds * mean - float(ndtri(block.completeness_share)) * deviation
+        return (first, second), most
 
     def settings_rating(self, block: Block) -> float:
         """Return the length with tests of equal weight, in bits: settings hardly differ."""
