@@ -111,23 +111,22 @@ def _at(block: Block, place: Place) -> _Estimated:
     wins = 0.5 + weight / (2 * root), 0.5 + tangent**2 / (2 * root)
     (first, first_slope), (second, second_slope) = _moments((tangent, other), excess, 0.0)
     (key, key_slope), (local, _) = _moments((tangent, 0.0), excess, q)
-    level = (1 - marks.test + marks.key * key) / (1 - marks.test)
-    losses, ratios = [1.0, 1.0], [1.0, 1.0]
+    losses, spreads, moment = [1.0, 1.0], [0.0, 0.0], 1.0
     for _ in range(_STEPS):
         lost = [p * one for p, one in zip(marks.kinds, losses, strict=True)]
         slope = marks.key * key_slope + lost[0] * first_slope + lost[1] * second_slope / weight**2
         gain = max(slope, 1e-300) * root
-        ratios = [4 * gain * weight / lost[0] + 1, 4 * gain / lost[1] + 1]
-        rounds = zip(ratios, wins, (first, second), strict=True)
-        losses = [level / ((ratio - 1) * win + 1 + seen) for ratio, win, seen in rounds]
-    # Of that device G is the level; of fixed answers that win one kind of tests always.
+        spreads = [4 * gain * weight / marks.kinds[0], 4 * gain / marks.kinds[1]]
+        kinds = zip(spreads, (1 + first, 1 + second), block.win_probabilities, strict=True)
+        losses = [_loss(spread, seen / moment, win) for spread, seen, win in kinds]
+        kinds = zip(losses, spreads, (1 + first, 1 + second), strict=True)
+        tests = [loss * seen for loss, _, seen in kinds]
+        moment = _moment(marks, (key, tests), spreads, wins)
+    # Of that device, or of fixed answers, which may win all tests of one kind.
     answers = (1.0, 0.5) if weight > 1 else (0.5, 1.0)
-    fixed = marks.key * local + sum(
-        p * (lost * ((ratio - 1) * win + 1) - 1)
-        for p, lost, ratio, win in zip(marks.kinds, losses, ratios, answers, strict=True)
-    )
-    entropy = -math.log1p(max(level - 1, fixed)) / (excess * _LN2)
-    found = [_credits(excess, lost, ratio) for lost, ratio in zip(losses, ratios, strict=True)]
+    fixed = _moment(marks, (local, losses), spreads, answers)
+    entropy = -math.log(max(moment, fixed)) / (excess * _LN2)
+    found = [_credits(excess, loss, gap) for loss, gap in zip(losses, spreads, strict=True)]
     (won_1, lost_1), (won_2, lost_2) = found
     low, high = _LEAST_DISTANCE, 1 - _LEAST_DISTANCE
     published = [min(max(win, low), high) for win in block.win_probabilities]
@@ -135,11 +134,32 @@ def _at(block: Block, place: Place) -> _Estimated:
     return _Estimated(pairs, entropy)
 
 
-def _credits(excess: float, lost: float, ratio: float) -> Pair:
-    """Return f of a won and of a lost test, whose 2^(δf) are given, well in range."""
-    exponent = min(max(math.log(lost), -_MOST_EXPONENT), 0.0)
-    spread = min(max(math.log(ratio), 1e-12), _MOST_EXPONENT)
-    return (exponent + spread) / (excess * _LN2), exponent / (excess * _LN2)
+def _loss(spread: float, seen: float, win: float) -> float:
+    """Return l at a given u − l at which the level of a kind's credits is best.
+
+    The mean credit of honest tests grows with the level as G does: w/u + (1 − w)/l = q_α/G.
+    """
+    rest = 1 - seen * spread
+    return (rest + math.sqrt(rest**2 + 4 * seen * (1 - win) * spread)) / (2 * seen)
+
+
+def _moment(
+    marks: RoundProbabilities,
+    rounds: tuple[float, list[float]],
+    spreads: list[float],
+    wins: tuple[float, float],
+) -> float:
+    """Return G of a device: q_α − 1 of its key rounds, l q_α of tests, and how it wins these."""
+    key, tests = rounds
+    kinds = zip(marks.kinds, tests, spreads, wins, strict=True)
+    return 1 + marks.key * key + sum(p * (test + gap * win - 1) for p, test, gap, win in kinds)
+
+
+def _credits(excess: float, loss: float, spread: float) -> Pair:
+    """Return f of a won and of a lost test from l and u − l, well in range."""
+    exponent = min(max(math.log(loss), -_MOST_EXPONENT), 0.0)
+    size = min(max(math.log1p(spread / loss), 1e-12), _MOST_EXPONENT)
+    return (exponent + size) / (excess * _LN2), exponent / (excess * _LN2)
 
 
 def _moments(

@@ -1,6 +1,6 @@
 """What a link gives by the papers' protocol and by the best one, with the budgets of real runs.
 
-Run: ``python tests/acceptance/protocol_tables.py [PROCESSES]``, an hour. For each link, misalignment
+Run: ``python tests/acceptance/protocol_tables.py [PROCESSES]``, an hour. For each link, error rate
 and number of heralded rounds: key bits per pulse of `tan22` with the paper's directions at its best
 intensity, and of other methods with intensity and directions optimised together; designs with
 quantiles for tests and leakage, as runs are made of. Prints the table of docs/finite-size.md.
