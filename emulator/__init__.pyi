@@ -38,7 +38,7 @@ from .sweeps.plan import load_plan as load_plan
 from .sweeps.results import load_results as load_results
 from .sweeps.study import finite_size_study as finite_size_study
 from .sweeps.sweeper import sweep as sweep
-from .theory.planning import LinkPlan as LinkPlan
+from .theory.link_plan import LinkPlan as LinkPlan
 from .theory.planning import plan as plan
 from .theory.prediction import Prediction as Prediction
 from .theory.prediction import predict as predict

@@ -9,7 +9,8 @@ import typer
 
 from emulator.cli.errors import EXIT_ABORTED
 from emulator.cli.flags import scenario_flags
-from emulator.cli.options import LayoutFile
+from emulator.cli.options import LayoutFile, ProtocolChoice
+from emulator.cli.protocol import by_protocol
 from emulator.scenario.scenario import Scenario
 
 
@@ -18,6 +19,7 @@ def command(
     scenario: Scenario,
     out: Annotated[Path, typer.Option("--out", help="JSON file of the design")],
     layout: LayoutFile = None,
+    protocol: ProtocolChoice = "paper",
 ) -> None:
     """Write a design and say what it promises."""
     from emulator.laboratory import design_for
@@ -25,6 +27,7 @@ def command(
     from emulator.pages.terminal import print_values, worth
     from postprocessing.files.designs import write_design
 
+    scenario = by_protocol(scenario, protocol)
     design = design_for(scenario, layout)
     write_design(out, design)
     typer.echo(out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,6 +19,13 @@ LayoutFile = Annotated[
     typer.Option(
         "--layout",
         help="TOML file: columns and their values [default: as diqkd emulate writes]",
+    ),
+]
+ProtocolChoice = Annotated[
+    Literal["paper", "best"],
+    typer.Option(
+        "--protocol",
+        help="intensity and directions as given, or those of the most key for this very block",
     ),
 ]
 Replace = Annotated[

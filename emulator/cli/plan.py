@@ -28,7 +28,7 @@ def command(
     ] = None,
     protocol: Annotated[
         Literal["paper", "best"],
-        typer.Option(help="directions as given, or chosen with the intensity for the longest key"),
+        typer.Option(help="directions as given, or chosen with the intensity for the most key"),
     ] = "paper",
     as_json: AsJson = False,
     as_csv: AsCsv = False,

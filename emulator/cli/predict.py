@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from emulator.cli.flags import scenario_flags
-from emulator.cli.options import AsCsv, AsJson, check_format
+from emulator.cli.options import AsCsv, AsJson, ProtocolChoice, check_format
 from emulator.cli.progress import StageProgress
+from emulator.cli.protocol import by_protocol
 from emulator.scenario.axes import parse_axis
 from emulator.scenario.scenario import Scenario
 from postprocessing.errors import InvalidArgumentError
@@ -33,13 +34,17 @@ def command(
         bool,
         typer.Option("--limits", help="by how much a 1 % change of each parameter changes the key"),
     ] = False,
+    protocol: ProtocolChoice = "paper",
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
     """Print what theory says."""
-    if sum([over is not None, figure is not None, statements, limits]) > 1:
+    asked = [over is not None, figure is not None, statements, limits]
+    if sum(asked) > 1:
         given = {"over": over, "figure": figure, "statements": statements, "limits": limits}
         raise InvalidArgumentError("options", given, "one of over, figure, statements and limits")
+    if any(asked) and protocol == "best":
+        raise InvalidArgumentError("protocol", protocol, "paper, but for one given block")
     check_format(as_json, as_csv)
     from rich.console import Console
 
@@ -62,6 +67,7 @@ def command(
     elif limits:
         print_frame(sensitivities(scenario), as_json=as_json, as_csv=as_csv)
     else:
+        scenario = by_protocol(scenario, protocol)
         rule = scenario.stopping_rule() if scenario.rounds or scenario.pulses else {}
         security = scenario.build_security() if rule else None
         prediction = predict(scenario.build_model(), **rule, security=security)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Literal, get_args
 
 import pandas as pd
 from scipy.optimize import brentq, minimize_scalar
 
 from emulator.parameters import Light
-from emulator.sampling.stopping import Pulses
+from emulator.sampling.stopping import Pulses, StoppingRule, stopping_rule
 from emulator.scenario.scenario import Scenario
 from emulator.schemes.base import NoPositiveKeyRateError, check_settings_rule
 from emulator.schemes.drifting import start_of
 from emulator.schemes.state_model import StateModel
+from emulator.states.distribution import JointDistribution
+from emulator.theory.link_plan import LinkPlan
 from postprocessing.checks import instance_of, one_of, real_number, whole_number
 from postprocessing.design.design import RARE_SHARE, Design
 from postprocessing.errors import InvalidArgumentError
@@ -30,71 +32,6 @@ _WEIGHTS = (0.5, 1.6)
 Protocol = Literal["paper", "best"]
 
 
-@dataclass(frozen=True)
-class LinkPlan:
-    """What to set, and what comes of it.
-
-    Parameters
-    ----------
-    pulses : int
-        Pulses after which the run stops; 0 when no block gives the key.
-    heralded_rounds : int
-        Heralded rounds that the design counts on.
-    intensity : float, (float, float) or None
-        Value of the scheme's intensity parameter, Alice's and Bob's where they differ; None for a
-        scheme without, or without a key.
-    test_probability : float
-        p_test of a heralded round.
-    key_length : int
-        Length of the key in bits, an expected one where it varies with the counts.
-    key_fraction : float
-        Key bits per heralded round.
-    abort_probability : float
-        Bound on the abort probability of honest devices.
-    seconds : float or None
-        Duration of the quantum phase; None without a repetition rate.
-    noisy_preprocessing : float
-        Probability with which the reference inverts a key bit.
-    directions : str or None
-        Directions of measurement that were chosen with the intensity; None where they were not.
-    reason : str or None
-        Why there is no key; None with one.
-
-    Examples
-    --------
-    >>> from emulator.scenario.loading import load_scenario
-    >>> fixed = {"mean_photon_number": 0.03, "repetition_rate_hz": 1e9}
-    >>> plan(load_scenario("ecs-100km", fixed), seconds=1).to_dict()["pulses"]
-    1000000000
-    """
-
-    pulses: int
-    heralded_rounds: int
-    intensity: Light | None
-    test_probability: float
-    key_length: int
-    key_fraction: float
-    abort_probability: float
-    seconds: float | None
-    noisy_preprocessing: float
-    directions: str | None
-    reason: str | None
-
-    def to_dict(self) -> dict[str, float | str | None]:
-        """Return the fields as JSON values: None wherever a number is missing."""
-        values: dict[str, float | str | None] = asdict(self)
-        missing = {k: None for k, v in values.items() if isinstance(v, float) and math.isnan(v)}
-        return values | missing
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the values as a table of one row."""
-        return pd.DataFrame([self.to_dict()])
-
-    def _repr_html_(self) -> str:
-        """Return the values as a table for notebooks."""
-        return self.to_frame().T.to_html(header=False)
-
-
 def plan(
     scenario: Scenario,
     *,
@@ -102,7 +39,7 @@ def plan(
     seconds: float | None = None,
     protocol: Protocol = "paper",
 ) -> LinkPlan:
-    """Return how to reach a key soonest, or how long a key a given time gives.
+    """Return how to reach a key soonest, or how long a key a given time or block gives.
 
     Intensity and test probability are chosen for the finite-size length of the scenario's security
     method, not for the asymptotic rate.
@@ -110,11 +47,13 @@ def plan(
     Parameters
     ----------
     scenario : Scenario
-        Scheme, link, repetition rate and what is asked of the key; its stopping rule is not used.
+        Scheme, link, repetition rate and what is asked of the key; where neither of the next two is
+        given, its stopping rule is the block: the plan has the most key bits per pulse.
     key_bits : int, optional
-        Wanted key length, at least 8.
+        Wanted key length, at least 8: the plan has the fewest pulses.
     seconds : float, optional
-        Duration of the quantum phase, in place of `key_bits`; needs a repetition rate.
+        Duration of the quantum phase, in place of `key_bits`, which has the longest key; needs a
+        repetition rate.
     protocol : {"paper", "best"}
         Whether directions of measurement are the scenario's, or chosen with the intensity for the
         finite-size length, both sides' and in any weight of the two kinds of tests.
@@ -128,8 +67,9 @@ def plan(
     Raises
     ------
     InvalidArgumentError
-        Unless exactly one of the two is given, in its range, or if the scenario's security method
-        has no finite size, or its scheme no directions to choose.
+        If both of the two are given or one is out of range, if there is no stopping rule in their
+        place, if the scenario's security method has no finite size, or its scheme no directions to
+        choose.
 
     Examples
     --------
@@ -140,8 +80,8 @@ def plan(
     """
     instance_of("scenario", scenario, Scenario)
     one_of("protocol", protocol, get_args(Protocol))
-    if (key_bits is None) == (seconds is None):
-        allowed = "given, or else seconds" + ("" if key_bits is None else ", and not both")
+    if key_bits is not None and seconds is not None:
+        allowed = "given, or else seconds, and not both"
         raise InvalidArgumentError("key_bits", (key_bits, seconds), allowed)
     if not METHODS[scenario.method].composable:
         raise InvalidArgumentError("method", scenario.method, "a finite-size method")
@@ -161,13 +101,15 @@ def _plan(search: _Search, key_bits: int | None, seconds: float | None) -> LinkP
     """Return the plan for a key of so many bits, or for so many seconds."""
     if key_bits is not None:
         return search.soonest(whole_number("key_bits", key_bits, 8, MOST_PLANNED_ROUNDS))
+    if seconds is None:
+        return search.longest(stopping_rule(**search.given_rule))
     seconds = real_number("seconds", seconds)
     pace = search.pace
     if pace is None:
         raise InvalidArgumentError("seconds", seconds, "given with a repetition rate only")
     if not 1 <= seconds * pace <= MOST_PULSES:
         raise InvalidArgumentError("seconds", seconds, f"1 to {MOST_PULSES} pulses long")
-    return search.longest(math.floor(seconds * pace))
+    return search.longest(Pulses(math.floor(seconds * pace)))
 
 
 def plan_table(
@@ -189,6 +131,22 @@ def plan_table(
         chosen = plan(at_value, key_bits=key_bits, seconds=seconds, protocol=protocol)
         rows.append({parameter: value, **asdict(chosen)})
     return pd.DataFrame(rows)
+
+
+def best_scenario(scenario: Scenario) -> Scenario:
+    """Return a scenario with intensity and directions of the most key for its own block.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        With a stopping rule.
+
+    Raises
+    ------
+    InvalidArgumentError
+        As for `plan`.
+    """
+    return planned_scenario(scenario, plan(scenario, protocol="best"))
 
 
 def planned_scenario(scenario: Scenario, found: LinkPlan) -> Scenario:
@@ -214,6 +172,7 @@ class _Search:
 
     def __init__(self, scenario: Scenario, protocol: Protocol) -> None:
         self._scenario = scenario
+        self.given_rule = scenario.stopping_rule() if scenario.rounds or scenario.pulses else {}
         self._security = scenario.build_security()
         model = scenario.build_model()
         check_settings_rule(model, self._security.settings)
@@ -239,53 +198,54 @@ class _Search:
     def soonest(self, key_bits: int) -> LinkPlan:
         """Return the plan of the fewest pulses that give the wanted bits."""
         if self._impossible is not None:
-            return self._plan(None, 0, self._impossible)
+            return self._plan(None, None, self._impossible)
         intensity = self._start
         pulses = self._pulses_needed(intensity, key_bits) or MOST_PULSES
         # The intensity of the fewest pulses has the longest key of all from these pulses, and the
         # length there is flat in the intensity: two rounds settle both.
         for _ in range(2 if self._is_free else 0):
-            intensity = self._best_intensity(pulses)
+            intensity = self._best_intensity(Pulses(pulses))
             pulses = self._pulses_needed(intensity, key_bits, near=pulses) or MOST_PULSES
-        design = self._design(intensity, pulses)
+        design = self._design(intensity, Pulses(pulses))
         reached = design is not None and design.key_length >= key_bits
         reason = f"no key of {key_bits:,} bits from {MOST_PULSES:.1g} pulses, the most there can be"
-        return self._plan(intensity, pulses if reached else 0, reason)
+        return self._plan(intensity, Pulses(pulses) if reached else None, reason)
 
-    def longest(self, pulses: int) -> LinkPlan:
-        """Return the plan of the longest key from so many pulses."""
+    def longest(self, block: StoppingRule) -> LinkPlan:
+        """Return the plan of the most key from each pulse of a block."""
         if self._impossible is not None:
-            return self._plan(None, 0, self._impossible)
-        reason = f"no key from {pulses:,} pulses"
-        return self._plan(self._best_intensity(pulses), pulses, reason)
+            return self._plan(None, None, self._impossible)
+        kind = "pulses" if isinstance(block, Pulses) else "heralded rounds"
+        reason = f"no key from {block.number:,} {kind}"
+        return self._plan(self._best_intensity(block), block, reason)
 
     @property
     def _is_free(self) -> bool:
         """Whether there is an intensity, or a weight, to choose."""
         return self._start is not None or self._weight is not None
 
-    def _best_intensity(self, pulses: int) -> Light | None:
+    def _best_intensity(self, block: StoppingRule) -> Light | None:
         """Return the intensity of the longest key; None where there is none to choose.
 
         Where directions are free, the weight that they are for is chosen first.
         """
         start = self._start
         if self._weight is not None:
-            self._weight = self._best_weight(self._last, pulses)
+            self._weight = self._best_weight(self._last, block)
         if start is None:
             return None
         found = _greatest(
-            lambda factor: self._unclipped(_scaled(start, factor), pulses), _INTENSITY_FACTORS
+            lambda factor: self._unclipped(_scaled(start, factor), block), _INTENSITY_FACTORS
         )
         self._last = _scaled(start, found)
         return self._last
 
-    def _best_weight(self, intensity: Light | None, pulses: int) -> float:
+    def _best_weight(self, intensity: Light | None, block: StoppingRule) -> float:
         """Return the weight of the longest key at an intensity."""
 
         def length(weight: float) -> float:
             self._weight = weight
-            return self._unclipped(intensity, pulses)
+            return self._unclipped(intensity, block)
 
         return _greatest(length, _WEIGHTS)
 
@@ -305,17 +265,26 @@ class _Search:
             changed[parameter] = intensity
         return self._scenario.replace(**changed) if changed else self._scenario
 
-    def _design(self, intensity: Light | None, pulses: int) -> Design | None:
-        """Return the design of a run of so many pulses; None without any rounds."""
+    def _joint(self, intensity: Light | None) -> JointDistribution:
         scenario = self._at(intensity, self._directions(intensity))
-        joint = scenario.build_model().joint_distribution()
-        counted = Pulses(pulses).rounds_to_count_on(joint.gain, self._rare_share)
+        return scenario.build_model().joint_distribution()
+
+    def _design(self, intensity: Light | None, block: StoppingRule) -> Design | None:
+        """Return the design of a run of such a block; None without any rounds."""
+        joint = self._joint(intensity)
+        counted = block.rounds_to_count_on(joint.gain, self._rare_share)
         rounds = min(counted, MOST_PLANNED_ROUNDS)
         return self._security.design(joint, rounds) if rounds else None
 
-    def _unclipped(self, intensity: Light | None, pulses: int) -> float:
-        design = self._design(intensity, pulses)
-        return design.length.unclipped if design and design.length else -float(pulses)
+    def _unclipped(self, intensity: Light | None, block: StoppingRule) -> float:
+        """Return the key bits of a block of pulses, or for rounds the bits per 2⁵³ pulses."""
+        design = self._design(intensity, block)
+        if design is None or design.length is None:
+            return -float(MOST_PULSES)
+        bits = design.length.unclipped
+        if isinstance(block, Pulses):
+            return bits
+        return bits / block.number * self._joint(intensity).gain * MOST_PULSES
 
     def _pulses_needed(
         self, intensity: Light | None, key_bits: int, near: float | None = None
@@ -323,7 +292,7 @@ class _Search:
         """Return the fewest pulses, to a hundredth, that give the wanted bits; None if none do."""
 
         def surplus(log_pulses: float) -> float:
-            return self._unclipped(intensity, math.floor(math.exp(log_pulses))) - key_bits
+            return self._unclipped(intensity, Pulses(math.floor(math.exp(log_pulses)))) - key_bits
 
         most = math.log(MOST_PULSES)
         low = high = min(math.log(near or max(1e6, 100.0 * key_bits)), most)
@@ -336,7 +305,7 @@ class _Search:
             low, step = low - step, 2 * step
         pulses = math.exp(brentq(surplus, low, high, xtol=4e-3))
         # The exact length jitters about the root.
-        while (design := self._design(intensity, math.floor(pulses))) is None or (
+        while (design := self._design(intensity, Pulses(math.floor(pulses)))) is None or (
             design.key_length < key_bits
         ):
             pulses *= 1.003
@@ -344,16 +313,18 @@ class _Search:
                 return None
         return math.floor(pulses)
 
-    def _plan(self, intensity: Light | None, pulses: int, reason: str) -> LinkPlan:
-        """Return the plan of so many pulses; the reason is for one without a key."""
-        design = self._design(intensity, pulses) if pulses else None
+    def _plan(self, intensity: Light | None, block: StoppingRule | None, reason: str) -> LinkPlan:
+        """Return the plan of a block; the reason is for one without a key."""
+        design = self._design(intensity, block) if block else None
         parameter = self._scenario.intensity_parameter
         if intensity is None and parameter is not None:
             asked = getattr(self._scenario, parameter)
             intensity = asked if isinstance(asked, int | float | tuple) else None
-        if design is None:
+        if design is None or block is None:
             return LinkPlan(0, 0, intensity, math.nan, 0, 0.0, 1.0, None, math.nan, None, reason)
-        rounds = design.heralded_rounds
+        rounds, pulses, rare = design.heralded_rounds, block.number, self._rare_share
+        if not isinstance(block, Pulses):
+            pulses, rare = math.ceil(rounds / self._joint(intensity).gain), 0.0
         return LinkPlan(
             pulses=pulses,
             heralded_rounds=rounds,
@@ -362,7 +333,7 @@ class _Search:
             key_length=design.key_length,
             key_fraction=design.key_length / rounds,
             # Of so many pulses too few may be heralded.
-            abort_probability=min(1.0, design.predicted_abort_probability + self._rare_share),
+            abort_probability=min(1.0, design.predicted_abort_probability + rare),
             seconds=None if self.pace is None else pulses / self.pace,
             noisy_preprocessing=design.noisy_preprocessing,
             directions=self._directions(intensity),

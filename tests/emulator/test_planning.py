@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -86,7 +87,7 @@ def test_table_has_a_row_a_value() -> None:
 @pytest.mark.parametrize(
     ("changes", "wanted", "message"),
     [
-        ({}, {}, "key_bits must be given, or else seconds"),
+        ({"rounds": None}, {}, "rounds must be given, or else pulses"),
         ({}, {"key_bits": 8, "seconds": 1.0}, "seconds, and not both, got"),
         ({}, {"key_bits": 7}, "key_bits must be a whole number in .8, "),
         ({}, {"seconds": 0.0}, "seconds must be"),
@@ -108,6 +109,27 @@ def test_the_best_protocol_is_worth_more_than_the_papers() -> None:
     there = planned_scenario(asked, best)
     design = there.build_security().design(there.build_model(), best.heralded_rounds)
     assert design.key_length == best.key_length
+
+
+def test_a_plan_of_neither_key_nor_time_is_for_the_block_of_the_scenario() -> None:
+    """The most key bits per pulse of the rounds, with fainter light than without any limit."""
+    asked = scenario(security="eat_rpa", rounds=600_000)
+    best = plan(asked)
+    there = planned_scenario(asked, best)
+    joint = there.build_model().joint_distribution()
+    design = there.build_security().design(joint, 600_000)
+    assert (best.heralded_rounds, best.key_length) == (600_000, design.key_length)
+    assert best.pulses == math.ceil(600_000 / joint.gain)
+    for factor in (0.8, 1.25):
+        moved = there.replace(mean_photon_number=there.mean_photon_number * factor)
+        other = moved.build_model().joint_distribution()
+        length = moved.build_security().design(other, 600_000).key_length
+        assert length * other.gain <= best.key_length * joint.gain * (1 + 1e-3)
+    pulses = plan(asked.replace(rounds=None, pulses=best.pulses))
+    assert pulses.pulses == best.pulses
+    # Brighter light heralds more rounds, of which so many pulses have a longer key.
+    assert pulses.heralded_rounds > 600_000
+    assert pulses.key_length > best.key_length
 
 
 def test_a_scheme_without_directions_has_no_best_protocol() -> None:

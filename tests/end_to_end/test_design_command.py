@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -148,3 +150,29 @@ def test_a_short_key_names_the_methods_that_give_more(
     shown = CliRunner().invoke(app, command).output
     assert ("other methods, and what their keys are worth" in shown) is more
     assert ("eat_rpa" in shown) is more
+
+
+def test_the_best_protocol_of_a_block_is_told_and_taken(tmp_path: Path) -> None:
+    """As flags that give the same design without any search."""
+    asked = ["design", "ecs-100km", "--rounds", "1e6", "--security", "eat_rpa"]
+    found = CliRunner().invoke(
+        app, [*asked, "--protocol", "best", "--out", str(tmp_path / "best.json")]
+    )
+    assert found.exit_code == 0
+    told = found.stderr.partition("most key bits per pulse for this block: ")[2].splitlines()[0]
+    flags = shlex.split(told)
+    assert flags[::2] == ["--mean-photon-number", "--directions"]
+    again = CliRunner().invoke(app, [*asked, *flags, "--out", str(tmp_path / "again.json")])
+    assert again.exit_code == 0
+    designs = [json.loads((tmp_path / f"{name}.json").read_text()) for name in ("best", "again")]
+    assert designs[0] == designs[1]
+    plain = load_scenario("ecs-100km", {"rounds": 10**6, "security": "eat_rpa"})
+    length = plain.build_security().design(plain.build_model(), 10**6).key_length
+    assert designs[0]["key_length"] > 1.05 * length
+
+
+def test_a_curve_has_no_best_protocol() -> None:
+    command = ["predict", "ecs-100km", "--over", "distance_km=0:9:3", "--protocol", "best"]
+    refused = CliRunner().invoke(app, command)
+    assert refused.exit_code == 2
+    assert "--protocol must be paper" in refused.output
