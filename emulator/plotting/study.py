@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # One after another for the methods, and again from the first.
 _COLOURS = ("blue", "sky", "purple", "green", "vermillion", "orange")
 _LINES = ("solid", "dotted", "dashed", "dashdot")
-_MARKERS = ("o", "^", "s")
+_MARKERS = ("o", "^", "s", "D", "v")
 # What `write_study` writes: three tables and the figure.
 STUDY_FILES = ("runs.csv", "tallies.csv", "curves.csv", "finite-size-study.png")
 _NOT_REVIEWED = " (not peer reviewed)"

@@ -23,7 +23,7 @@ from postprocessing.security.entropy import win_at_key_setting
 from postprocessing.testing import GameTally
 
 DEFAULT_SIZES = (10**5, 10**6, 10**7, 10**8)
-RUN_METHODS = ("tan22", "renyi", "renyi_fixed")
+RUN_METHODS = ("tan22", "renyi", "renyi_fixed", "eat_rpa", "renyi_weighted")
 DRAWS = 100_000
 CONFIDENCE = 0.999
 _POINTS_A_DECADE = 4

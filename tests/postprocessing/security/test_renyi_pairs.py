@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,10 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from test_renyi import Strategy, projectors, violating_strategies
 
+from postprocessing.design.design import Design
 from postprocessing.design.request import ExpectedValues, Security
-from postprocessing.errors import InvalidArgumentError
+from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.files.designs import read_design, write_design
 from postprocessing.round_probabilities import RoundProbabilities
 from postprocessing.scheme import BellScheme, LocalSettings
 from postprocessing.security import METHODS, Block, Counts, RenyiParameters, binary_entropy
@@ -36,6 +40,8 @@ XIE = BellScheme(
     flip=((False, False),),
 )
 MARKS = RoundProbabilities(0.87, 0.0095, test_at_key_setting=0.0055)
+# 100 km of entangled coherent states: the key setting shows more of the violation.
+EXPECTED = ExpectedValues(XIE, 2.42, 7e-6, 1.4142)
 BLOCK = Block(
     rounds=10**7,
     probabilities=MARKS,
@@ -256,9 +262,8 @@ def test_no_neighbouring_parameters_give_a_longer_key(method: str) -> None:
 
 def test_weights_of_their_own_are_worth_more() -> None:
     """Four hundredths where the reference's key setting shows more of the violation."""
-    expected = ExpectedValues(XIE, 2.42, 7e-6, 1.4142)
     one, two = (
-        Security(method=method).design(expected, 10**7).key_length
+        Security(method=method).design(EXPECTED, 10**7).key_length
         for method in ("renyi", "renyi_weighted")
     )
     assert two > 1.03 * one
@@ -290,3 +295,66 @@ def test_parameters_out_of_range_are_named(changed: dict[str, Any], message: str
 def test_tests_that_nobody_told_apart_have_no_score() -> None:
     with pytest.raises(InvalidArgumentError, match="at_key_setting"):
         RenyiPairs(1e-3, (1.0, 1.0), (-4.0, -4.0), (0.8, 0.8)).score(Counts(10, 1))
+
+
+@cache
+def designed() -> Design:
+    return Security(method="renyi_weighted_fixed").design(EXPECTED, 10**6)
+
+
+def test_a_stored_design_keeps_pairs_and_coin(tmp_path: Path) -> None:
+    design = designed()
+    write_design(tmp_path / "design.json", design)
+    assert read_design(tmp_path / "design.json") == design
+    assert isinstance(design.setting_choice, LocalSettings)
+    assert design.setting_choice.coin_probability is not None
+
+
+@pytest.mark.parametrize(
+    ("places", "value", "message"),
+    [
+        (("length", "parameters", "win_credits"), [-1e3, 40.0], "win_credits must be greater than"),
+        (("length", "parameters", "loss_credits"), [math.pi], "loss_credits"),
+        (("length", "parameters", "published_wins"), [0.8, 1.5], r"published_wins must be in"),
+        (("length", "parameters", "excess"), 1.5, r"excess must be in \(0, 1\)"),
+        (("setting_choice", "coin_probability"), 1.01, r"coin_probability must be in \(0, 1\]"),
+        (("setting_choice", "coin_probability"), 0.5, "must be at most"),
+        (("method",), "renyi_fixed", "test_at_key_setting must be None"),
+    ],
+)
+def test_a_stored_design_is_proved_anew(
+    places: tuple[str, ...], value: Any, message: str, tmp_path: Path
+) -> None:
+    """Out of range, or in range and without a proof of the length that is claimed."""
+    design = designed()
+    write_design(tmp_path / "design.json", design)
+    values = json.loads((tmp_path / "design.json").read_text())
+    inner = values
+    for name in places[:-1]:
+        inner = inner[name]
+    inner[places[-1]] = value
+    (tmp_path / "design.json").write_text(json.dumps(values))
+    with pytest.raises(InputFileError, match=message):
+        read_design(tmp_path / "design.json")
+
+
+@pytest.mark.parametrize("method", ["tan22", "geat", "renyi", "renyi_fixed"])
+def test_a_coin_of_its_own_is_refused_where_inputs_must_be_uniform(method: str) -> None:
+    local = LocalSettings(0.1, 0.1, coin_probability=0.2)
+    design = Security(method=method).design(EXPECTED, 10**6)
+    with pytest.raises(InvalidArgumentError, match="test_at_key_setting must be None"):
+        replace(design, setting_choice=local)
+    block = replace(BLOCK, win_probability_at_key_setting=None)
+    with pytest.raises(InvalidArgumentError, match="test_at_key_setting must be None"):
+        METHODS[method].length(block)
+
+
+def test_a_coin_of_its_own_and_a_tolerance_exclude_each_other() -> None:
+    with pytest.raises(InvalidArgumentError, match="coin_probability must be left out"):
+        LocalSettings(0.1, 0.1, 1e-3, coin_probability=0.2)
+    for wrong in (0.0, math.nan, 1.1):
+        with pytest.raises(InvalidArgumentError, match=r"coin_probability must be in \(0, 1\]"):
+            LocalSettings(0.1, 0.1, coin_probability=wrong)
+    for wrong in (0.0, 0.3, math.nan):
+        with pytest.raises(InvalidArgumentError, match="test_at_key_setting must be in"):
+            RoundProbabilities(0.5, 0.3, test_at_key_setting=wrong)
