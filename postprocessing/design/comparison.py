@@ -9,11 +9,13 @@ from typing import Any
 from postprocessing.design.design import Design
 from postprocessing.design.request import ExpectedValues, Security
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.scheme import LocalSettings
+from postprocessing.scheme import BellScheme, LocalSettings
 from postprocessing.security import METHODS
 
 # Below this part of another method's key, the chosen one's is worth a word.
 _LITTLE = 0.5
+# From this part of a quick estimate on it is not looked for.
+_CLOSE = 0.53
 
 
 def keys_by_method(
@@ -70,23 +72,31 @@ def outdone(design: Design, security: Security, expected: ExpectedValues) -> dic
     if not METHODS[design.method].composable or design.leakage is None:
         return {}
     rounds = design.heralded_rounds
-    # At given settings designs take milliseconds, and miss little of the best keys.
-    quick = _with_settings_of(design, security)
-    if design.key_length and not _is_little(design, keys_by_method(quick, expected, rounds)):
+    if design.key_length >= _CLOSE * _quickly(design, security, expected):
         return {}
     keys = keys_by_method(security, expected, rounds)
-    return keys if _is_little(design, keys) else {}
+    return keys if design.key_length < _LITTLE * max(keys.values()) else {}
 
 
-def _is_little(design: Design, keys: dict[str, int]) -> bool:
-    return design.key_length < _LITTLE * max(keys.values())
+def _quickly(design: Design, security: Security, expected: ExpectedValues) -> int:
+    """Return the longest key of methods that are quick to design at the settings of a design.
 
-
-def _with_settings_of(design: Design, security: Security) -> Security:
-    """Return the same request at the settings of a design."""
-    choice, scheme = design.setting_choice, design.scheme
+    Settings are found in no time there, and tests of one kind soon scored; the best keys are a
+    little longer.
+    """
+    choice, rounds = design.setting_choice, design.heralded_rounds
     if not isinstance(choice, LocalSettings):
-        return security
+        return max(keys_by_method(security, expected, rounds).values())
+    quick = [
+        request.design(expected, rounds).key_length
+        for request in _requests(_with_settings(security, choice, design.scheme))
+        if not METHODS[request.method].tells_kinds_apart
+    ]
+    return max(quick)
+
+
+def _with_settings(security: Security, choice: LocalSettings, scheme: BellScheme) -> Security:
+    """Return the same request at given settings."""
     by_party: dict[str, float] = {
         f"test_probability_{scheme.corrector}": choice.corrector_test_probability,
         f"test_probability_{scheme.reference}": choice.reference_test_probability,

@@ -174,7 +174,9 @@ class LossScore:
         first, second = (1 - self.excess * slope * (k - 2 * mean) for k in self.loss_credits)
         return first, second
 
-    def infimum(self, tangent: float, noisy_preprocessing: float) -> float:
+    def infimum(
+        self, tangent: float, noisy_preprocessing: float, *, estimated: bool = False
+    ) -> float:
         """Return I ≤ inf [H − f − x V] over all devices: bits per round, before acceptance.
 
         I = ½ Σ P k s − x (V − V′v + V′m²) + min_E Φ(E), A and B of Φ being P k s/4.
@@ -185,6 +187,8 @@ class LossScore:
             E of the tangent.
         noisy_preprocessing : float
             q in [0, 1/2).
+        estimated : bool, optional
+            Whether Φ at the tangent and at fixed answers will do, which is no bound.
 
         Raises
         ------
@@ -203,7 +207,8 @@ class LossScore:
         balance = RoundBalance(self.probabilities.key, kinds, gains, noisy_preprocessing)
         cost = _LN2 / 2 * (_LOG_VARIANCE_OFFSET + math.sqrt(2 + variance)) ** 2
         fluctuation = cost - slope * variance + slope * mean**2
-        return (first + second) / 2 + balance.least(tangent) - self.excess * fluctuation
+        least = balance.estimate(tangent) if estimated else balance.least(tangent)
+        return (first + second) / 2 + least - self.excess * fluctuation
 
     @property
     def remainder_cost(self) -> float:
@@ -217,7 +222,13 @@ class LossScore:
         return growth * log_term**3 / (6 * _LN2 * (1 - self.excess) ** 3)
 
 
-def counted_terms(block: Block, parameters: CountedParameters, hashing: dict[str, float]) -> Terms:
+def counted_terms(
+    block: Block,
+    parameters: CountedParameters,
+    hashing: dict[str, float],
+    *,
+    estimated: bool = False,
+) -> Terms:
     """Evaluate the bound of a block that is just accepted, term by term.
 
     Parameters
@@ -228,6 +239,8 @@ def counted_terms(block: Block, parameters: CountedParameters, hashing: dict[str
         The free parameters.
     hashing : dict of str to float
         The terms of hashing, and of smoothing where there is any.
+    estimated : bool, optional
+        Whether an estimate of the worst device will do, to search with: it proves nothing.
 
     Returns
     -------
@@ -245,7 +258,8 @@ def counted_terms(block: Block, parameters: CountedParameters, hashing: dict[str
     n, x, q = block.rounds, parameters.excess, block.noisy_preprocessing
     score = LossScore(block.probabilities, parameters.loss_credits, parameters.published_wins, x)
     entropy = n * block.probabilities.key * float(entropy_of_coherence(parameters.tangent, q))
-    accepted = n * score.infimum(parameters.tangent, q) - parameters.most_lost
+    worst = score.infimum(parameters.tangent, q, estimated=estimated)
+    accepted = n * worst - parameters.most_lost
     return Terms(
         {
             "entropy": entropy,

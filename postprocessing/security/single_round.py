@@ -167,6 +167,13 @@ class RoundBalance:
         """E² from which on both bounds are on their upper branch, where Φ is convex in E²."""
         return bend_of(self.weight)
 
+    def estimate(self, tangent: float) -> float:
+        """Return the lesser of Φ at a coherence and at none, the least if the search is right.
+
+        To search with; no bound.
+        """
+        return float(np.min(self.value(np.array([tangent, 0.0]))))
+
     def least(self, tangent: float) -> float:
         """Bound the least of Φ over E from below, whatever the tangent is.
 

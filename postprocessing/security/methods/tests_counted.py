@@ -84,7 +84,12 @@ class TestsCounted(Method[P], Generic[P]):
     def _length(self, block: Block) -> Callable[[Place], float]:
         """Return what gives the length at a place, in bits."""
         parameters = self._parameters(block)
-        return lambda place: self.terms(block, parameters(place)).total
+
+        def length(place: Place) -> float:
+            found = parameters(place)
+            return counted_terms(block, found, self.hashing(block, found), estimated=True).total
+
+        return length
 
     def _place(self, block: Block, *, equal_weights: bool, roughly: bool = False) -> Place:
         length = self._length(block)
