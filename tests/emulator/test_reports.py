@@ -29,6 +29,7 @@ from postprocessing.files.validation import validate
 from postprocessing.network.channel import Traffic
 from postprocessing.network.report import SessionReport
 from postprocessing.protocol.report import DistillationReport
+from postprocessing.testing import GameTally
 
 OLD = Path(__file__).parent / "reports_of_0_1_0"
 ROUNDS = 50_000
@@ -54,7 +55,12 @@ def reports() -> dict[str, DistillationReport]:
     asymptotic = Security(method="asymptotic")
     traffic = Traffic(sent_bytes=1000, received_bytes=2000, keys=15)
     session = {"session": b"\x00\xff", "traffic": traffic, "record_spent": True}
-    counts = {"key_rounds": 33_000, "test_rounds": 3_500, "lost_tests": 500, "leaked_bits": 8_000}
+    counts = {
+        "key_rounds": 33_000,
+        "test_rounds": 3_500,
+        "tally": GameTally(3_500, 500),
+        "leaked_bits": 8_000,
+    }
     return {
         "run": replace(
             run(MODEL, heralded_rounds=ROUNDS, security=SECURITY, seed=3),

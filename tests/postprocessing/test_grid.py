@@ -54,10 +54,11 @@ def proved_bits(design: Design) -> int:
         if s != scheme.key_setting(reference)
     )
     gamma = sum(of[corrector][s] for s in scheme.test_settings(corrector))
-    # A test: the corrector tests, and the reference does, or a coin of p/(1 − p) says so.
-    test = gamma * p + gamma * (1 - p) * design.setting_choice.thinning
-    key = law["alice"][key_pair[0]] * law["bob"][key_pair[1]]
-    return _bits(design, RoundProbabilities(float(key), float(test)))
+    # A test: the corrector tests, and the reference does, or a coin says so.
+    at_key = gamma * (1 - p) * design.setting_choice.thinning
+    key, test = law["alice"][key_pair[0]] * law["bob"][key_pair[1]], gamma * p + at_key
+    first = None if design.setting_choice.coin_probability is None else float(at_key)
+    return _bits(design, RoundProbabilities(float(key), float(test), test_at_key_setting=first))
 
 
 def _bits(design: Design, drawn: RoundProbabilities) -> int:

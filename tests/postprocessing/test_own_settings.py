@@ -26,7 +26,11 @@ def test_they_are_taken_as_they_are(method: str) -> None:
     """Given by party: Alice corrects in the one scheme, Bob in the other."""
     for devices, expected in ((STRONG, LocalSettings(0.1, 0.3)), (LI, LocalSettings(0.3, 0.1))):
         design = own(0.1, 0.3, method=method).design(devices, 10**7)
-        assert design.setting_choice == expected
+        choice = design.setting_choice
+        assert isinstance(choice, LocalSettings)
+        assert dataclasses.replace(choice, coin_probability=None) == expected
+        # The coin is the post-processing's own.
+        assert (choice.coin_probability is not None) == METHODS[method].tells_kinds_apart
         best = Security(method=method).design(devices, 10**7)
         assert 0 < design.key_length < best.key_length
 

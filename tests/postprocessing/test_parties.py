@@ -374,9 +374,7 @@ def test_an_abort_of_the_peer_ends_the_corrector_wherever_it_waits(emulated, des
         result = corrector.result
         assert (result.key, result.abort_reason) == (None, "why")
         assert result.key_rounds == finished.key_rounds
-        # A report does not tell the kinds of tests apart.
-        tally = dataclasses.replace(result.tally, at_key_setting=None) if result.tally else None
-        known.append((tally, result.frames, result.corrected_errors))
+        known.append((result.tally, result.frames, result.corrected_errors))
         with pytest.raises(ProtocolError, match="alice did not expect Abort now"):
             corrector.receive(Abort("why"))
     tally, frames, errors = finished.tally, finished.frames, finished.errors
