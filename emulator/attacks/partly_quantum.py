@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from emulator.attacks.attack import Conduct, Part, Table, Target, steady
-from emulator.attacks.local import best_answers, table_of
+from emulator.attacks.local import answers, best_answers, table_of
 from postprocessing.security.entropy import entropy_of_coherence
 
 # The finest change of devices in time, and the length of a memory's moods.
@@ -23,8 +23,8 @@ TURNS, MOODS = 500, 40
 def quantum_share(target: Target) -> float:
     """Return which share of rounds must be ideal, the others being classical, to look honest."""
     weight = target.weight
-    least, most = 2 * max(weight, 1.0), 2 * math.hypot(weight, 1)
-    return min(max((target.honest_weighted_chsh - least) / (most - least), 0.0), 1.0)
+    ideal = 2 * (weight + 1) / math.hypot(weight, 1)
+    return min(max((target.design.expected_chsh - 2) / (ideal - 2), 0.0), 1.0)
 
 
 def ideal_part(target: Target) -> Part:
@@ -38,7 +38,20 @@ def classical_part(target: Target) -> Part:
 
 
 def _classical_table(target: Target) -> Table:
-    return table_of(*best_answers(target)[0])
+    """Return fixed answers that make the mixture with ideal devices look honest.
+
+    Where a design tells the two kinds of tests apart, both parts of S are those of honest devices.
+    """
+    known = target.design.expected_chsh_at_key_setting
+    if known is None:
+        return table_of(*best_answers(target)[0])
+    share = quantum_share(target)
+    missing = known - share * 2 * target.weight / math.hypot(target.weight, 1)
+    at_key = min(max(missing / (2 * (1 - share)), 0.0), 1.0) if share < 1 else 0.5
+    tables = [table_of(*given) for given in answers(target.scheme)]
+    parts = [target.heralding(table).chsh_at_key_setting for table in tables]
+    first, second = (tables[int(np.argmax(np.array(parts) * sign))] for sign in (1, -1))
+    return at_key * first + (1 - at_key) * second
 
 
 def mixture(target: Target, seed: int) -> Conduct:

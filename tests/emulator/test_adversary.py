@@ -343,3 +343,19 @@ def test_command():
     listed = CliRunner().invoke(app, ["attack", "list"]).stdout
     assert all(name in listed for name in ATTACKS)
     assert CliRunner().invoke(app, ["attack", "none", "--pulses", "1e6"]).exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["mixture", "optimal-collective"])
+@pytest.mark.parametrize("method", ["eat_rpa", "renyi_weighted"])
+def test_attacks_score_as_honest_devices_by_the_weights_of_a_design(name: str, method: str) -> None:
+    """What lost tests weigh is the same; of a mixture both parts of S are."""
+    design = Security(soundness=1e-6, method=method).design(MODEL, 1_000_000)
+    target = Target(MODEL, design)
+    assert target.weight != pytest.approx(1, abs=1e-3)
+    devices = ATTACKS[name].conduct(target, 0).parts[0].devices
+    honest = MODEL.joint_distribution()
+    weighed = target.weighted_chsh(devices.chsh, devices.chsh_at_key_setting)
+    assert weighed == pytest.approx(target.honest_weighted_chsh, abs=1e-9)
+    if name == "mixture":
+        assert devices.chsh_at_key_setting == pytest.approx(honest.chsh_at_key_setting, abs=1e-9)
+        assert devices.chsh == pytest.approx(honest.chsh, abs=1e-9)
