@@ -29,7 +29,7 @@ POINTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("cavity-1-loss-10km", {}),
     *(("ecs-100km", {"security": name}) for name in METHODS if name not in ("tan22", "asymptotic")),
     *(
-        ("cavity-1-loss-10km", {"security": name, "settings": "announced"})
+        ("cavity-1-loss-10km", {"security": name, "settings": "announced", "travel_times": 2})
         for name in METHODS
         if "announced" in METHODS[name].rules and METHODS[name].composable
     ),
