@@ -32,6 +32,10 @@ def print_design(design: Design) -> None:
         choice = design.setting_choice.choice(design.scheme, party)
         shown = ", ".join(f"{label} {_exact(p)}" for label, p in zip(labels, choice, strict=True))
         typer.echo(f"{party} draws each setting with probability: {shown}")
+    if (coin := getattr(design.setting_choice, "coin_probability", None)) is not None:
+        typer.echo(
+            f"{design.scheme.corrector}'s coin keeps a surplus round with probability {coin}"
+        )
     if (off := design.setting_choice.setting_probability_tolerance) > 0:
         typer.echo(f"each test setting, mark and coin may be off by {off}, round by round")
 

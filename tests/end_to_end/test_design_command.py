@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from emulator import load_scenario, plan
 from emulator.cli.app import app
 from emulator.sweeps.task import repeat_seed
-from postprocessing import read_design
+from postprocessing import LocalSettings, read_design
 
 OPTIONS = ["ecs-100km", "--rounds", "1e7"]
 SETTING = re.compile(r"(\w+) (\d+)/2\^(\d+) = ([0-9.]+)")
@@ -168,7 +168,11 @@ def test_the_best_protocol_of_a_block_is_told_and_taken(tmp_path: Path) -> None:
     assert designs[0] == designs[1]
     plain = load_scenario("ecs-100km", {"rounds": 10**6, "security": "eat_rpa"})
     length = plain.build_security().design(plain.build_model(), 10**6).key_length
-    assert read_design(tmp_path / "best.json").key_length > 1.05 * length
+    design = read_design(tmp_path / "best.json")
+    assert design.key_length > 1.05 * length
+    assert isinstance(design.setting_choice, LocalSettings)
+    coin = design.setting_choice.coin_probability
+    assert f"alice's coin keeps a surplus round with probability {coin}" in found.stdout
 
 
 def test_a_curve_has_no_best_protocol() -> None:
