@@ -32,7 +32,7 @@ class RoundProbabilities:
     test: float
     key_slack: float = field(default=0.0, repr=False)
     test_slack: float = field(default=0.0, repr=False)
-    test_at_key_setting: float | None = None
+    test_at_key_setting: float | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Check the ranges."""
