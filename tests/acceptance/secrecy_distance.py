@@ -31,6 +31,8 @@ from postprocessing.security import Block, Counts, RenyiParameters
 from postprocessing.security.renyi import RenyiScore, amplification_cost
 from postprocessing.security.renyi_pairs import RenyiPairs
 from postprocessing.security.renyi_pairs_optimum import credited
+from postprocessing.security.renyi_round import weight_excess
+from postprocessing.security.single_round import other_coherence
 from postprocessing.security.weighted_search import Place
 
 Table = npt.NDArray[np.float64]
@@ -96,12 +98,24 @@ def draw(rng: np.random.Generator) -> Drawn:
 
 
 def credited_at(place: Place, marks: RoundProbabilities, noise: float) -> RenyiPairs:
-    """Return the credits that suit the worst device itself, for which the bound is tightest."""
+    """Return the credits by which the worst device gains nothing, whatever a round turns out to be.
+
+    For these the bound is tightest.
+    """
     root = math.hypot(place.weight, place.tangent)
     first, second = 0.5 + place.weight / (2 * root), 0.5 + place.tangent**2 / (2 * root)
     win = (first + second) / 2
     block = Block(ROUNDS, marks, win, 0.5, 0.0, noisy_preprocessing=noise)
-    return credited(replace(block, win_probability_at_key_setting=first), place)
+    pairs = credited(replace(block, win_probability_at_key_setting=first), place)
+    other = float(other_coherence(place.weight, place.tangent))
+    seen = 1 + weight_excess(np.array([place.tangent, other]), pairs.excess, 0.0)
+    key = 1 + float(weight_excess(np.array([place.tangent]), pairs.excess, noise)[0])
+    level = (1 - marks.keep + marks.key * key) / (1 - marks.test)
+    spreads = np.array(pairs.win_credits) - np.array(pairs.loss_credits)
+    ratios = 2 ** (pairs.excess * spreads)
+    lost = np.log2(level / ((ratios - 1) * np.array([first, second]) + seen)) / pairs.excess
+    won = lost + spreads
+    return replace(pairs, win_credits=(won[0], won[1]), loss_credits=(lost[0], lost[1]))
 
 
 @cache
