@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_rounds import XIE_SCHEME
 from qubit_strategies import random_strategies
 from scipy.optimize import brentq
 from scipy.stats import binomtest
@@ -22,7 +23,6 @@ from postprocessing.design.request import ExpectedValues, Security
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.quantiles import weighted_quantile
 from postprocessing.round_probabilities import RoundProbabilities
-from postprocessing.scheme import BellScheme
 from postprocessing.security import METHODS, Block, Counts
 from postprocessing.security.counted import CountedParameters, LossScore, SmoothedParameters
 from postprocessing.security.single_round import RoundBalance
@@ -30,14 +30,6 @@ from postprocessing.testing import GameTally
 
 COUNTED = ("tan22_counted", "geat_counted", "eat_rpa")
 REFERENCE = Path(__file__).parents[2] / "reference/weighted_chsh.csv"
-SCHEME = BellScheme(
-    alice_labels=("A0", "A1", "A2"),
-    bob_labels=("B1", "B2"),
-    heralds=("yes",),
-    key_pair=(0, 0),
-    chsh_signs=((1, 0, 1), (1, 1, -1), (2, 0, 1), (2, 1, 1)),
-    flip=((False, False),),
-)
 # 100 km of entangled coherent states without misalignment, near its best settings.
 BLOCK = Block(
     rounds=10**7,
@@ -54,7 +46,7 @@ def found(method: str, block: Block = BLOCK) -> Any:
 
 
 def designed(method: str, rounds: int = 10**6) -> Design:
-    return Security(method=method).design(ExpectedValues(SCHEME, 2.7, 0.01, 1.4), rounds)
+    return Security(method=method).design(ExpectedValues(XIE_SCHEME, 2.7, 0.01, 1.4), rounds)
 
 
 def eta(e: Any, q: float) -> Any:

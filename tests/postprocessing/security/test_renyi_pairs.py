@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_rounds import XIE_SCHEME
 from scipy.optimize import brentq
 from test_renyi import Strategy, projectors, violating_strategies
 
@@ -22,7 +23,7 @@ from postprocessing.design.request import ExpectedValues, Security
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.designs import read_design, write_design
 from postprocessing.round_probabilities import RoundProbabilities
-from postprocessing.scheme import BellScheme, LocalSettings
+from postprocessing.scheme import LocalSettings
 from postprocessing.security import METHODS, Block, Counts, RenyiParameters, binary_entropy
 from postprocessing.security.renyi import accumulated_entropy, renyi_terms
 from postprocessing.security.renyi_pairs import RenyiPairs
@@ -31,17 +32,9 @@ from postprocessing.security.single_round import largest_weighted_chsh, other_co
 
 REFERENCE = Path(__file__).parents[2] / "reference/weighted_chsh.csv"
 WEIGHTED = ("renyi_weighted", "renyi_weighted_fixed")
-XIE = BellScheme(
-    alice_labels=("A0", "A1", "A2"),
-    bob_labels=("B1", "B2"),
-    heralds=("yes",),
-    key_pair=(0, 0),
-    chsh_signs=((1, 0, 1), (1, 1, -1), (2, 0, 1), (2, 1, 1)),
-    flip=((False, False),),
-)
 MARKS = RoundProbabilities(0.87, 0.0095, test_at_key_setting=0.0055)
 # 100 km of entangled coherent states: the key setting shows more of the violation.
-EXPECTED = ExpectedValues(XIE, 2.42, 7e-6, 1.4142)
+EXPECTED = ExpectedValues(XIE_SCHEME, 2.42, 7e-6, 1.4142)
 BLOCK = Block(
     rounds=10**7,
     probabilities=MARKS,
