@@ -231,13 +231,9 @@ def _chsh(expected: float | None, tally: GameTally | None, design: Design | None
     if design.setting_choice.round_probabilities.has_uniform_inputs or kind is None:
         won = 0.5 + expected / 8
         return Estimate(tally.chsh, 8 * math.sqrt(won * (1 - won) / tally.rounds), expected)
-    part = design.expected_chsh_at_key_setting
-    first = expected / 2 if part is None else part
     # Of S, a sum of two parts 4w − 2.
-    variance = sum(
-        (4 - part**2) / max(rounds, 1)
-        for part, rounds in ((first, kind[0]), (expected - first, tally.rounds - kind[0]))
-    )
+    kinds = zip(design.win_probabilities, (kind[0], tally.rounds - kind[0]), strict=True)
+    variance = sum(16 * win * (1 - win) / max(rounds, 1) for win, rounds in kinds)
     return Estimate(tally.chsh_of_kinds, math.sqrt(variance), expected)
 
 

@@ -18,8 +18,7 @@ from postprocessing.design.design import Design
 from postprocessing.design.request import Security
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_ROUNDS
-from postprocessing.security import METHODS, asymptotic_key_fraction, win_probability
-from postprocessing.security.entropy import win_at_key_setting
+from postprocessing.security import METHODS, asymptotic_key_fraction
 from postprocessing.testing import GameTally
 
 DEFAULT_SIZES = (10**5, 10**6, 10**7, 10**8)
@@ -150,7 +149,7 @@ def tally_statistics(
         something with many tests only, and a tally without any counts as S = 4.
     """
     rounds, marks = design.heralded_rounds, design.setting_choice.round_probabilities
-    wins = _win_probabilities(design)
+    wins = design.win_probabilities
     tests = generator.binomial(rounds, marks.test, draws)
     at_key = generator.binomial(tests, marks.kinds[0] / marks.test)
     lost_at_key = generator.binomial(at_key, 1 - wins[0])
@@ -186,14 +185,6 @@ def tally_statistics(
         "chsh_variance": float(estimates.var(ddof=1)),
         "chsh_variance_theory": variance,
     }
-
-
-def _win_probabilities(design: Design) -> tuple[float, float]:
-    """Return w of tests with the reference's key setting, and of the others."""
-    win = float(win_probability(design.expected_chsh))
-    known = win_at_key_setting(design.expected_chsh_at_key_setting)
-    first = win if known is None else known
-    return first, min(max(2 * win - first, 0.0), 1.0)
 
 
 def _key_bits(design: Design, tally: GameTally) -> int:

@@ -183,6 +183,11 @@ class Design:
         )
 
     @property
+    def win_probabilities(self) -> tuple[float, float]:
+        """Expected w of tests with the reference's key setting, and of the others."""
+        return self._block.win_probabilities
+
+    @property
     def _parameters(self) -> Any:
         """The free parameters of the method; None without a length."""
         return self.length.parameters if self.length else None
