@@ -1,0 +1,121 @@
+"""Proofs of key lengths that trust no optimiser and no floating-point number.
+
+What a run enforces is read as exact rationals, what its proof parameters promise is computed in
+ball arithmetic over every device, and the length is what is certain. Nothing else of this project
+is imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from flint import arb, ctx
+
+from postprocessing.certificate.balls import PRECISION_BITS
+from postprocessing.certificate.claim import Claim, claim_of
+from postprocessing.certificate.lengths import (
+    UNITS_A_BIT,
+    Length,
+    accumulated,
+    at_renyi_order,
+    counted,
+    floor,
+    renyi,
+    smoothed,
+)
+from postprocessing.certificate.supremum import NotProvedError, need
+
+__all__ = ["METHODS", "UNITS_A_BIT", "NotProvedError", "Proof", "certify", "prove"]
+
+METHODS: dict[str, tuple[Callable[[Claim], Length], dict[str, bool]]] = {
+    name: (proof, {"announced": announced, "tolerant": tolerant})
+    for name, proof, announced, tolerant in (
+        ("tan22", partial(accumulated, announced=False), False, True),
+        ("geat", partial(accumulated, announced=True), True, True),
+        (
+            "tan22_counted",
+            partial(counted, hashing=partial(smoothed, announced=False)),
+            False,
+            False,
+        ),
+        ("geat_counted", partial(counted, hashing=partial(smoothed, announced=True)), True, False),
+        ("eat_rpa", partial(counted, hashing=at_renyi_order), True, False),
+        ("renyi", partial(renyi, varies=True, weighted=False), False, True),
+        ("renyi_fixed", partial(renyi, varies=False, weighted=False), False, True),
+        ("renyi_weighted", partial(renyi, varies=True, weighted=True), False, False),
+        ("renyi_weighted_fixed", partial(renyi, varies=False, weighted=True), False, False),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What is proved of a design.
+
+    Parameters
+    ----------
+    method : str
+        Its method.
+    bits : int
+        The length; where it varies, what there is before the score and the leakage of the run.
+    units : int
+        The same in multiples of 2⁻³² bits.
+    score_units : tuple of int
+        What a won and a lost test with the reference's key setting, and of the others, add to the
+        length where scores decide, or cost where tests are counted, in multiples of 2⁻³² bits.
+    account : dict of str to float
+        Contributions in bits, costs negative.
+    enclosure : (float, float)
+        Bits between which the exact bound lies.
+    worst_coherence : float
+        E of the worst device.
+    cells : int
+        Of the proof that there is none worse.
+    """
+
+    method: str
+    bits: int
+    units: int
+    score_units: tuple[int, ...]
+    account: dict[str, float]
+    enclosure: tuple[float, float]
+    worst_coherence: float
+    cells: int
+
+
+def prove(values: Any) -> Proof:
+    """Prove the length that follows from the values of a design, whatever it claims.
+
+    Raises
+    ------
+    NotProvedError
+        If no length follows.
+    KeyError, TypeError
+        If something is missing or of another type.
+    """
+    with ctx.workprec(PRECISION_BITS):
+        method = values["method"]
+        need(method in METHODS, f"no proof is known for the method {method!r}")
+        proof, rules = METHODS[method]
+        length = proof(claim_of(values, **rules))
+        total = sum(length.account.values(), arb(0))
+        account = {name: float(bits.mid()) for name, bits in length.account.items()}
+        ends = float(total.lower()), float(total.upper())
+        units, place = floor(UNITS_A_BIT * total), length.worst
+        return Proof(
+            method, floor(total), units, length.score_units, account, ends, place, length.cells
+        )
+
+
+def certify(values: Any) -> Proof:
+    """Prove a design and hold its claimed length against what is proved.
+
+    Raises as `prove` does, and `NotProvedError` if more is claimed.
+    """
+    proof, claimed = prove(values), values["length"]["bits"]
+    need(type(claimed) is int, f"the claimed length is {claimed!r}, not a whole number")
+    need(claimed <= proof.bits, f"claims {claimed} bits, proved are {proof.bits}")
+    return proof
