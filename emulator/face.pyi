@@ -25,6 +25,7 @@ from postprocessing import Design as Design
 from emulator import design_for as design_for
 from postprocessing import read_design as read_design
 from postprocessing import write_design as write_design
+from postprocessing import certify as certify
 from postprocessing import key_length as key_length
 from postprocessing import win_probability as win_probability
 from postprocessing import binary_entropy as binary_entropy

@@ -10,6 +10,8 @@ from .errors import DiqkdError as DiqkdError
 from .errors import InputFileError as InputFileError
 from .errors import InvalidArgumentError as InvalidArgumentError
 from .errors import ProtocolError as ProtocolError
+from .files.certificates import Certificate as Certificate
+from .files.certificates import certify as certify
 from .files.designs import read_design as read_design
 from .files.designs import write_design as write_design
 from .files.lab_report import Exploration as Exploration

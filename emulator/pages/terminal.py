@@ -13,8 +13,6 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from postprocessing.sections import Section, number
-from postprocessing.security import METHODS
-from postprocessing.security.epsilons import weakness
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +53,10 @@ def print_json(values: object) -> None:
 
 def worth(scenario: Scenario) -> dict[str, object]:
     """Return what keys of a scenario are worth: the label, and its ε beside it."""
+    # Tables of other things do not wait for the methods.
+    from postprocessing.security import METHODS
+    from postprocessing.security.epsilons import weakness
+
     method = METHODS[scenario.method]
     soundness = scenario.soundness if method.composable else None
     weak = weakness(soundness)

@@ -38,6 +38,7 @@ class Length:
     worst: float
     cells: int
     score_units: tuple[int, ...] = ()
+    varies: bool = False
 
 
 def floor(value: arb) -> int:
@@ -241,4 +242,5 @@ def renyi(claim: Claim, *, varies: bool, weighted: bool) -> Length:
         account["leakage budget"] = -claim.budget
     added = [ball(f) for both in zip(won, lost, strict=True) for f in both]
     scores = (f - c for f, c in zip(added, _publishing_costs(wins), strict=True))
-    return Length(account, worst, cells, tuple(floor(UNITS_A_BIT * score) for score in scores))
+    units = tuple(floor(UNITS_A_BIT * score) for score in scores)
+    return Length(account, worst, cells, units, varies)

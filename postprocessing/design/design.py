@@ -17,11 +17,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from postprocessing.checks import real_number
+from postprocessing.certificate import Proof
 from postprocessing.design.announced import coins_are_likely, pair_share, settings_are_likely
 from postprocessing.design.covered import check_settings_rule, check_tolerance
 from postprocessing.design.fields import plain_fields
 from postprocessing.design.leakage import LeakageBudget
+from postprocessing.design.proof import (
+    accepts,
+    as_proved,
+    check_length,
+    counts_of,
+    is_proved,
+    proof_of,
+    varying_bits,
+)
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.quantiles import lower_quantile
 from postprocessing.reconciliation import MOST_TAG_BITS, tag_length
@@ -29,7 +38,6 @@ from postprocessing.scheme import AnnouncedMarks, BellScheme, LocalSettings, Set
 from postprocessing.security import (
     METHODS,
     Block,
-    Counts,
     EpsilonSplit,
     KeyLength,
     Method,
@@ -122,7 +130,7 @@ class Design:
         for name, value in plain_fields(vars(self)).items():
             object.__setattr__(self, name, value)
         # A block has ranges of its own.
-        _ = self._block
+        _ = self.block
         method: Method[Any] = METHODS.named("method", self.method)
         if not isinstance(method, Method) or method.name != self.method:
             raise InvalidArgumentError("method", self.method, "a Method registered by its own name")
@@ -140,26 +148,7 @@ class Design:
                 allowed = f"at least {least} and at most {MOST_TAG_BITS}"
                 raise InvalidArgumentError("tag_bits", self.leakage.tag_bits, allowed)
         if self.length is not None:
-            self._check_length(self.length)
-
-    def _check_length(self, length: KeyLength[Any]) -> None:
-        """Check that a length is no more than the frozen parameters give."""
-        method = METHODS[self.method]
-        if not method.composable or self.leakage is None:
-            raise InvalidArgumentError("length", length.bits, "None without a finite size")
-        if not isinstance(length.parameters, method.parameters):
-            given = type(length.parameters).__name__
-            raise InvalidArgumentError("length", given, f"one with {method.parameters.__name__}")
-        leaked: float = self.leakage.budget_bits
-        if method.varies:
-            leaked = max(0.0, -length.terms.get("leakage", 0.0))
-        derived = method.length(replace(self._block, leaked_bits=leaked), length.parameters)
-        if length.terms.keys() != derived.terms.keys():
-            raise InvalidArgumentError("terms", [*length.terms], f"{[*derived.terms]}")
-        for name, bits in {**length.terms, "unclipped": length.unclipped}.items():
-            real_number(f"{name} of the length", bits)
-        if length.bits > derived.bits:
-            raise InvalidArgumentError("length", length.bits, f"at most {derived.bits} bits")
+            check_length(self, self.length)
 
     def __repr__(self) -> str:
         """Return what the design comes to."""
@@ -167,7 +156,7 @@ class Design:
         return f"Design({self.method}, {rounds} heralded rounds, key of {bits} bits)"
 
     @cached_property
-    def _block(self) -> Block:
+    def block(self) -> Block:
         """The block as it was frozen; its leakage and its counts are those of a run."""
         return Block(
             rounds=self.heralded_rounds,
@@ -182,10 +171,20 @@ class Design:
             win_probability_at_key_setting=win_at_key_setting(self.expected_chsh_at_key_setting),
         )
 
+    @cached_property
+    def proof(self) -> Proof | None:
+        """What is proved of the key length; None without one, or for methods without a proof."""
+        return proof_of(self, self.length)
+
+    @property
+    def claims_nothing(self) -> bool:
+        """Whether its method has proofs and this design none: it makes no key."""
+        return is_proved(self.method) and self.proof is None
+
     @property
     def win_probabilities(self) -> tuple[float, float]:
         """Expected w of tests with the reference's key setting, and of the others."""
-        return self._block.win_probabilities
+        return self.block.win_probabilities
 
     @property
     def _parameters(self) -> Any:
@@ -215,7 +214,7 @@ class Design:
     @property
     def entropy_per_key_round(self) -> float:
         """Asymptotic entropy of a key bit at the expected CHSH value, noise included."""
-        return float(chsh_entropy(self._block.win_probability, self.noisy_preprocessing))
+        return float(chsh_entropy(self.block.win_probability, self.noisy_preprocessing))
 
     @property
     def key_error_rate(self) -> float:
@@ -261,7 +260,7 @@ class Design:
     @property
     def acceptance_rule(self) -> str:
         """What the key is made to depend on, in words."""
-        return METHODS[self.method].acceptance_rule(self._block, self._parameters)
+        return METHODS[self.method].acceptance_rule(self.block, self._parameters)
 
     @property
     def leakage_budget_bits(self) -> float:
@@ -287,12 +286,15 @@ class Design:
         tally : GameTally
             Number of test rounds and of lost ones, of both kinds.
         """
-        return METHODS[self.method].accepts(self._block, self._parameters, _counts(tally))
+        tests, proof = counts_of(tally), self.proof
+        if proof is not None:
+            return accepts(self, proof, tests)
+        return METHODS[self.method].accepts(self.block, self._parameters, tests)
 
     @property
     def loss_limit(self) -> tuple[tuple[float, float], float]:
         """What a lost test weighs, with the reference's key setting or not, and the most in all."""
-        return METHODS[self.method].loss_limit(self._block, self.length)
+        return METHODS[self.method].loss_limit(self.block, self.length)
 
     def final_key_length(self, key_rounds: int, tests: GameTally, outcome_bits: int) -> int:
         """Return the key length in bits after reconciliation, a whole number of bytes.
@@ -313,11 +315,16 @@ class Design:
             what the counts and the leakage leave, never more than the key rounds less the leakage.
         """
         method = METHODS[self.method]
+        leaked = outcome_bits - self._paid_otherwise(tests.rounds)
+        if self.claims_nothing or leaked > self.leakage_budget_bits:
+            return 0
+        if method.varies and self.proof is not None:
+            proved = varying_bits(self.proof, counts_of(tests), leaked)
+            return whole_bytes(min(proved, key_rounds - leaked))
         if method.varies:
             block = self._finished(tests, outcome_bits)
             return whole_bytes(method.final_bits(block, self._parameters, key_rounds))
-        leaked = outcome_bits - self._paid_otherwise(tests.rounds)
-        if self.length is None or leaked > self.leakage_budget_bits:
+        if self.length is None:
             return 0
         return whole_bytes(self.length.bits) if self.length.bits <= key_rounds else 0
 
@@ -331,7 +338,7 @@ class Design:
             return Terms({})
         if not method.varies:
             return self.length.terms
-        return method.terms(self._finished(tests, outcome_bits), self._parameters)
+        return as_proved(method.terms(self._finished(tests, outcome_bits), self._parameters))
 
     def asymptotic_key_length(self, key_rounds: int, test_rounds: int, outcome_bits: int) -> int:
         """Return what the asymptotic formula leaves of the key rounds: not secure at finite size.
@@ -340,7 +347,7 @@ class Design:
         published tests are independent of the key rounds in this limit, and cost them nothing.
         """
         sent = outcome_bits - test_rounds * METHODS[self.method].published_per_test
-        win = self._block.win_probability
+        win = self.block.win_probability
         return whole_bytes(
             asymptotic_bits(key_rounds, win, self.noisy_preprocessing, leaked_bits=sent)
         )
@@ -348,7 +355,7 @@ class Design:
     def _finished(self, tests: GameTally, outcome_bits: int) -> Block:
         """Return the block of a finished run."""
         leaked = outcome_bits - self._paid_otherwise(tests.rounds)
-        return replace(self._block, leaked_bits=leaked, counts=_counts(tests))
+        return replace(self.block, leaked_bits=leaked, counts=counts_of(tests))
 
     def _paid_otherwise(self, test_rounds: int) -> int:
         """Return the published test outcomes that the terms pay for, rather than the leakage."""
@@ -381,13 +388,6 @@ class Design:
         """Return the SHA-256 of the design, which both parties must share."""
         text = json.dumps(self.to_dict(), sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _counts(tally: GameTally) -> Counts:
-    """Return the tests of a run as methods count them."""
-    kind = tally.at_key_setting
-    at_key = None if kind is None else (kind[0] - kind[1], kind[1])
-    return Counts(tally.rounds - tally.lost, tally.lost, at_key)
 
 
 def whole_bytes(bits: int) -> int:

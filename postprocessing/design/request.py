@@ -17,6 +17,7 @@ from postprocessing.design.design import (
 )
 from postprocessing.design.fields import LEAST_COMPLETENESS, MOST_COMPLETENESS
 from postprocessing.design.leakage import LeakageBudget, expected_leakage, leakage_budget
+from postprocessing.design.proof import with_proved_length
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.limits import MOST_PLANNED_ROUNDS
 from postprocessing.reconciliation import Mode, tag_length
@@ -331,7 +332,7 @@ def _draft(
     length, failing = _length_and_risk(method, block, budget)
     rare = security.completeness * RARE_SHARE
     rare += settings_share(choice, expected.scheme, security.completeness)
-    return Design(
+    drafted = Design(
         scheme=expected.scheme,
         method=security.method,
         heralded_rounds=rounds,
@@ -343,11 +344,11 @@ def _draft(
         predicted_abort_probability=min(rare + failing, 1.0),
         expected_chsh=expected.chsh,
         expected_qber=expected.qber,
-        length=length,
         noisy_preprocessing=q,
         least_score=_least_score(method, block, length),
         expected_chsh_at_key_setting=part,
     )
+    return with_proved_length(drafted, length)
 
 
 def _least_budget(

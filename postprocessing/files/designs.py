@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 from pathlib import Path
-from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from postprocessing.checks import file_path, flag, instance_of
 from postprocessing.design.design import Design
 from postprocessing.design.stored import design_of, values_of
 from postprocessing.errors import InputFileError
 from postprocessing.files.atomic import write_output
-
-# Beside the fields of the design, and no part of it.
-_EMULATED = "emulated"
+from postprocessing.files.design_values import EMULATED, file_content, no_design, read_values
 
 
 def write_design(path: Path | str, design: Design, *, emulated: bool = False) -> None:
@@ -51,7 +47,7 @@ def write_design(path: Path | str, design: Design, *, emulated: bool = False) ->
     instance_of("design", design, Design)
     if not path.parent.is_dir():
         raise InputFileError(f"out must be in an existing folder, got {str(path)!r}")
-    values = {_EMULATED: True} if flag("emulated", emulated) else {}
+    values = {EMULATED: True} if flag("emulated", emulated) else {}
     values |= values_of(design)
     write_output(path.parent, {path.name: f"{json.dumps(values, indent=2)}\n".encode()})
 
@@ -66,11 +62,11 @@ def is_emulated(path: Path | str) -> bool:
     """
     path = file_path("path", path)
     try:
-        values = json.loads(_content(path))
+        values = json.loads(file_content(path))
     except (OSError, ValueError) as error:
         raise InputFileError(f"design must be a readable file, got {str(path)!r}") from error
     # Anything but a plain no counts as yes.
-    return isinstance(values, dict) and values.get(_EMULATED, False) is not False
+    return isinstance(values, dict) and values.get(EMULATED, False) is not False
 
 
 def read_design(path: Path | str) -> Design:
@@ -88,20 +84,11 @@ def read_design(path: Path | str) -> Design:
     postprocessing.errors.InputFileError: design must be a readable file, got 'missing.json' ...
     """
     path = file_path("path", path)
+    values = read_values(path)
     try:
-        values = TypeAdapter(dict[str, Any]).validate_json(_content(path))
-        return design_of({name: value for name, value in values.items() if name != _EMULATED})
-    except OSError as error:
-        message = f"design must be a readable file, got {str(path)!r} ({error.strerror})"
-        raise InputFileError(message) from error
+        return design_of(values)
     except (ValueError, ArithmeticError) as error:
-        message = f"design must be one that diqkd design writes, {str(path)!r} is not"
-        raise InputFileError(f"{message}: {_reason(error)}") from error
-
-
-def _content(path: Path) -> bytes:
-    """Return the content of a file without the byte order mark that some editors write."""
-    return path.read_bytes().removeprefix(codecs.BOM_UTF8)
+        raise no_design(path, _reason(error)) from error
 
 
 def _reason(error: ValueError | ArithmeticError) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from emulator.cli.app import app
 from emulator.runner import distill_emulated
 from emulator.sweeps.results import load_results
 from postprocessing import distill, read_design, read_records
+from postprocessing.design import request
 from postprocessing.files.layout import Layout
 from postprocessing.network.authentication import KeyPool
 from postprocessing.scheme import AnnouncedMarks, LocalSettings
@@ -35,13 +37,19 @@ def _sha256(data: bytes | None) -> str | None:
 
 
 @pytest.fixture
-def no_grid(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take settings as they are optimised: 0.1.0 had no grid of probabilities."""
+def as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take settings as they are optimised, and lengths with a margin for rounding.
+
+    0.1.0 had no grid of probabilities, and no proofs.
+    """
+    monkeypatch.setattr(
+        request, "with_proved_length", lambda design, length: replace(design, length=length)
+    )
     for rule in (LocalSettings, AnnouncedMarks):
         monkeypatch.setattr(rule, "on_grid", lambda settings, bits: settings)
 
 
-@pytest.mark.usefixtures("no_grid")
+@pytest.mark.usefixtures("as_before")
 @pytest.mark.parametrize("case", _cases("runs"))
 def test_runs_make_the_same_keys(case):
     scenario = load_scenario(case["preset"], case["changes"])
@@ -79,7 +87,7 @@ def test_predictions_are_the_same(case):
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=TOLERANCE)
 
 
-@pytest.mark.usefixtures("no_grid")
+@pytest.mark.usefixtures("as_before")
 @pytest.mark.parametrize("case", _cases("designs"))
 def test_designs_are_the_same(case):
     scenario, expected = load_scenario(None, case["parameters"]), case["result"]

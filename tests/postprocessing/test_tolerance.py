@@ -195,7 +195,7 @@ def length_at(design: Design, key: float, test: float) -> int:
     )
     if method.varies:
         # An affine function of the counts: compare it at the same ones.
-        block = dataclasses.replace(block, counts=design._block.tests)
+        block = dataclasses.replace(block, counts=design.block.tests)
     return int(method.length(block, design.length.parameters).bits)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Generic, TypeVar
 
-from postprocessing.security.block import Block, Counts
+from postprocessing.security.block import Block
 from postprocessing.security.methods.base import Method
 from postprocessing.security.methods.renyi_fixed import METHOD as FIXED
 from postprocessing.security.renyi import RenyiParameters, RenyiScore, renyi_terms
@@ -31,12 +30,6 @@ class CountsScored(Method[P], Generic[P]):
     def terms(self, block: Block, parameters: P) -> Terms:
         """Evaluate the bound at the counts of the block, see `renyi_terms`."""
         return renyi_terms(block, parameters, parameters.score(block.tests))
-
-    def accepts(self, block: Block, parameters: P | None, tests: Counts) -> bool:
-        """Tell whether anything is left of the credits before the leakage."""
-        if parameters is None:
-            return False
-        return self.length(replace(block, counts=tests, leaked_bits=0.0), parameters).bits > 0
 
     def acceptance_rule(self, block: Block, parameters: P | None) -> str:
         """Return what the key depends on, in words."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from postprocessing.security.block import Block, Counts
+from postprocessing.security.block import Block
 from postprocessing.security.methods.base import Method
 from postprocessing.security.renyi import RenyiParameters, RenyiScore, renyi_terms
 from postprocessing.security.renyi_optimum import (
@@ -32,12 +32,6 @@ class ScoreTested(Method[P], Generic[P]):
     def least_score(self, block: Block, parameters: P) -> float:
         """Return F_min as the block has it, or as honest devices need it."""
         return least_score(block, parameters) if block.least_score is None else block.least_score
-
-    def accepts(self, block: Block, parameters: P | None, tests: Counts) -> bool:
-        """Tell whether the score of the counts reaches F_min."""
-        if parameters is None:
-            return False
-        return parameters.score(tests) >= self.least_score(block, parameters)
 
     def acceptance_rule(self, block: Block, parameters: P | None) -> str:
         """Return what the key depends on, in words."""

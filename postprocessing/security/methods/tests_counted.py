@@ -18,7 +18,7 @@ from postprocessing.quantiles import (
     weighted_exceedance,
     weighted_quantile,
 )
-from postprocessing.security.block import Block, Counts
+from postprocessing.security.block import Block
 from postprocessing.security.counted import CountedParameters, Pair, counted_terms, test_costs
 from postprocessing.security.counted_optimum import credited, start
 from postprocessing.security.methods.base import KeyLength, Method
@@ -127,14 +127,6 @@ class TestsCounted(Method[P], Generic[P]):
         if length is None:
             return (1.0, 1.0), 0.0
         return length.parameters.loss_credits, length.parameters.most_lost
-
-    def accepts(self, block: Block, parameters: P | None, tests: Counts) -> bool:
-        """Tell whether both conditions are kept."""
-        return (
-            parameters is not None
-            and parameters.lost_bits(tests) <= parameters.most_lost
-            and parameters.test_bits(tests) <= parameters.most_test_bits
-        )
 
     def acceptance_rule(self, block: Block, parameters: P | None) -> str:
         """Return what the key depends on, in words."""

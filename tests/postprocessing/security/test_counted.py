@@ -305,11 +305,6 @@ def test_tolerated_losses_are_never_too_many() -> None:
 
 
 @pytest.mark.parametrize("method", COUNTED)
-def test_a_design_without_a_length_accepts_nothing(method: str) -> None:
-    assert not METHODS[method].accepts(BLOCK, None, Counts(100, 0, (50, 0)))
-
-
-@pytest.mark.parametrize("method", COUNTED)
 @pytest.mark.parametrize("rounds", [10**6, 10**8])
 def test_honest_devices_fail_as_often_as_predicted(method: str, rounds: int) -> None:
     """1e5 tallies; false alarm 5e-4 by Clopper and Pearson at 99.9 %."""
