@@ -14,40 +14,30 @@ from typing import Any
 
 from flint import arb, ctx
 
+from postprocessing.certificate import lengths
 from postprocessing.certificate.balls import PRECISION_BITS
 from postprocessing.certificate.claim import Claim, claim_of
-from postprocessing.certificate.lengths import (
-    UNITS_A_BIT,
-    Length,
-    accumulated,
-    at_renyi_order,
-    counted,
-    floor,
-    renyi,
-    smoothed,
-)
+from postprocessing.certificate.lengths import UNITS_A_BIT, Length
 from postprocessing.certificate.supremum import NotProvedError, need
 
 __all__ = ["METHODS", "UNITS_A_BIT", "NotProvedError", "Proof", "certify", "prove"]
 
-METHODS: dict[str, tuple[Callable[[Claim], Length], dict[str, bool]]] = {
-    name: (proof, {"announced": announced, "tolerant": tolerant})
-    for name, proof, announced, tolerant in (
-        ("tan22", partial(accumulated, announced=False), False, True),
-        ("geat", partial(accumulated, announced=True), True, True),
-        (
-            "tan22_counted",
-            partial(counted, hashing=partial(smoothed, announced=False)),
-            False,
-            False,
-        ),
-        ("geat_counted", partial(counted, hashing=partial(smoothed, announced=True)), True, False),
-        ("eat_rpa", partial(counted, hashing=at_renyi_order), True, False),
-        ("renyi", partial(renyi, varies=True, weighted=False), False, True),
-        ("renyi_fixed", partial(renyi, varies=False, weighted=False), False, True),
-        ("renyi_weighted", partial(renyi, varies=True, weighted=True), False, False),
-        ("renyi_weighted_fixed", partial(renyi, varies=False, weighted=True), False, False),
-    )
+_tan22 = partial(lengths.accumulated, announced=False)
+_geat = partial(lengths.accumulated, announced=True)
+_tan22_counted = partial(lengths.counted, hashing=partial(lengths.smoothed, announced=False))
+_geat_counted = partial(lengths.counted, hashing=partial(lengths.smoothed, announced=True))
+_eat_rpa = partial(lengths.counted, hashing=lengths.at_renyi_order)
+# Of each method its proof, and whether that covers announced marks, and a tolerance of settings.
+METHODS: dict[str, tuple[Callable[[Claim], Length], bool, bool]] = {
+    "tan22": (_tan22, False, True),
+    "geat": (_geat, True, True),
+    "tan22_counted": (_tan22_counted, False, False),
+    "geat_counted": (_geat_counted, True, False),
+    "eat_rpa": (_eat_rpa, True, False),
+    "renyi": (partial(lengths.renyi, varies=True, weighted=False), False, True),
+    "renyi_fixed": (partial(lengths.renyi, varies=False, weighted=False), False, True),
+    "renyi_weighted": (partial(lengths.renyi, varies=True, weighted=True), False, False),
+    "renyi_weighted_fixed": (partial(lengths.renyi, varies=False, weighted=True), False, False),
 }
 
 
@@ -102,13 +92,13 @@ def prove(values: Any) -> Proof:
     with ctx.workprec(PRECISION_BITS):
         method = values["method"]
         need(method in METHODS, f"no proof is known for the method {method!r}")
-        proof, rules = METHODS[method]
-        length = proof(claim_of(values, **rules))
+        proof, announced, tolerant = METHODS[method]
+        length = proof(claim_of(values, announced=announced, tolerant=tolerant))
         total = sum(length.account.values(), arb(0))
         account = {name: float(bits.mid()) for name, bits in length.account.items()}
         ends = float(total.lower()), float(total.upper())
-        units, place = floor(UNITS_A_BIT * total), length.worst
-        numbers = method, floor(total), units, length.score_units, account, ends, place
+        units, place = lengths.floor(UNITS_A_BIT * total), length.worst
+        numbers = method, lengths.floor(total), units, length.score_units, account, ends, place
         return Proof(*numbers, length.cells, length.varies)
 
 

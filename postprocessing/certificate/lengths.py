@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from flint import arb
+from flint import arb, arb_series
 
 from postprocessing.certificate.balls import (
     LN2,
     LOG2_5,
     LOG2_33,
+    ORDER,
     Number,
     ball,
     entropy,
@@ -88,7 +89,7 @@ def accumulated(claim: Claim, *, announced: bool) -> Length:
     Any slope Δ is secure.
     """
     n, x, test = claim.rounds, ball(claim.free("first_excess", ONE)), ball(sum(claim.tests))
-    y, slope = ball(claim.free("second_excess", HALF)), ball(_slope(claim))
+    y, chsh = ball(claim.free("second_excess", HALF)), 8 * ball(claim.free("tangent", ONE)) - 4
     parts = ("first_smoothing", "second_smoothing", "smoothing")
     first, second, smoothing = (claim.free(name, ONE) for name in parts)
     need(y * LOG2_5 < 1, "second_excess is not below 1/log2 5")
@@ -97,18 +98,24 @@ def accumulated(claim: Claim, *, announced: bool) -> Length:
     low = low - (ball(claim.most_test) / test - 1) * (1 - low)
     need(test * (1 - low) < arb(0.5), "tests are too frequent for this proof")
 
+    def win_at(e: Number) -> Number:
+        return arb(0.5) + (1 + e * e).sqrt() / 4
+
+    def left(e: Number) -> Number:
+        return ball(claim.key) * entropy(e, claim.noise) + test * entropy(e)
+
+    at = arb_series([(chsh * chsh / 4 - 1).sqrt().mid(), 1], ORDER)
+    slope = (left(at)[1] / win_at(at)[1]).mid()
+    need(slope > 0, "there is no tangent of the entropy at this win probability")
+
     def cost(win: Number) -> Number:
         lost = test * (1 - win)
         return x * _fluctuation(lost * (1 - lost) * (slope / test) * (slope / test))
 
-    def win_at(e: Number) -> Number:
-        return arb(0.5) + (1 + e * e).sqrt() / 4
-
-    def falling(e: Number) -> Number:
-        return cost(win_at(e)) - ball(claim.key) * entropy(e, claim.noise) - test * entropy(e)
-
-    least, span = ball(claim.key) * entropy(arb(0), claim.noise), arb(0.75) - low
-    violating, worst, cells = supremum(falling, lambda e: slope * win_at(e))
+    least, span = left(arb(0)), arb(0.75) - low
+    violating, worst, cells = supremum(
+        lambda e: cost(win_at(e)) - left(e), lambda e: slope * win_at(e)
+    )
     other, _, more = supremum(
         lambda t: cost(low + span * t) - least, lambda t: slope * (low + span * t)
     )

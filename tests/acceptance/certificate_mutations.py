@@ -74,23 +74,29 @@ MUTATIONS = {
         "need(span.contains(ends[0]) and span.contains(ends[1]),",
         "need(True,",
     ),
-    "cells above the peak left out": (
+    "half of a cell left out": (
         "supremum.py",
-        "[(0.0, low), (high, 1.0)]",
-        "[(0.0, low)]",
+        "for half in ((low, middle), (middle, high)):",
+        "for half in ((low, middle),):",
     ),
-    "halves of a cell left out": (
+    "what waits forgotten": ("supremum.py", "key=arb.upper)", "key=lambda b: -b.upper())"),
+    "the wrong end of the queue": (
         "supremum.py",
-        "waiting += [(low, middle), (middle, high)]",
-        "waiting += [(low, middle)]",
-    ),
-    "bounds that are good enough forgotten": (
-        "supremum.py",
-        "greatest = greatest.max(bound.upper())",
-        "pass",
+        "return -float(bound.upper())",
+        "return float(bound.upper())",
     ),
     "far from good enough": ("supremum.py", "ENOUGH = 1e-15", "ENOUGH = 1e-3"),
     "no end": ("supremum.py", "need(cells < MOST_CELLS,", "need(True,"),
+    "cells that are nothing": (
+        "supremum.py",
+        'if bound.is_finite() else arb("inf")',
+        'if bound.is_finite() else arb("-inf")',
+    ),
+    "the length from what is reached": (
+        "supremum.py",
+        "reached.union(bound.upper().max(highest.upper()))",
+        "reached",
+    ),
     "whatever is not false holds": ("supremum.py", "if holds is not True:", "if holds is False:"),
     "the upper end for the length": ("lengths.py", "value.lower().floor()", "value.upper().ceil()"),
     "theta without its smoothing": ("lengths.py", "- 2 * e.log()) / LN2", "- e.log()) / LN2"),

@@ -11,7 +11,7 @@ import postprocessing.certificate
 FOLDER = Path(postprocessing.certificate.__file__).parent
 SOURCES = sorted(FOLDER.rglob("*.py"))
 ALLOWED = {"__future__", "collections", "dataclasses", "flint", "fractions", "functools", "typing"}
-MOST_LINES = 450
+MOST_LINES = 430
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
@@ -24,7 +24,7 @@ def imported(tree: ast.Module) -> Iterator[str]:
 
 
 def test_it_imports_nothing_else_of_the_project() -> None:
-    own = "postprocessing.certificate."
+    own = "postprocessing.certificate"
     for source in SOURCES:
         for name in imported(ast.parse(source.read_text())):
             assert name.startswith(own) or name.split(".")[0] in ALLOWED, f"{source.name}: {name}"
