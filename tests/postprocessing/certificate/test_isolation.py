@@ -10,7 +10,7 @@ import postprocessing.certificate
 
 FOLDER = Path(postprocessing.certificate.__file__).parent
 SOURCES = sorted(FOLDER.rglob("*.py"))
-ALLOWED = {"__future__", "collections", "dataclasses", "flint", "fractions", "functools", "typing"}
+ALLOWED = {"__future__", "collections", "dataclasses", "flint", "fractions", "functools", "heapq", "typing"}
 MOST_LINES = 430
 
 
