@@ -94,6 +94,7 @@ CALLS = {
     "Design": fields_of(DESIGN),
     "design_for": {"scenario": SCENARIO},
     "read_design": {"path": "design.json"},
+    "certify": {"path": "design.json"},
     "write_design": {"path": New(".json"), "design": DESIGN},
     "key_length": {"method": "asymptotic", "n": 100, "chsh": 2.6},
     "win_probability": {"chsh": 2.6},
@@ -145,7 +146,7 @@ CALLS = {
 }
 # What the calls above return or raise, and nobody calls.
 RESULTS = {
-    "AttackReport", "BellTest", "DiqkdError", "DistillationReport", "EmulatedFiles",
+    "AttackReport", "BellTest", "Certificate", "DiqkdError", "DistillationReport", "EmulatedFiles",
     "EmulatedRounds", "Exploration", "InputFileError", "InvalidArgumentError", "LabReport",
     "LinkPlan", "Prediction", "ProtocolError", "RunReport",
 }  # fmt: skip
@@ -175,6 +176,7 @@ ALIASES = {
     "BellScheme.key_pair": ("chsh_signs, key_pair",),
     "Design.heralded_rounds": ("tolerated_test_losses",),
     "read_design.path": ("design",),
+    "certify.path": ("design",),
     "write_design.path": ("out",),
     "key_length.counts": ("chsh",),
     "emulate.pulses": ("heralded_rounds",),

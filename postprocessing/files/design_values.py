@@ -32,7 +32,7 @@ def read_values(path: Path) -> dict[str, Any]:
         message = f"design must be a readable file, got {str(path)!r} ({error.strerror})"
         raise InputFileError(message) from error
     except (ValueError, RecursionError) as error:
-        raise no_design(path, str(error)) from error
+        raise no_design(path, f"Invalid JSON, {error}") from error
     if not isinstance(values, dict):
         raise no_design(path, "it holds no object")
     return {name: value for name, value in values.items() if name != EMULATED}

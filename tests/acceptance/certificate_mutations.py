@@ -19,7 +19,16 @@ from rich.console import Console
 ROOT = Path(__file__).parents[2]
 FOLDER = Path("postprocessing/certificate")
 COPIED = ("emulator", "postprocessing", "tests", "pyproject.toml")
-TESTS = ("tests/postprocessing/certificate", "tests/postprocessing/test_proofs.py")
+CHECKER = "tests/postprocessing/certificate"
+# The quickest first.
+TESTS = (
+    *(
+        f"{CHECKER}/test_{name}.py"
+        for name in ("cells", "weighted_rows", "refusals", "independent")
+    ),
+    "tests/postprocessing/test_proofs.py",
+    f"{CHECKER}/test_finite_size_rows.py",
+)
 
 # Name: file, what stands there, what is put in its place.
 MUTATIONS = {

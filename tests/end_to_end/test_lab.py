@@ -418,10 +418,10 @@ def test_a_failed_session_is_reported_and_in_nobodys_way(emulated, tmp_path):
     assert "the other party has not connected within 5 s" in done["alice"].stderr
     assert not (tmp_path / "alice" / "alice.report.json").exists()
     report = json.loads((tmp_path / "bob" / "bob.report.json").read_text())
-    assert (report["outcome"], report["abort_reason"]) == (
-        "failed",
-        "the peer has ended the connection",
-    )
+    assert report["outcome"] == "failed"
+    # Whether Bob was writing when Alice hung up is up to the machine.
+    ended = ("the peer has ended the connection", "the connection is lost (")
+    assert report["abort_reason"].startswith(ended)
     assert report["record_spent"] is False
     assert (report["key_length"], report["authentication_key_bits"]) == (0, 256)
     # The same folders and the same records, with pools that agree.

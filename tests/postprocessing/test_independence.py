@@ -7,7 +7,14 @@ TESTS = Path(__file__).parents[1]
 # Helpers that live with the long runs, of which some tests here are short forms.
 HELPERS = [
     TESTS / "acceptance" / f"{name}.py"
-    for name in ("plain_rounds", "hostile_network", "local_realism")
+    for name in (
+        "plain_rounds",
+        "hostile_network",
+        "local_realism",
+        "claims",
+        "independent",
+        "extremes",
+    )
 ]
 FILES = [*TESTS.glob("postprocessing/**/*.py"), *HELPERS, TESTS / "conftest.py"]
 

@@ -10,7 +10,16 @@ import postprocessing.certificate
 
 FOLDER = Path(postprocessing.certificate.__file__).parent
 SOURCES = sorted(FOLDER.rglob("*.py"))
-ALLOWED = {"__future__", "collections", "dataclasses", "flint", "fractions", "functools", "heapq", "typing"}
+ALLOWED = {
+    "__future__",
+    "collections",
+    "dataclasses",
+    "flint",
+    "fractions",
+    "functools",
+    "heapq",
+    "typing",
+}
 MOST_LINES = 430
 
 
