@@ -44,7 +44,6 @@ MUTATIONS = {
         "if True:",
     ),
     "E' of an unclear point 1": ("balls.py", "arb(0) if other is None", "arb(1) if other is None"),
-    "F of an unclear point too small": ("balls.py", "square.max(arb(1)) + e * e", "square + e * e"),
     "noise of entropies left out": ("balls.py", "4 * noise * (1 - noise)) * (1 - e * e)", "0) * e"),
     "noise half as large": (
         "balls.py",

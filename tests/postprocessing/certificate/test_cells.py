@@ -192,3 +192,17 @@ def test_whether_the_branch_is_clear() -> None:
     for function in (balls.largest_chsh, balls.other_coherence):
         with pytest.raises(balls.UnclearError):
             function(across, arb(0.8))
+
+
+@pytest.mark.parametrize("beta", [0.5, 0.8, 1.0, 1.3, 4.0])
+def test_unclear_points_take_what_is_safe(beta: float) -> None:
+    """Where the weight is known to ten digits, a point may lie on either side of a bend."""
+    weight = arb(beta, 1e-10)
+    bends = [math.sqrt(max(1 - beta**4, 0)), math.sqrt(max(1 - beta**-2, 0))]
+    for e in bends:
+        for off in (-9e-11, 0, 9e-11):
+            exact = mpf(e), mpf(beta) + off
+            most = mp.sqrt(independent.closed_square(*exact))
+            assert mpf(balls.largest_chsh(arb(e), weight).upper().str(40, radius=False)) >= most
+            other = balls.other_coherence(arb(e), weight)
+            assert mpf(other.lower().str(40, radius=False)) <= independent.closed_other(*exact)
