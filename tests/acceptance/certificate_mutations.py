@@ -74,8 +74,8 @@ MUTATIONS = {
     ),
     "a ball half as wide": (
         "supremum.py",
-        "span = ends[0].union(ends[1])",
-        "span = ends[0].union((ends[0] + ends[1]) / 2)",
+        "span, at = ends[0].union(ends[1]),",
+        "span, at = ends[0].union((ends[0] + ends[1]) / 2),",
     ),
     "balls that are not looked at": (
         "supremum.py",

@@ -206,3 +206,26 @@ def test_unclear_points_take_what_is_safe(beta: float) -> None:
             assert mpf(balls.largest_chsh(arb(e), weight).upper().str(40, radius=False)) >= most
             other = balls.other_coherence(arb(e), weight)
             assert mpf(other.lower().str(40, radius=False)) <= independent.closed_other(*exact)
+
+
+def test_bounds_that_a_double_does_not_tell_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The greatest counts, whichever of two cells comes first in the queue."""
+    little = arb(2) ** -80
+
+    def bound_of(falling: Function, growing: Function, low: float, high: float) -> arb:
+        return arb(2) if high - low == 1 else arb(1) + (little if low else 0)
+
+    monkeypatch.setattr(supremum, "cell", bound_of)
+    enclosure, _, _ = supremum.supremum(lambda e: 0 * e, lambda e: 0 * e + 1)
+    assert enclosure.upper() >= 1 + little
+
+
+def test_a_range_without_values_is_not_left_out() -> None:
+    with pytest.raises(NotProvedError):
+        supremum.supremum(lambda e: 0 * (arb(0.6) - e).sqrt() - e, lambda e: 3 * e)
+
+
+@pytest.mark.parametrize("holds", [None, 1, "yes", arb("nan"), False, arb(0) < arb("nan")])
+def test_nothing_but_true_holds(holds: object) -> None:
+    with pytest.raises(NotProvedError, match="as said"):
+        supremum.need(holds, "as said")
