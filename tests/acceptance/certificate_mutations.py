@@ -87,7 +87,11 @@ MUTATIONS = {
         "for half in ((low, middle), (middle, high)):",
         "for half in ((low, middle),):",
     ),
-    "what waits forgotten": ("supremum.py", "key=arb.upper)", "key=lambda b: -b.upper())"),
+    "what waits forgotten": (
+        "supremum.py",
+        "reached.union(bound.upper().max(highest.upper()))",
+        "reached.union(bound.upper())",
+    ),
     "the wrong end of the queue": (
         "supremum.py",
         "return -float(bound.upper())",
