@@ -165,7 +165,7 @@ MUTATIONS = {
     ),
     "loss credits of any sign": ("lengths.py", "need(min(taken) > 0,", "need(True,"),
     "noise up to 1": ("claim.py", "need(0 <= noise < HALF,", "need(0 <= noise < ONE,"),
-    "tags not looked at": ("claim.py", "need(missed <= correctness,", "need(True,"),
+    "tags not looked at": ("claim.py", "missed <= correctness,", "True,"),
     "marks for everyone": ("claim.py", "need(announced,", "need(True,"),
     "tolerance for everyone": ("claim.py", "need(tolerant or not off,", "need(True,"),
     "coins for everyone": ("claim.py", "need(own_coin,", "need(True,"),

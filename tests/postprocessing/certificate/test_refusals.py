@@ -183,3 +183,11 @@ def test_a_coin_of_its_own_needs_kinds_told_apart() -> None:
     values["setting_choice"]["coin_probability"] = 1.0
     with pytest.raises(NotProvedError, match="equally often"):
         prove(values)
+
+
+@pytest.mark.parametrize("method", [*COUNTED, "renyi_weighted_fixed"])
+def test_a_tolerance_of_settings_needs_a_proof_of_its_own(method: str) -> None:
+    values = designed(method)
+    values["setting_choice"] |= {"setting_probability_tolerance": 1e-9, "coin_probability": None}
+    with pytest.raises(NotProvedError, match="tolerance of settings"):
+        prove(values)
