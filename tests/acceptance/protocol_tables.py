@@ -23,8 +23,8 @@ from emulator import EntangledCoherent, Link
 from postprocessing import Security
 
 POINTS = (
-    *product((100,), (0.0, 0.01, 0.03), (10**6, 10**7, 10**8)),
-    *product((300,), (0.0, 0.03), (10**7, 10**8)),
+    *product((100,), (0.0,), (10**6, 10**7, 10**8)),
+    *product((100,), (0.03,), (10**6, 10**7)),
 )
 METHODS = ("tan22_counted", "eat_rpa", "renyi_fixed", "renyi_weighted_fixed", "renyi_weighted")
 _MOST_WEIGHT = math.log(3)
