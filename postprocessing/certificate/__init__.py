@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 from typing import Any
 
 from flint import arb, ctx
@@ -22,6 +23,8 @@ from postprocessing.certificate.supremum import NotProvedError, need
 
 __all__ = ["METHODS", "UNITS_A_BIT", "NotProvedError", "Proof", "certify", "prove"]
 
+# The precision is that of the process, whoever computes.
+_PRECISION = Lock()
 _tan22 = partial(lengths.accumulated, announced=False)
 _geat = partial(lengths.accumulated, announced=True)
 _tan22_counted = partial(lengths.counted, hashing=partial(lengths.smoothed, announced=False))
@@ -89,7 +92,7 @@ def prove(values: Any) -> Proof:
     KeyError, TypeError
         If something is missing or of another type.
     """
-    with ctx.workprec(PRECISION_BITS):
+    with _PRECISION, ctx.workprec(PRECISION_BITS):
         method = values["method"]
         need(method in METHODS, f"no proof is known for the method {method!r}")
         proof, announced, tolerant = METHODS[method]

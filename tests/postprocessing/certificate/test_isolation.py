@@ -18,6 +18,7 @@ ALLOWED = {
     "fractions",
     "functools",
     "heapq",
+    "threading",
     "typing",
 }
 MOST_LINES = 430

@@ -6,6 +6,7 @@ import copy
 import json
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
@@ -163,6 +164,13 @@ def test_what_follows_is_not_read() -> None:
     terms = dict.fromkeys(values["length"]["terms"], 1000000000000.0)
     lies["length"] = values["length"] | {"terms": terms, "unclipped": 1e12}
     assert certify(values | lies) == certify(values)
+
+
+def test_threads_keep_out_of_each_others_precision() -> None:
+    values = [designed(method) for method in (*FIXED, *FIXED)]
+    with ThreadPoolExecutor(8) as pool:
+        proofs = list(pool.map(prove, values))
+    assert proofs == [prove(each) for each in values]
 
 
 def test_methods_without_a_proof_are_refused() -> None:
