@@ -72,24 +72,27 @@ def supremum(falling: Function, growing: Function) -> tuple[arb, float, int]:
 def cell(falling: Function, growing: Function, low: float, high: float) -> arb:
     """Bound falling + growing on [low, high] from above, by the first of three ways that works.
 
-    Where the sum grows or falls all over the cell, its value at one end; where it is concave, the
-    tangent at the middle; else the falling part of the lower end and the growing one of the upper.
+    Where the sum grows or falls all over the cell, its value at one end; else the lesser of the
+    falling part of the lower end and the growing one of the upper, and of Taylor's bound at the
+    middle, f + |f′| r + max(f″/2, 0) r², r being half of the width and f″ that of the whole cell.
     """
     ends = arb(low), arb(high)
-    if low > 0 and high < 1:
-        span, at = ends[0].union(ends[1]), arb((low + high) / 2)
-        need(span.contains(ends[0]) and span.contains(ends[1]), "a ball does not hold its cell")
-        try:
-            _, slope, bend = series(falling, growing, span)
-        except (UnclearError, ValueError):
-            slope = bend = arb("nan")
-        if slope >= 0 or slope <= 0:
-            end = ends[1] if slope >= 0 else ends[0]
-            return arb(falling(end) + growing(end))
-        if bend <= 0:
-            value, slope, _ = series(falling, growing, at)
-            return value + (slope * (ends[0] - at)).max(slope * (ends[1] - at))
-    return arb(falling(ends[0]) + growing(ends[1]))
+    bracket = arb(falling(ends[0]) + growing(ends[1]))
+    if not (low > 0 and high < 1):
+        return bracket
+    span, at = ends[0].union(ends[1]), arb((low + high) / 2)
+    need(span.contains(ends[0]) and span.contains(ends[1]), "a ball does not hold its cell")
+    try:
+        _, slope, bend = series(falling, growing, span)
+    except (UnclearError, ValueError):
+        return bracket
+    if slope >= 0 or slope <= 0:
+        end = ends[1] if slope >= 0 else ends[0]
+        return arb(falling(end) + growing(end))
+    value, slope, _ = series(falling, growing, at)
+    reach = (ends[1] - at).max(at - ends[0])
+    taylor = value + abs(slope) * reach + bend.max(arb(0)) * reach * reach
+    return bracket.min(taylor) if taylor.is_finite() else bracket
 
 
 def series(falling: Function, growing: Function, centre: arb) -> list[arb]:

@@ -58,19 +58,26 @@ MUTATIONS = {
     ),
     "ends of a bracket swapped": (
         "supremum.py",
-        "return arb(falling(ends[0]) + growing(ends[1]))",
-        "return arb(falling(ends[1]) + growing(ends[0]))",
+        "bracket = arb(falling(ends[0]) + growing(ends[1]))",
+        "bracket = arb(falling(ends[1]) + growing(ends[0]))",
     ),
     "monotone: the other end": (
         "supremum.py",
         "end = ends[1] if slope >= 0 else ends[0]",
         "end = ends[0] if slope >= 0 else ends[1]",
     ),
-    "concavity not looked at": ("supremum.py", "if bend <= 0:", "if bend == bend or True:"),
-    "drop of the tangent forgotten": (
+    "curvature forgotten": ("supremum.py", "bend.max(arb(0)) * reach * reach", "arb(0)"),
+    "curvature of the middle": (
         "supremum.py",
-        "return value + (slope * (ends[0] - at)).max(slope * (ends[1] - at))",
-        "return value",
+        "value, slope, _ = series(falling, growing, at)",
+        "value, slope, bend = series(falling, growing, at)",
+    ),
+    "drop of the tangent forgotten": ("supremum.py", "abs(slope) * reach +", "0 * reach +"),
+    "half of the reach": ("supremum.py", "(ends[1] - at).max(at - ends[0])", "(ends[1] - at) / 2"),
+    "the greater of two bounds for the lesser, below": (
+        "supremum.py",
+        "bracket.min(taylor)",
+        "bracket.min(taylor) - abs(bracket - taylor)",
     ),
     "a ball half as wide": (
         "supremum.py",

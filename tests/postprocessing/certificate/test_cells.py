@@ -67,17 +67,26 @@ def test_cells_use_all_three_ways() -> None:
 
     assert check(lambda e: e * e, 0.2, 0.4) == pytest.approx(0.16)
     assert check(lambda e: -e * e, 0.2, 0.4) == pytest.approx(-0.04)
-    # Concave: the tangent at 0.3 of 0.09 − (e − 0.35)², at the upper end.
-    assert check(lambda e: 0.09 - (e - 0.35) * (e - 0.35), 0.2, 0.4) == pytest.approx(0.0975)
-    # Convex with its least inside: the growing part of the upper end.
+    # Concave: the tangent at 0.3 of 0.09 − (e − 0.35)², at either end; the bracket has less.
+    assert check(lambda e: 0.09 - (e - 0.35) * (e - 0.35), 0.2, 0.4) == pytest.approx(0.0875)
+    # Convex with its least inside: by Taylor 0.0025 + 0.1 · 0.1 + 0.1², by the bracket less.
     assert check(lambda e: (e - 0.25) * (e - 0.25), 0.2, 0.4) == pytest.approx(0.0225)
+
+    def taylor(function: Callable[[balls.Number], balls.Number], low: float, high: float) -> float:
+        """Bound a function whose bracket is far above."""
+        parts = (lambda e: -9 * e, lambda e: function(e) + 9 * e)
+        return float(cell(*parts, low, high).upper())
+
+    assert taylor(lambda e: 0.09 - (e - 0.35) * (e - 0.35), 0.2, 0.4) == pytest.approx(0.0975)
+    assert taylor(lambda e: (e - 0.25) * (e - 0.25), 0.2, 0.4) == pytest.approx(0.0225)
+    assert taylor(lambda e: (e - 0.33) * (e - 0.33), 0.2, 0.4) == pytest.approx(0.0169)
     # At 0 and at 1 derivatives may be infinite.
     assert check(lambda e: e * e, 0.0, 0.4) == pytest.approx(0.16)
 
 
 def test_a_bracket_takes_the_falling_part_at_the_lower_end() -> None:
-    bound = cell(lambda e: -3 * e, lambda e: 2 * e + (e - 0.25) * (e - 0.25) * 40, 0.2, 0.4)
-    assert float(bound.upper()) == pytest.approx(-0.6 + 0.8 + 40 * 0.0225)
+    bound = cell(lambda e: -3 * e, lambda e: 2 * e + (e - 0.25) * (e - 0.25) * 40, 0.0, 0.4)
+    assert float(bound.upper()) == pytest.approx(0.8 + 40 * 0.0225)
 
 
 def test_a_ball_that_does_not_hold_its_cell_is_refused() -> None:

@@ -21,7 +21,7 @@ ALLOWED = {
     "threading",
     "typing",
 }
-MOST_LINES = 430
+MOST_LINES = 435
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
