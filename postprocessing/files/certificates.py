@@ -8,7 +8,6 @@ from typing import Any
 
 from postprocessing.certificate import UNITS_A_BIT, NotProvedError, Proof
 from postprocessing.certificate import certify as prove_claim
-from postprocessing.checks import file_path
 from postprocessing.errors import InputFileError
 from postprocessing.files.design_values import read_values
 from postprocessing.sections import Section, count, number
@@ -189,7 +188,11 @@ def certify(path: Path | str) -> Certificate:
     Traceback (most recent call last):
     postprocessing.errors.InputFileError: design must be a readable file, got 'missing.json' ...
     """
-    path = file_path("path", path)
+    if not isinstance(path, Path):
+        # The command has a Path, and does not wait for numpy.
+        from postprocessing.checks import file_path
+
+        path = file_path("path", path)
     values = read_values(path)
     try:
         try:
