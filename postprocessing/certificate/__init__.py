@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import inf, nextafter
 from threading import Lock
 from typing import Any
 
@@ -99,7 +100,8 @@ def prove(values: Any) -> Proof:
         length = proof(claim_of(values, announced=announced, tolerant=tolerant))
         total = sum(length.account.values(), arb(0))
         account = {name: float(bits.mid()) for name, bits in length.account.items()}
-        ends = float(total.lower()), float(total.upper())
+        low, high = float(total.lower()), float(total.upper())
+        ends = nextafter(low, -inf), nextafter(high, inf)
         units, place = lengths.floor(UNITS_A_BIT * total), length.worst
         numbers = method, lengths.floor(total), units, length.score_units, account, ends, place
         return Proof(*numbers, length.cells, length.varies)
@@ -114,6 +116,8 @@ def certify(values: Any) -> Proof:
     need(values["length"] is not None, "claims no key")
     proof, claimed = prove(values), values["length"]["bits"]
     need(type(claimed) is int, f"the claimed length is {claimed!r}, not a whole number")
+    rounds = values["heralded_rounds"]
+    need(proof.varies or claimed <= rounds, f"claims {claimed} bits of {rounds} rounds")
     holds = proof.varies or claimed <= proof.bits
     need(holds, f"claims {claimed} bits, proved are {proof.bits}")
     return proof

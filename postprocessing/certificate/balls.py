@@ -1,8 +1,8 @@
 """What a round is worth at Eve's coherence E, in ball arithmetic: every value encloses the truth.
 
 E is a ball, or a power series around one, which encloses derivatives over the whole ball. Where a
-ball does not tell which branch of a formula holds, `UnclearError` is raised. All formulas and their
-proofs: docs/finite-size.md.
+ball does not tell which branch of a formula holds, or a series has lost terms, `UnclearError` is
+raised. All formulas and their proofs: docs/finite-size.md.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Number = Any  # a ball or a series
 
 
 class UnclearError(Exception):
-    """Raised where a ball lies on both sides of a branch."""
+    """Raised where a ball lies on both sides of a branch, and where a series has lost terms."""
 
 
 def ball(exact: Fraction | int) -> arb:
@@ -30,11 +30,21 @@ with ctx.workprec(PRECISION_BITS):
     LN2, LOG2_5, LOG2_33 = ball(2).log(), *(ball(k).log() / ball(2).log() for k in (5, 33))
 
 
+def terms(series: arb_series) -> list[arb]:
+    """Return value, slope and half the second derivative.
+
+    Whoever lowers the `ctx.cap` of the process cuts series off, and what is cut off reads as 0.
+    """
+    if series.prec < ORDER:
+        raise UnclearError
+    return [series[i] for i in range(ORDER)]
+
+
 def expm1(x: Number) -> Number:
     """Return e^x − 1, without cancellation where x is small."""
     if isinstance(x, arb):
         return x.expm1()
-    return arb_series([x[0].expm1(), *x.exp().coeffs()[1:]], ORDER)
+    return arb_series([x[0].expm1(), *terms(x.exp())[1:]], ORDER)
 
 
 def is_zero(x: Number) -> bool:

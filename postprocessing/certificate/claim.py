@@ -15,13 +15,15 @@ from postprocessing.certificate.balls import LN2, ball
 from postprocessing.certificate.supremum import need
 
 HALF, ONE = Fraction(1, 2), Fraction(1)
+MOST = 1e100  # of any number
+MOST_TAG_BITS = 128
 
 
 def exact(name: str, value: object) -> Fraction:
     """Return a JSON number exactly."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number, not {value!r}")
-    need(abs(value) < float("inf"), f"{name} is {value}, not a finite number")
+    need(abs(value) < MOST, f"{name} is not a number below {MOST:g}")
     return Fraction(value)
 
 
@@ -49,8 +51,9 @@ class Claim:
 
     def pair(self, name: str) -> tuple[Fraction, Fraction]:
         """Return a free parameter of both kinds of tests."""
-        first, second = self.values["length"]["parameters"][name]
-        return exact(name, first), exact(name, second)
+        both = self.values["length"]["parameters"][name]
+        need(isinstance(both, list | tuple) and len(both) == 2, f"{name} are not two numbers")
+        return exact(name, both[0]), exact(name, both[1])
 
     @property
     def budget(self) -> arb:
@@ -86,11 +89,13 @@ def claim_of(values: Any, *, announced: bool, tolerant: bool) -> Claim:
     need(0 <= noise < HALF, f"noisy_preprocessing is {float(noise)}, not in [0, 1/2)")
     need(secrecy > 0 and secrecy + 2 * correctness < 1, "ε_sec + 2 ε_cor is not in (0, 1)")
     # A polynomial hash of n/128 blocks misses an error with n/128 · 2⁻ᵗ at the most.
-    missed = Fraction(-(-n // 128), 2 ** min(tag, 1024))
+    need(1 <= tag <= MOST_TAG_BITS, f"a tag has 1 to {MOST_TAG_BITS} bits, not {tag}")
+    missed = Fraction(-(-n // 128), 2**tag)
     need(
         missed <= correctness, f"tags of {tag} bits miss an error with {float(missed):.3g} > ε_cor"
     )
     choice = values["setting_choice"] if "setting_choice" in values else values["local_settings"]
+    need(isinstance(choice, dict), "the choice of settings is not an object")
     off = exact("tolerance", choice.get("setting_probability_tolerance", 0))
     need(tolerant or not off, "the proof does not cover a tolerance of settings")
     if "test_probability" in choice:

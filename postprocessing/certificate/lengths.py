@@ -176,13 +176,20 @@ def counted(claim: Claim, hashing: Callable[[Claim, arb], dict[str, arb]]) -> Le
     cost = x * (_fluctuation(variance) - bend * variance + bend * mean * mean)
     account = {
         "entropy less fluctuation": n * (sum(gains) / 2 - cost - most),
-        "tolerated losses": -ball(claim.free("most_lost")),
+        "tolerated losses": -ball(_allowed(claim, "most_lost")),
         "third order": -n * _third_order(x, (one + two + (one * one + two * two).sqrt()) / 2),
-        "tests": -ball(claim.free("most_test_bits")),
+        "tests": -ball(_allowed(claim, "most_test_bits")),
         **hashing(claim, x),
         "leakage budget": -claim.budget,
     }
     return Length(account, worst, cells, tuple(-floor(-UNITS_A_BIT * cost) for cost in costs))
+
+
+def _allowed(claim: Claim, name: str) -> Fraction:
+    """Return the most of what a run allows."""
+    most = claim.free(name)
+    need(most >= 0, f"{name} is {float(most)}, below 0")
+    return most
 
 
 def _publishing_costs(wins: Sequence[Fraction]) -> list[arb]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from flint import arb, arb_series
 
-from postprocessing.certificate.balls import ORDER, Number, UnclearError
+from postprocessing.certificate.balls import ORDER, Number, UnclearError, terms
 
 Function = Callable[[Number], Number]
 ENOUGH = 1e-15  # in bits per round, and relative
@@ -84,18 +84,18 @@ def cell(falling: Function, growing: Function, low: float, high: float) -> arb:
     need(span.contains(ends[0]) and span.contains(ends[1]), "a ball does not hold its cell")
     try:
         _, slope, bend = series(falling, growing, span)
+        value, centre, _ = series(falling, growing, at)
     except (UnclearError, ValueError):
         return bracket
     if slope >= 0 or slope <= 0:
         end = ends[1] if slope >= 0 else ends[0]
         return arb(falling(end) + growing(end))
-    value, slope, _ = series(falling, growing, at)
     reach = (ends[1] - at).max(at - ends[0])
-    taylor = value + abs(slope) * reach + bend.max(arb(0)) * reach * reach
+    taylor = value + abs(centre) * reach + bend.max(arb(0)) * reach * reach
     return bracket.min(taylor) if taylor.is_finite() else bracket
 
 
 def series(falling: Function, growing: Function, centre: arb) -> list[arb]:
     """Return value, slope and half the second derivative of the sum, enclosed over a ball."""
     total = falling(arb_series([centre, 1], ORDER)) + growing(arb_series([centre, 1], ORDER))
-    return [total[i] for i in range(ORDER)]
+    return terms(total)

@@ -210,7 +210,7 @@ def certify(path: Path | str) -> Certificate:
             proof=proof,
             refusal=refusal,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         lacks = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         message = f"design must be one that diqkd design writes, {str(path)!r} is not: {lacks}"
         raise InputFileError(message) from error

@@ -32,6 +32,12 @@ TESTS = (
 
 # Name: file, what stands there, what is put in its place.
 MUTATIONS = {
+    "lost terms of a series taken for zeros": (
+        "balls.py",
+        "    if series.prec < ORDER:\n        raise UnclearError\n",
+        "",
+    ),
+    "tags of any length": ("claim.py", "1 <= tag <= MOST_TAG_BITS", "1 <= tag"),
     "F on its first branch everywhere": (
         "balls.py",
         "if 1 - at * at <= square * square:\n        return",

@@ -18,10 +18,11 @@ ALLOWED = {
     "fractions",
     "functools",
     "heapq",
+    "math",
     "threading",
     "typing",
 }
-MOST_LINES = 435
+MOST_LINES = 450
 
 
 def imported(tree: ast.Module) -> Iterator[str]:

@@ -7,14 +7,16 @@ import json
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
 import pytest
 from claims import Values
+from flint import ctx
 from plain_rounds import XIE_SCHEME
 
-from postprocessing.certificate import METHODS, NotProvedError, certify, prove
+from postprocessing.certificate import METHODS, UNITS_A_BIT, NotProvedError, certify, prove
 from postprocessing.design.request import ExpectedValues, Security
 from postprocessing.design.stored import values_of
 
@@ -69,6 +71,12 @@ ERRORS = [
     *((m, "epsilons.secrecy", lambda e: e * 0.9) for m in FIXED),
     *((m, "epsilons.correctness", lambda e: e / 2) for m in FIXED),
     *((m, "heralded_rounds", lambda n: n - 1000) for m in FIXED),
+    *((m, "heralded_rounds", lambda n: 10**400) for m in FIXED),
+    *((m, "leakage.tag_bits", lambda b: 129) for m in FIXED),
+    *((m, "leakage.tag_bits", lambda b: 0) for m in FIXED),
+    *((m, "length.bits", lambda b: 10**400) for m in FIXED),
+    *((m, "setting_choice", lambda c: []) for m in FIXED),
+    *((m, "setting_choice", lambda c: "abc") for m in FIXED),
     *((m, "noisy_preprocessing", lambda q: 0.5) for m in FIXED),
     *(
         (m, "setting_choice.corrector_test_probability", lambda p: p * 0.99)
@@ -89,6 +97,9 @@ ERRORS = [
     *((m, parameter("excess"), lambda x: 1.5) for m in COUNTED),
     *((m, parameter("most_lost"), lambda k: k + 2) for m in COUNTED),
     *((m, parameter("most_test_bits"), lambda k: k + 2) for m in COUNTED),
+    *((m, parameter("most_lost"), lambda k: -1e9) for m in COUNTED),
+    *((m, parameter("most_test_bits"), lambda k: -1e9) for m in COUNTED),
+    *((m, parameter("loss_credits"), lambda k: [*k, 1.0]) for m in COUNTED),
     *((m, parameter("loss_credits"), lambda k: k[::-1]) for m in COUNTED),
     *((m, parameter("loss_credits"), lambda k: [-k[0], k[1]]) for m in COUNTED),
     *((m, parameter("published_wins"), lambda w: [1.0, w[1]]) for m in COUNTED),
@@ -171,6 +182,40 @@ def test_threads_keep_out_of_each_others_precision() -> None:
     with ThreadPoolExecutor(8) as pool:
         proofs = list(pool.map(prove, values))
     assert proofs == [prove(each) for each in values]
+
+
+def test_no_hash_is_surer_than_its_field() -> None:
+    """A tag beyond 128 bits would be trusted for what no polynomial over GF(2^128) does."""
+    values = designed("tan22")
+    values["leakage"]["tag_bits"], values["epsilons"]["correctness"] = 300, 1e-80
+    with pytest.raises(NotProvedError, match="1 to 128 bits, not 300"):
+        certify(values)
+
+
+@pytest.mark.parametrize("cap", [1, 2])
+@pytest.mark.parametrize("method", METHODS)
+def test_series_that_someone_cuts_off_prove_no_more(method: str, cap: int) -> None:
+    """`ctx.cap` is the process's, and what it cuts off would read as derivatives that are 0."""
+    values, kept = designed(method), ctx.cap
+    least, right = values["length"]["bits"], prove(values)
+    ctx.cap = cap
+    try:
+        proof = prove(values)
+    except NotProvedError:
+        return
+    finally:
+        ctx.cap = kept
+    assert proof.bits <= least
+    assert proof.units - right.units < 1e-3 * UNITS_A_BIT
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_enclosure_holds_the_length(method: str) -> None:
+    proof = prove(designed(method))
+    low, high = proof.enclosure
+    assert Fraction(low) <= Fraction(proof.units + 1, UNITS_A_BIT)
+    assert Fraction(high) > Fraction(proof.units, UNITS_A_BIT)
+    assert low < high
 
 
 def test_methods_without_a_proof_are_refused() -> None:
