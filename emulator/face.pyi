@@ -45,6 +45,8 @@ from emulator import run_scenario as run_scenario
 from postprocessing import distill as distill
 from emulator import distill_files as distill_files
 from emulator import explore_files as explore_files
+from postprocessing import reconcile as reconcile
+from postprocessing import amplify as amplify
 from postprocessing import toeplitz_hash as toeplitz_hash
 
 # Bell tests without a key

@@ -1,3 +1,5 @@
+from .amplification import AmplifiedKey as AmplifiedKey
+from .amplification import amplify as amplify
 from .amplification import toeplitz_hash as toeplitz_hash
 from .bell.analysis import bell_test as bell_test
 from .bell.game import Game as Game
@@ -27,6 +29,8 @@ from .network.party import run_party as run_party
 from .protocol.report import DistillationReport as DistillationReport
 from .protocol.distillation import distill as distill
 from .protocol.randomness import PartyRandomness as PartyRandomness
+from .reconciliation.sifted import ReconciledKey as ReconciledKey
+from .reconciliation.sifted import reconcile as reconcile
 from .records import PartyRecord as PartyRecord
 from .scheme import BellScheme as BellScheme
 from .scheme import LocalSettings as LocalSettings

@@ -113,6 +113,8 @@ CALLS = {
     "distill": {"alice": RECORD, "bob": RECORD, "design": DESIGN},
     "distill_files": {"files": "rounds.csv", "design": "design.json"},
     "explore_files": {"files": "rounds.csv", "layout": LAYOUT},
+    "reconcile": {"reference_bits": BITS, "corrector_bits": BITS, "qber": 0.02},
+    "amplify": {"bits": BITS, "length": 4},
     "toeplitz_hash": {"bits": BITS, "seed": SEED, "output_length": 4},
     "Trials": {**dict.fromkeys(("alice_settings", "bob_settings"), BITS), **SIGNS},
     "read_plain_trials": {"path": "trials.csv"},
@@ -146,9 +148,10 @@ CALLS = {
 }
 # What the calls above return or raise, and nobody calls.
 RESULTS = {
-    "AttackReport", "BellTest", "Certificate", "DiqkdError", "DistillationReport", "EmulatedFiles",
-    "EmulatedRounds", "Exploration", "InputFileError", "InvalidArgumentError", "LabReport",
-    "LinkPlan", "Prediction", "ProtocolError", "RunReport",
+    "AmplifiedKey", "AttackReport", "BellTest", "Certificate", "DiqkdError", "DistillationReport",
+    "EmulatedFiles", "EmulatedRounds", "Exploration", "InputFileError",
+    "InvalidArgumentError", "LabReport", "LinkPlan", "Prediction", "ProtocolError",
+    "ReconciledKey", "RunReport",
 }  # fmt: skip
 # What else is given, or left out, where an argument takes the place of another.
 BESIDE = {
@@ -182,6 +185,7 @@ ALIASES = {
     "emulate.pulses": ("heralded_rounds",),
     "emulate_to.folder": ("out",),
     "run.pulses": ("heralded_rounds",),
+    "amplify.length": ("seed",),
     "toeplitz_hash.output_length": ("seed",),
     "read_records.paths": ("files", "a file of rounds"),
     "write_records.path": ("a file of rounds",),

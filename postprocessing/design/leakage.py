@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from postprocessing.quantiles import exceedance, upper_quantile
-from postprocessing.reconciliation import Mode, RateAdaptation, candidates, failure_rates
+from postprocessing.reconciliation import (
+    Mode,
+    RateAdaptation,
+    candidates,
+    disclosed_bits,
+    expected_bits,
+    failure_rates,
+    frame_count,
+    most_failures,
+    sent_bits,
+)
 from postprocessing.round_probabilities import RoundProbabilities
 
 # Accepted or not, verified or not: one bit each.
@@ -54,7 +63,7 @@ class LeakageBudget:
 
     def least_bits(self, key_rounds: int) -> int:
         """Return what a run sends beside its tests when every frame decodes at once."""
-        frames = _frames(key_rounds, self.reconciliation)
+        frames = frame_count(key_rounds, self.reconciliation)
         return frames * (self.reconciliation.syndrome_bits(0) + 1) + self.tag_bits + VERDICT_BITS
 
 
@@ -99,17 +108,15 @@ def leakage_budget(
     over_tests = exceedance(rounds, probabilities.most_test, test_rounds)
     plans = []
     for choice in _short_list(mode, key_rounds, qber):
-        frames = _frames(key_rounds, choice)
-        rates = failure_rates(choice, qber)
-        share = completeness / 4 / len(rates)
-        failed = tuple(upper_quantile(frames, rate, share) for rate in rates)
+        frames, rates = frame_count(key_rounds, choice), failure_rates(choice, qber)
+        failed = most_failures(choice, frames, qber, completeness / 4)
         over_frames = sum(
             exceedance(frames, rate, count) for rate, count in zip(rates, failed, strict=True)
         )
         # The last frame has room for more than the quantile of the key rounds.
         over_key = exceedance(rounds, probabilities.most_key, frames * choice.frame_bits)
-        sent = int(_sent_bits(choice, frames, failed))
-        sent += _disclosed_bits(choice, failed, key_rounds)
+        sent = int(sent_bits(choice, frames, failed))
+        sent += disclosed_bits(choice, failed, key_rounds)
         plan = LeakageBudget(
             mode=mode,
             reconciliation=choice,
@@ -127,30 +134,8 @@ def leakage_budget(
 
 def _short_list(mode: Mode, key_rounds: int, qber: float) -> list[RateAdaptation]:
     """Return the codes that are expected to leak least."""
-
-    def expected_bits(choice: RateAdaptation) -> float:
-        frames, rates = _frames(key_rounds, choice), failure_rates(choice, qber)
-        failed = tuple(frames * rate for rate in rates)
-        return _sent_bits(choice, frames, failed) + failed[-1] * choice.frame_bits
-
-    return sorted(set(candidates(mode, key_rounds, qber)), key=expected_bits)[:_SHORT_LIST]
-
-
-def _frames(key_rounds: int, adaptation: RateAdaptation) -> int:
-    return -(-key_rounds // adaptation.frame_bits)
-
-
-def _sent_bits(adaptation: RateAdaptation, frames: float, failed: Sequence[float]) -> float:
-    """Return the bits of syndromes and frame flags, which expected numbers of frames cost."""
-    sent = frames * (adaptation.syndrome_bits(0) + 1)
-    for step in range(1, adaptation.steps):
-        sent += failed[step - 1] * (adaptation.syndrome_bits(step) + 1)
-    return sent
-
-
-def _disclosed_bits(adaptation: RateAdaptation, failed: tuple[int, ...], key_rounds: int) -> int:
-    """Return the bits of frames that fail the last attempt."""
-    return min(failed[-1] * adaptation.frame_bits, key_rounds)
+    choices = set(candidates(mode, key_rounds, qber))
+    return sorted(choices, key=lambda choice: expected_bits(choice, key_rounds, qber))[:_SHORT_LIST]
 
 
 def expected_leakage(
@@ -187,6 +172,6 @@ def _best_rate(rounds: int, qber: float, mode: Mode) -> tuple[float, float]:
     if plan is None:
         return 1.0, 0.0
     choice = plan.reconciliation
-    sent = _sent_bits(choice, plan.frames, plan.failed_frames)
-    disclosed = _disclosed_bits(choice, plan.failed_frames, plan.key_rounds)
+    sent = sent_bits(choice, plan.frames, plan.failed_frames)
+    disclosed = disclosed_bits(choice, plan.failed_frames, plan.key_rounds)
     return sent / plan.key_rounds, float(disclosed)

@@ -21,7 +21,6 @@ from postprocessing.protocol.messages import (
 )
 from postprocessing.protocol.script import PartyResult, Script, Side, expect, expect_or_end
 from postprocessing.protocol.steps import (
-    Decoding,
     amplified,
     announcement,
     decode_further,
@@ -38,7 +37,7 @@ from postprocessing.protocol.steps import (
     tag_matches,
     thinning_coins,
 )
-from postprocessing.reconciliation import collect
+from postprocessing.reconciliation import Correction, collect
 
 
 def corrector(side: Side, ledger: Ledger) -> Script:
@@ -66,17 +65,17 @@ def corrector(side: Side, ledger: Ledger) -> Script:
     if not accepted:
         return result.aborted(TOO_MANY_LOST_TESTS)
 
-    decoding = Decoding.of(side, sifted.key_bits)
+    correction = Correction.of(sifted.key_bits, side.budget.reconciliation)
     for attempt in range(side.budget.reconciliation.steps):
         syndromes = yield from expect_or_end(Syndromes, result)
-        decoding, failed = decode_further(side, decoding, syndromes, attempt)
-        result = replace(result, frames=len(decoding.frames), failed_frames=failed.ones)
+        correction, failed = decode_further(side, correction, syndromes, attempt)
+        result = replace(result, frames=len(correction.frames), failed_frames=failed.ones)
         yield FrameStatus(failed)
         if not failed.ones:
-            frames = decoding.frames
+            frames = correction.frames
             break
     else:
-        frames = fill_in(decoding, (yield from expect_or_end(DisclosedFrames, result)))
+        frames = fill_in(correction, (yield from expect_or_end(DisclosedFrames, result)))
 
     verification = yield from expect_or_end(Verification, result)
     corrected = collect(frames)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +26,7 @@ from postprocessing.protocol.messages import (
 )
 from postprocessing.protocol.randomness import draw_coins
 from postprocessing.protocol.script import PartyResult, Side, SilentEndError
-from postprocessing.reconciliation import Frames, deal, decode, verification_tag
+from postprocessing.reconciliation import Correction, Frames, verification_tag
 from postprocessing.reconciliation.verification import SEED_BYTES
 from postprocessing.scheme import AnnouncedMarks, LocalSettings
 from postprocessing.sifting.sift import (
@@ -162,53 +161,21 @@ def blurred(side: Side, key: PackedBits) -> PackedBits:
     return key ^ draw_coins(side.randomness.choices, len(key), noise) if noise else key
 
 
-@dataclass(frozen=True, eq=False)
-class Decoding:
-    """How far the corrector has come.
-
-    Parameters
-    ----------
-    frames : Frames
-        All frames, decoded where that went well.
-    left : ndarray of int, shape (k,)
-        Indices of those that are left.
-    syndromes : ndarray of uint8, shape (k, bytes)
-        All that was sent for these.
-    """
-
-    frames: Frames
-    left: npt.NDArray[np.intp]
-    syndromes: npt.NDArray[np.uint8]
-
-    @classmethod
-    def of(cls, side: Side, key: PackedBits) -> Self:
-        """Return the frames of a key before any syndrome has come."""
-        frames = deal(key, side.budget.reconciliation)
-        return cls(frames, np.arange(len(frames)), np.empty((len(frames), 0), np.uint8))
-
-
 def decode_further(
-    side: Side, decoding: Decoding, message: Syndromes, attempt: int
-) -> tuple[Decoding, PackedBits]:
+    side: Side, correction: Correction, message: Syndromes, attempt: int
+) -> tuple[Correction, PackedBits]:
     """Decode what is left by the syndromes that an attempt adds; flag what has failed."""
-    rates, left = side.budget.reconciliation, decoding.left
-    bits = rates.syndrome_bits(attempt)
-    given = message.syndromes
-    right = given.dtype == np.uint8 and given.shape == (len(left), bits // 8)
+    bits, given = correction.adaptation.syndrome_bits(attempt), message.syndromes
+    right = given.dtype == np.uint8 and given.shape == (len(correction.left), bits // 8)
     require(right, "all syndromes")
     require(message.syndrome_bits == bits, "the design's code")
-    syndromes = np.hstack([decoding.syndromes, given])
-    received, qber = decoding.frames.chosen(left), side.design.key_error_rate
-    decoded = decode(rates, received, syndromes, qber, attempt, side.threads)
-    frames, failed = decoding.frames.replaced(left, decoded.frames), decoded.failed
-    return Decoding(frames, left[failed], syndromes[failed]), PackedBits.from_bits(failed)
+    return correction.further(given, side.design.key_error_rate, attempt, side.threads)
 
 
-def fill_in(decoding: Decoding, message: DisclosedFrames) -> Frames:
+def fill_in(correction: Correction, message: DisclosedFrames) -> Frames:
     """Return all frames, those that are left as the reference has disclosed them."""
-    left = decoding.frames.chosen(decoding.left)
-    require_bits(message.bits, int(left.lengths.sum()), "the failed frames' bits")
-    return decoding.frames.replaced(decoding.left, left.filled(message.bits))
+    require_bits(message.bits, correction.bits_left, "the failed frames' bits")
+    return correction.filled_in(message.bits)
 
 
 def tagged(side: Side, key: PackedBits) -> Verification:

@@ -6,11 +6,19 @@ from postprocessing.reconciliation.codes import (
     code_family,
     get_code,
 )
+from postprocessing.reconciliation.correction import Correction
+from postprocessing.reconciliation.cost import (
+    disclosed_bits,
+    expected_bits,
+    most_failures,
+    sent_bits,
+)
 from postprocessing.reconciliation.decoder import DecodedFrames, decode
 from postprocessing.reconciliation.encoder import encode
 from postprocessing.reconciliation.frames import Frames, collect, deal, frame_count
 from postprocessing.reconciliation.performance import failure_rates
 from postprocessing.reconciliation.selection import Mode, candidates
+from postprocessing.reconciliation.sifted import ReconciledKey, reconcile
 from postprocessing.reconciliation.verification import (
     MOST_TAG_BITS,
     tag_length,
@@ -19,20 +27,27 @@ from postprocessing.reconciliation.verification import (
 
 __all__ = [
     "MOST_TAG_BITS",
+    "Correction",
     "DecodedFrames",
     "Frames",
     "Mode",
     "QCLDPCCode",
     "RateAdaptation",
+    "ReconciledKey",
     "candidates",
     "code_family",
     "collect",
     "deal",
     "decode",
+    "disclosed_bits",
     "encode",
+    "expected_bits",
     "failure_rates",
     "frame_count",
     "get_code",
+    "most_failures",
+    "reconcile",
+    "sent_bits",
     "tag_length",
     "verification_tag",
 ]

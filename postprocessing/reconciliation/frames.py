@@ -42,7 +42,7 @@ class Frames:
     def filled(self, bits: PackedBits) -> Self:
         """Return frames of the same lengths that hold other bits, frame after frame."""
         words = np.zeros_like(self.words)
-        parts = np.split(bits.to_bits(), np.cumsum(self.lengths)[:-1])
+        parts = np.split(bits.to_bits(), np.cumsum(self.lengths))[:-1]
         for row, part in zip(words, parts, strict=True):
             packed = PackedBits.from_bits(part).words
             row[: len(packed)] = packed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Literal, get_args
 
 from postprocessing.bits import WORD_BITS
 from postprocessing.reconciliation.codes import (
@@ -18,6 +18,7 @@ from postprocessing.reconciliation.performance import (
 )
 
 Mode = Literal["throughput", "efficiency"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 # Frames of up to so many bits decode fast; where errors are few, so do all.
 _FAST_FRAME_BITS = 1 << 17
@@ -36,7 +37,7 @@ _GROWTH = (1.02, 1.06, 1.25)
 # Leakages of mother codes worth a look, beside the entropy of the errors; the least is always.
 _LEAST_LEAK, _MOST_LEAK, _SMALL_LEAK = 0.3, 2.0, 0.03
 # Error rates that the family is made for; no device-independent key is left beyond.
-_MOST_QBER = 0.12
+MOST_QBER = 0.12
 
 
 def candidates(mode: Mode, key_bits: int, qber: float) -> Iterator[RateAdaptation]:
@@ -56,7 +57,7 @@ def candidates(mode: Mode, key_bits: int, qber: float) -> Iterator[RateAdaptatio
     RateAdaptation
         Codes, most of which leak more than is needed.
     """
-    if qber > _MOST_QBER:
+    if qber > MOST_QBER:
         return
     entropy = binary_entropy(qber)
     for code in code_family().values():

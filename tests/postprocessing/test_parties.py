@@ -13,7 +13,6 @@ from postprocessing.bits import Bits, PackedBits
 from postprocessing.design.design import Design
 from postprocessing.design.request import ExpectedValues, Security
 from postprocessing.errors import InvalidArgumentError, ProtocolError
-from postprocessing.protocol import steps
 from postprocessing.protocol.conversation import Conversation
 from postprocessing.protocol.distillation import distill
 from postprocessing.protocol.messages import (
@@ -31,7 +30,7 @@ from postprocessing.protocol.messages import (
 )
 from postprocessing.protocol.randomness import PartyRandomness
 from postprocessing.protocol.transcript import Transcript
-from postprocessing.reconciliation import RateAdaptation
+from postprocessing.reconciliation import Correction, RateAdaptation
 from postprocessing.records import PartyRecord
 from postprocessing.sifting.sift import packed_settings
 
@@ -258,14 +257,14 @@ def test_records_without_tests_give_no_key(fixed):
 
 def test_wrong_tag_aborts(emulated, design, monkeypatch):
     """A corrector that ends with another string learns it from the tag; no key on either side."""
-    decode = steps.decode
+    further = Correction.further
 
     def decode_wrongly(*arguments):
-        decoded = decode(*arguments)
-        decoded.frames.words[0, 0] ^= np.uint64(1 << 7)
-        return decoded
+        correction, failed = further(*arguments)
+        correction.frames.words[0, 0] ^= np.uint64(1 << 7)
+        return correction, failed
 
-    monkeypatch.setattr(steps, "decode", decode_wrongly)
+    monkeypatch.setattr(Correction, "further", decode_wrongly)
     report = distill_seeded(emulated, design, seed=1)
     assert report.abort_reason == "verification failed"
     assert (report.alice_key, report.bob_key) == (None, None)

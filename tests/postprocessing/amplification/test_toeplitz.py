@@ -11,7 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from postprocessing.amplification import seed_length, toeplitz_hash, toeplitz_hash_packed
+from postprocessing.amplification import (
+    amplify,
+    seed_length,
+    toeplitz_hash,
+    toeplitz_hash_packed,
+)
 from postprocessing.amplification.blockwise import block_toeplitz_product
 from postprocessing.amplification.kernels.carryless import available_multipliers
 from postprocessing.bits import Bits, PackedBits
@@ -157,3 +162,29 @@ def test_lengths_of_any_integer_type_count_fully() -> None:
     assert seed_length(np.uint8(200), np.uint8(100)) == 299
     with pytest.raises(InvalidArgumentError, match=r"^input_length must be a whole number"):
         seed_length(2.5, 1)
+
+
+def test_amplified_keys_are_the_hash_under_a_fresh_seed():
+    """Seeds of two calls agree with probability 2^-1399."""
+    bits = np.random.default_rng(8).integers(0, 2, 1000, dtype=np.uint8)
+    one, other = amplify(bits, 400), amplify(bits, 400)
+    assert (one.seed_bits != other.seed_bits).any()
+    np.testing.assert_array_equal(one.key_bits, toeplitz_hash(bits, one.seed_bits, 400))
+    again = amplify(bits, 400, seed=one.seed_bits, threads=2)
+    np.testing.assert_array_equal(again.key_bits, one.key_bits)
+    assert repr(one) == "AmplifiedKey(400 bits, under a seed of 1,399 bits)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"length": 0}, "length must be"),
+        ({"length": 9}, "length must be"),
+        ({"length": 4, "seed": np.ones(12, np.uint8)}, "seed must be"),
+        ({"length": 4, "bits": np.ones(0, np.uint8)}, "bits must be at least one"),
+        ({"length": 4, "bits": np.full(8, 2, np.uint8)}, "bits must be"),
+    ],
+)
+def test_keys_that_cannot_be_amplified(arguments, message):
+    with pytest.raises(InvalidArgumentError, match=message):
+        amplify(**{"bits": np.ones(8, np.uint8), **arguments})

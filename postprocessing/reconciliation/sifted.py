@@ -1,0 +1,240 @@
+"""Sifted keys by themselves: reconciled and verified outside of any protocol of ours."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any, Literal
+
+import numpy as np
+
+from postprocessing.bits import Bits, PackedBits
+from postprocessing.checks import check_bits, one_of, probability, thread_count, whole_number
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.reconciliation.codes import RateAdaptation
+from postprocessing.reconciliation.correction import Correction
+from postprocessing.reconciliation.cost import budget_bits, expected_bits
+from postprocessing.reconciliation.encoder import encode
+from postprocessing.reconciliation.frames import collect, deal
+from postprocessing.reconciliation.performance import binary_entropy
+from postprocessing.reconciliation.selection import MODES, MOST_QBER, Mode, candidates
+from postprocessing.reconciliation.verification import (
+    MOST_TAG_BITS,
+    SEED_BYTES,
+    verification_tag,
+)
+from postprocessing.sections import Section, number
+
+# What a budget is exceeded with.
+_BUDGET_PROBABILITY = 2.5e-3
+
+
+@dataclass(frozen=True, eq=False)
+class ReconciledKey:
+    """A sifted key after error correction, and what that cost.
+
+    Parameters
+    ----------
+    corrected_bits : ndarray of uint8 or None
+        The corrector's bits, whose tag is the reference's; None where it is not.
+    leaked_bits : int
+        All that was sent about the key: syndromes, flags, disclosed frames and the tag.
+    efficiency : float
+        f, that over n h(QBER) at the QBER that was expected; infinite where it is 0.
+    attempts : int
+        Rounds of syndromes and flags.
+    seconds : float
+        Wall time of encoding, decoding and verification.
+    corrected_errors : int or None
+        Bits that were changed; None without a corrected key.
+    iterations : float
+        Decoder iterations that led to a frame's syndrome, on average; NaN if none did.
+    code : str
+        Name of the code.
+    frames, disclosed_frames : int
+        Frames of the key, and those that failed to the last and were sent whole.
+
+    Examples
+    --------
+    >>> import numpy as np, diqkd
+    >>> key = np.ones(90_000, np.uint8)
+    >>> diqkd.reconcile(key, key, qber=0.05)
+    ReconciledKey(verified, 1 frame of ..., ... bits leaked, f = 1.2..., ... s)
+    """
+
+    corrected_bits: Bits | None = field(repr=False)
+    leaked_bits: int
+    efficiency: float
+    attempts: int
+    seconds: float
+    corrected_errors: int | None
+    iterations: float
+    code: str
+    frames: int
+    disclosed_frames: int
+
+    @property
+    def verified(self) -> bool:
+        """Whether the tags were equal."""
+        return self.corrected_bits is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what it cost as JSON-able values, never the bits: they may be a key."""
+        values = {name: value for name, value in vars(self).items() if name != "corrected_bits"}
+        finite = {
+            k: None if isinstance(v, float) and not isfinite(v) else v for k, v in values.items()
+        }
+        return {"verified": self.verified, **finite}
+
+    def present(self) -> tuple[Section, ...]:
+        """Return what it cost as sections of a page."""
+        verdict = "equal tags" if self.verified else "different tags: there is no corrected key"
+        rows = (
+            ("verification", verdict),
+            ("bits sent", f"{self.leaked_bits:,}"),
+            ("over n h(QBER)", number(self.efficiency)),
+            (
+                "errors corrected",
+                "–" if self.corrected_errors is None else f"{self.corrected_errors:,}",
+            ),
+            ("code", self.code),
+            ("frames", f"{self.frames:,}, {self.disclosed_frames:,} of them disclosed"),
+            ("attempts", f"{self.attempts:,}"),
+            ("iterations a frame", number(self.iterations)),
+            ("time", f"{self.seconds:.3g} s"),
+        )
+        return (Section("reconciliation", rows),)
+
+    def __repr__(self) -> str:
+        """Return what it cost, never the bits: they may be a key."""
+        verdict = "verified" if self.verified else "failed"
+        frames = f"{self.frames} frame{'' if self.frames == 1 else 's'} of {self.code}"
+        return (
+            f"ReconciledKey({verdict}, {frames}, {self.leaked_bits:,} bits leaked, "
+            f"f = {self.efficiency:.4g}, {self.seconds:.3g} s)"
+        )
+
+
+def reconcile(
+    reference_bits: Bits,
+    corrector_bits: Bits,
+    *,
+    qber: float,
+    mode: Mode | Literal["auto"] = "auto",
+    optimise: Literal["mean", "budget"] = "mean",
+    verification_bits: int = 50,
+    threads: int | None = None,
+) -> ReconciledKey:
+    """Correct one party's sifted key towards the other's, and count all that crosses the channel.
+
+    Both sides are played here, each from its own key and what the other sends. The code follows
+    from the length and the expected error rate alone, never from the keys.
+
+    Parameters
+    ----------
+    reference_bits, corrector_bits : ndarray of uint8, shape (n,)
+        The keys of both parties, n ≥ 1, one bit 0 or 1 an element.
+    qber : float
+        Expected error rate, in [0, 0.12].
+    mode : {"auto", "throughput", "efficiency"}, optional
+        Codes to choose from: those that decode fast, those that leak little, or both.
+    optimise : {"mean", "budget"}, optional
+        Choose the code of the least expected leakage, or of the least that is exceeded once in 400
+        times: by what a key pays for.
+    verification_bits : int, optional
+        Length of the tag, 1 to 128. Different strings pass with a probability of at most
+        ⌈n/128⌉ 2^−bits.
+    threads : int, optional
+        Threads that share the frames, in [1, 1000]; by default one a processor. The bits do not
+        depend on it.
+
+    Returns
+    -------
+    ReconciledKey
+        The corrected key, or that there is none; and what was sent.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If an argument is outside its range, or the keys differ in length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> generator = np.random.default_rng(1)
+    >>> alice = generator.integers(0, 2, 90_000, dtype=np.uint8)
+    >>> bob = alice ^ (generator.random(90_000) < 0.02).astype(np.uint8)
+    >>> found = reconcile(alice, bob, qber=0.02)
+    >>> np.array_equal(found.corrected_bits, alice), found.leaked_bits < 0.2 * len(alice)
+    (True, True)
+    """
+    for name, bits in (("reference_bits", reference_bits), ("corrector_bits", corrector_bits)):
+        check_bits(name, bits)
+    if not len(reference_bits):
+        raise InvalidArgumentError("reference_bits", "no bits", "at least one")
+    if len(corrector_bits) != len(reference_bits):
+        lengths = f"{len(corrector_bits)} bits", f"as long as the other key ({len(reference_bits)})"
+        raise InvalidArgumentError("corrector_bits", *lengths)
+    error_rate = probability("qber", qber)
+    if error_rate > MOST_QBER:
+        raise InvalidArgumentError("qber", qber, f"at most {MOST_QBER}")
+    chosen = one_of("mode", mode, ("auto", *MODES))
+    modes = tuple(each for each in MODES if chosen in ("auto", each))
+    of_budget = one_of("optimise", optimise, ("mean", "budget")) == "budget"
+    tag_bits = whole_number("verification_bits", verification_bits, 1, MOST_TAG_BITS)
+    threads = thread_count(threads)
+    keys = PackedBits.from_bits(reference_bits), PackedBits.from_bits(corrector_bits)
+    adaptation = _cheapest(modes, len(reference_bits), error_rate, of_budget=of_budget)
+    return _reconciled(*keys, adaptation, error_rate, tag_bits, threads)
+
+
+def _cheapest(
+    modes: tuple[Mode, ...], key_bits: int, qber: float, *, of_budget: bool
+) -> RateAdaptation:
+    """Return the code and its rates of the least cost."""
+
+    def cost(adaptation: RateAdaptation) -> float:
+        if of_budget:
+            return budget_bits(adaptation, key_bits, qber, _BUDGET_PROBABILITY)
+        return expected_bits(adaptation, key_bits, qber)
+
+    return min((a for mode in modes for a in candidates(mode, key_bits, qber)), key=cost)
+
+
+def _reconciled(
+    reference: PackedBits,
+    received: PackedBits,
+    adaptation: RateAdaptation,
+    qber: float,
+    tag_bits: int,
+    threads: int,
+) -> ReconciledKey:
+    """Let the reference send, and the corrector answer with flags, until the tags are compared."""
+    started, sent = time.perf_counter(), 0
+    left, correction = deal(reference, adaptation), Correction.of(received, adaptation)
+    for attempt in range(adaptation.steps):
+        syndromes = encode(adaptation, left, attempt)
+        correction, failed = correction.further(syndromes, qber, attempt, threads)
+        sent += len(left) * (adaptation.syndrome_bits(attempt) + 1)
+        left = left.chosen(failed.to_bits() == 1)
+        if not len(left):
+            break
+    disclosed, seed = left.bits(), secrets.token_bytes(SEED_BYTES)
+    corrected = collect(correction.filled_in(disclosed))
+    tags = [verification_tag(key, seed, tag_bits) for key in (reference, corrected)]
+    matches, leaked = tags[0] == tags[1], sent + len(disclosed) + tag_bits
+    decoded = correction.iterations[correction.iterations >= 0]
+    return ReconciledKey(
+        corrected_bits=corrected.to_bits() if matches else None,
+        leaked_bits=leaked,
+        efficiency=leaked / (len(reference) * binary_entropy(qber)) if qber else np.inf,
+        attempts=attempt + 1,
+        seconds=time.perf_counter() - started,
+        corrected_errors=(corrected ^ received).ones if matches else None,
+        iterations=float(decoded.mean()) if len(decoded) else np.nan,
+        code=adaptation.code,
+        frames=len(correction.frames),
+        disclosed_frames=len(left),
+    )
