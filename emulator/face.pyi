@@ -47,6 +47,9 @@ from emulator import distill_files as distill_files
 from emulator import explore_files as explore_files
 from postprocessing import reconcile as reconcile
 from postprocessing import amplify as amplify
+from postprocessing import get_code as get_code
+from postprocessing import read_alist as read_alist
+from postprocessing import write_alist as write_alist
 from postprocessing import toeplitz_hash as toeplitz_hash
 
 # Bell tests without a key

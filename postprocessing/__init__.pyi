@@ -12,6 +12,8 @@ from .errors import DiqkdError as DiqkdError
 from .errors import InputFileError as InputFileError
 from .errors import InvalidArgumentError as InvalidArgumentError
 from .errors import ProtocolError as ProtocolError
+from .files.alist import read_alist as read_alist
+from .files.alist import write_alist as write_alist
 from .files.certificates import Certificate as Certificate
 from .files.certificates import certify as certify
 from .files.designs import read_design as read_design
@@ -29,6 +31,7 @@ from .network.party import run_party as run_party
 from .protocol.report import DistillationReport as DistillationReport
 from .protocol.distillation import distill as distill
 from .protocol.randomness import PartyRandomness as PartyRandomness
+from .reconciliation.codes import get_code as get_code
 from .reconciliation.sifted import ReconciledKey as ReconciledKey
 from .reconciliation.sifted import reconcile as reconcile
 from .records import PartyRecord as PartyRecord

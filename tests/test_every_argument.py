@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 import diqkd
 import emulator
@@ -114,6 +115,9 @@ CALLS = {
     "distill_files": {"files": "rounds.csv", "design": "design.json"},
     "explore_files": {"files": "rounds.csv", "layout": LAYOUT},
     "reconcile": {"reference_bits": BITS, "corrector_bits": BITS, "qber": 0.02},
+    "get_code": {"name": "array-64-4x61"},
+    "read_alist": {"path": "code.alist"},
+    "write_alist": {"path": New(".alist"), "matrix": sparse.csr_array(np.eye(2, dtype=np.uint8))},
     "amplify": {"bits": BITS, "length": 4},
     "toeplitz_hash": {"bits": BITS, "seed": SEED, "output_length": 4},
     "Trials": {**dict.fromkeys(("alice_settings", "bob_settings"), BITS), **SIGNS},
@@ -186,6 +190,9 @@ ALIASES = {
     "emulate_to.folder": ("out",),
     "run.pulses": ("heralded_rounds",),
     "amplify.length": ("seed",),
+    "get_code.name": ("code",),
+    "read_alist.path": ("alist",),
+    "write_alist.path": ("out",),
     "toeplitz_hash.output_length": ("seed",),
     "read_records.paths": ("files", "a file of rounds"),
     "write_records.path": ("a file of rounds",),
@@ -293,6 +300,7 @@ def folder(tmp_path_factory):
     diqkd.write_design("d.json", DESIGN)
     diqkd.write_records("a.npz", SCHEME, {"alice": RECORD})
     diqkd.create_pool("a.pool", keys=9)
+    diqkd.write_alist("code.alist", sparse.csr_array(np.eye(2, dtype=np.uint8)))
     (here / "sweep.toml").write_text("seeds = 1\n", encoding="utf-8")
     STORES["mine"].to_csv("store.csv", index=False)
     yield

@@ -14,17 +14,27 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from postprocessing.bits import WORD_BITS
+from postprocessing.checks import one_of
 from postprocessing.errors import InvalidArgumentError
 
 SHIFTS_FILE = Path(__file__).parent / "matrices" / "shifts.npz"
 _GOLDEN_RATIO = 0.6180339887498949
 
+# Elements of a parity-check matrix that is written out, a byte each.
+_MOST_ELEMENTS = 1 << 30
+
 Integers = npt.NDArray[np.int64]
+if TYPE_CHECKING:
+    import galois
+    from scipy.sparse import csr_array
+
+    SparseMatrix = csr_array[Any, tuple[int, int]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +122,59 @@ class QCLDPCCode:
             blocks = np.flatnonzero(shifts >= 0)
             halves[row, blocks[np.argsort(weights[blocks], kind="stable")][1::2]] = True
         return halves
+
+    def sparse_parity_check(self) -> SparseMatrix:
+        """Return the parity-check matrix H, lifted bit by bit.
+
+        Returns
+        -------
+        csr_array of uint8, shape (rows · Z, columns · Z)
+            Ones where check r Z + i contains bit c Z + (i + s) mod Z, for each shift s.
+
+        Examples
+        --------
+        >>> get_code("fast0.04-512-53x200").sparse_parity_check().shape
+        (27136, 102400)
+        """
+        from scipy import sparse
+
+        rows, columns = np.nonzero(self.shifts >= 0)
+        shifts = self.shifts[rows, columns].astype(np.int64)
+        within = np.arange(self.lifting)
+        checks = rows[:, np.newaxis] * self.lifting + within
+        bits = columns[:, np.newaxis] * self.lifting
+        bits = bits + (within + shifts[:, np.newaxis]) % self.lifting
+        ones = np.ones(checks.size, np.uint8)
+        shape = (self.rows * self.lifting, self.columns * self.lifting)
+        return sparse.csr_array((ones, (checks.ravel(), bits.ravel())), shape=shape)
+
+    def parity_check(self) -> galois.FieldArray:
+        """Return the parity-check matrix H as an array of `galois`.
+
+        Returns
+        -------
+        galois.GF2, shape (rows · Z, columns · Z)
+            The matrix.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the matrix has more than 2³⁰ elements: `sparse_parity_check` gives it.
+
+        Examples
+        --------
+        >>> code = QCLDPCCode("small", 64, np.array([[0, 1, 5], [-1, 2, 0]], np.int16))
+        >>> parity = code.parity_check()
+        >>> parity.shape, int(np.linalg.matrix_rank(parity))
+        ((128, 192), 128)
+        """
+        import galois
+
+        elements = self.rows * self.columns * self.lifting**2
+        if elements > _MOST_ELEMENTS:
+            allowed = f"one of at most {_MOST_ELEMENTS} elements"
+            raise InvalidArgumentError("code", f"{self.name} of {elements}", allowed)
+        return galois.GF2(self.sparse_parity_check().toarray())
 
     def sent(self, columns: int) -> Graph:
         """Return what is sent of the first columns: all block rows, then all their halves."""
@@ -222,14 +285,27 @@ def code_family() -> dict[str, QCLDPCCode]:
 
 
 def get_code(name: str) -> QCLDPCCode:
-    """Return the code called `name`.
+    """Return a shipped code.
+
+    Parameters
+    ----------
+    name : str
+        Its name, as `diqkd codes` lists them.
+
+    Returns
+    -------
+    QCLDPCCode
+        The code.
 
     Raises
     ------
     InvalidArgumentError
         If the family has no such code.
+
+    Examples
+    --------
+    >>> get_code("fast0.04-512-53x200").frame_bits
+    102400
     """
     family = code_family()
-    if name not in family:
-        raise InvalidArgumentError("code", name, f"one of {', '.join(family)}")
-    return family[name]
+    return family[one_of("code", name, family)]

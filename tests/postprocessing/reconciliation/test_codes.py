@@ -7,8 +7,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from postprocessing.bits import PackedBits
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.reconciliation import QCLDPCCode, RateAdaptation, code_family, get_code
+from postprocessing.reconciliation import (
+    QCLDPCCode,
+    RateAdaptation,
+    code_family,
+    deal,
+    encode,
+    get_code,
+)
 from postprocessing.reconciliation.codes import Graph
 from postprocessing.reconciliation.construction.arrays import array_shifts
 from postprocessing.reconciliation.construction.lifting import (
@@ -19,6 +27,7 @@ from postprocessing.reconciliation.construction.lifting import (
     fractions_of,
     lift,
 )
+from postprocessing.reconciliation.graphs import bit_degrees, check_degrees, girth
 from postprocessing.reconciliation.kernels.encoding import encode as encode_kernel
 
 GF2 = galois.GF(2)
@@ -211,3 +220,78 @@ def test_bad_rates(bits: int, split: tuple[int, ...], match: str) -> None:
 def test_unknown_code() -> None:
     with pytest.raises(InvalidArgumentError, match=r"code must be one of .*regular3-128-8x800"):
         RateAdaptation("nosuch", 100, (0,))
+
+
+SMALL = [code for code in CODES if code.frame_bits <= 102_400 and code.leak_per_bit > 0.02]
+
+
+def small(seed: int, rows: int = 4, columns: int = 7) -> QCLDPCCode:
+    generator = np.random.default_rng(seed)
+    shifts = generator.integers(0, 64, (rows, columns)).astype(np.int16)
+    return QCLDPCCode("small", 64, np.where(generator.random(shifts.shape) < 0.4, -1, shifts))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_parity_checks_are_those_of_the_definition(seed: int) -> None:
+    code = small(seed)
+    expected = lifted(code.shifts, 64)
+    np.testing.assert_array_equal(code.sparse_parity_check().toarray(), expected)
+    assert isinstance(code.parity_check(), GF2)
+    np.testing.assert_array_equal(code.parity_check(), expected)
+
+
+@pytest.mark.parametrize("code", SMALL, ids=lambda code: code.name)
+def test_what_is_sent_is_h_times_x_at_the_real_lifting(code: QCLDPCCode) -> None:
+    """By scipy, which adds whole numbers."""
+    bits = np.random.default_rng(3).integers(0, 2, code.frame_bits, dtype=np.uint8)
+    rates = RateAdaptation(code.name, code.frame_bits, (0,))
+    sent = np.unpackbits(encode(rates, deal(PackedBits.from_bits(bits), rates)), bitorder="little")
+    product = code.sparse_parity_check().astype(np.int64) @ bits.astype(np.int64) % 2
+    np.testing.assert_array_equal(sent, product)
+
+
+def test_large_matrices_are_not_written_out() -> None:
+    with pytest.raises(InvalidArgumentError, match="code must be one of at most 1073741824 elem"):
+        get_code("fast0.04-512-53x200").parity_check()
+
+
+def shortest_by_powers(matrix: Bits) -> int | None:
+    """Return the girth by counting walks: a bit reaches another in two ways first at half of it.
+
+    Non-backtracking walks are counted by their last edge.
+    """
+    edges = np.argwhere(matrix)
+    bits = matrix.shape[1]
+    ends = [(bits + r, c) for r, c in edges] + [(c, bits + r) for r, c in edges]
+    tail, head = np.array(ends).T
+    follows = (head[:, None] == tail[None, :]) & (tail[:, None] != head[None, :])
+    follows, walks = follows.astype(np.float32), np.eye(len(ends), dtype=np.float32)
+    for length in range(1, 15):
+        walks = ((walks @ follows) > 0).astype(np.float32)
+        if walks.diagonal().any():
+            return length
+    return None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_girth_against_closed_walks(seed: int) -> None:
+    """The shortest closed walk that never turns back is a cycle."""
+    shifts = np.random.default_rng(seed).integers(0, 64, (2 + seed % 2, 3)).astype(np.int16)
+    code = QCLDPCCode("small", 64, shifts)
+    found = girth(code)
+    assert found is not None
+    assert (found if found <= 14 else None) == shortest_by_powers(lifted(shifts, 64))
+
+
+def test_a_tree_has_no_cycle() -> None:
+    assert girth(QCLDPCCode("tree", 64, np.array([[3, 5]], np.int16))) is None
+
+
+@pytest.mark.parametrize("code", CODES[-3:], ids=lambda code: code.name)
+def test_degrees_count_all_edges(code: QCLDPCCode) -> None:
+    edges = int((code.shifts >= 0).sum()) * code.lifting
+    bits, checks = bit_degrees(code), check_degrees(code)
+    assert sum(bits.values()) == code.frame_bits
+    assert sum(checks.values()) == code.rows * code.lifting
+    for degrees in (bits, checks):
+        assert sum(degree * count for degree, count in degrees.items()) == edges
