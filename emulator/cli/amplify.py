@@ -30,6 +30,9 @@ def command(
 
     if (seed is None) == (new_seed is None):
         raise InvalidArgumentError("options", "--seed --new-seed", "one of the two")
+    paths = [path.resolve() for path in (file, out, seed, new_seed) if path is not None]
+    if len(set(paths)) < len(paths):
+        raise InvalidArgumentError("out", str(out), "another file than bits and seed, and they two")
     for new in (out, new_seed):
         if new is not None:
             check_new_file(new, replace=replace)

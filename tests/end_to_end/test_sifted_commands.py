@@ -102,3 +102,13 @@ def test_refused(
     assert refused.exit_code == 2
     assert message in refused.output
     assert not (tmp_path / "key").exists()
+
+
+@pytest.mark.parametrize("name", ["same", "sub/../same"])
+def test_no_file_takes_the_place_of_another(
+    tmp_path: Path, keys: tuple[Path, Path], name: str
+) -> None:
+    (tmp_path / "sub").mkdir()
+    words = ("amplify", keys[0], "--length", 9, "--new-seed", tmp_path / name, "--replace")
+    assert diqkd(*words, "--out", tmp_path / "same").exit_code == 2
+    assert not (tmp_path / "same").exists()
