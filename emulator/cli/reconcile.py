@@ -51,5 +51,5 @@ def command(
     if out is not None and found.corrected_bits is not None:
         write_bits({out: found.corrected_bits}, replace=replace)
     print_json(found.to_dict()) if as_json else print_sections(found.present())
-    if not found.verified:
+    if not found.verified or found.is_spent:
         raise typer.Exit(EXIT_ABORTED)

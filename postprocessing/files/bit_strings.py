@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import ExitStack
+from io import BytesIO
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
 from postprocessing.bits import Bits
 from postprocessing.checks import check_bits, file_path
-from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.errors import InputFileError
 from postprocessing.files.atomic import all_or_none, atomic_write
 
 _ARRAY = ".npy"
-_SPACE = re.compile(rb"\s+")
+_SPACE = b" \t\n\r\v\f"
 _OTHER = re.compile(rb"[^01\s]")
 
 
@@ -54,7 +56,7 @@ def read_bits(path: Path | str) -> Bits:
     except OSError as error:
         message = f"bits must be a readable file, got {str(path)!r} ({error.strerror})"
         raise InputFileError(message) from error
-    bits = _array(path) if path.suffix == _ARRAY else _characters(path, content)
+    bits = _array(path, content) if path.suffix == _ARRAY else _characters(path, content)
     if not bits.size:
         raise InputFileError(f"bits must be at least one, {str(path)!r} has none")
     return bits
@@ -67,17 +69,17 @@ def _characters(path: Path, content: bytes) -> Bits:
         line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
         found = f"{str(path)!r} has {other.group()!r} in line {line}, column {column}"
         raise InputFileError(f"bits must be characters 0 and 1, {found}")
-    return np.frombuffer(_SPACE.sub(b"", content), np.uint8) - np.uint8(ord("0"))
+    return np.frombuffer(content.translate(None, _SPACE), np.uint8) - np.uint8(ord("0"))
 
 
-def _array(path: Path) -> Bits:
+def _array(path: Path, content: bytes) -> Bits:
     """Return the bits of an array."""
     try:
-        found = np.load(path, allow_pickle=False)
+        found = np.lib.format.read_array(BytesIO(content), allow_pickle=False)
         if getattr(found, "dtype", None) == np.bool_:
             found = found.view(np.uint8)
         check_bits("bits", found)
-    except (InvalidArgumentError, ValueError, EOFError) as error:
+    except (ValueError, EOFError, MemoryError, SyntaxError, TokenError, OverflowError) as error:
         message = f"bits must be a flat array of uint8 or bool, {str(path)!r} is not ({error})"
         raise InputFileError(message) from error
     return np.ascontiguousarray(found, np.uint8)

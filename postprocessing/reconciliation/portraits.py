@@ -7,10 +7,8 @@ from typing import Any
 
 from postprocessing.reconciliation.codes import QCLDPCCode, code_family
 from postprocessing.reconciliation.graphs import bit_degrees, check_degrees, girth
-from postprocessing.reconciliation.performance import waterfall
+from postprocessing.reconciliation.performance import SPLIT_SHARES, waterfall
 from postprocessing.sections import Section, number
-
-_SHARES = (0.0, 0.15, 1.0)
 
 
 def portrait(code: QCLDPCCode, *, complete: bool = False) -> dict[str, Any]:
@@ -27,10 +25,11 @@ def portrait(code: QCLDPCCode, *, complete: bool = False) -> dict[str, Any]:
     -------
     dict of str to Any
         Sizes, syndrome bits a key bit, and ``corrected``: the error rate of whole frames at which
-        half of the first attempts fail, and f there, with shares of the block rows split.
+        half of the first attempts fail, and what they send a bit, with `SPLIT_SHARES` of the block
+        rows split.
     """
     corrected = []
-    for share in _SHARES:
+    for share in SPLIT_SHARES:
         split = round(share * code.rows)
         rate = waterfall(code.name, code.frame_bits, split)[0] / code.frame_bits
         leak = (code.rows + split) * code.lifting / code.frame_bits

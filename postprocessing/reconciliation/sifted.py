@@ -23,6 +23,7 @@ from postprocessing.reconciliation.selection import MODES, MOST_QBER, Mode, cand
 from postprocessing.reconciliation.verification import (
     MOST_TAG_BITS,
     SEED_BYTES,
+    miss_probability,
     verification_tag,
 )
 from postprocessing.sections import Section, number
@@ -40,9 +41,17 @@ class ReconciledKey:
     corrected_bits : ndarray of uint8 or None
         The corrector's bits, whose tag is the reference's; None where it is not.
     leaked_bits : int
-        All that was sent about the key: syndromes, flags, disclosed frames and the tag.
+        All that was sent about the key: syndromes, flags, disclosed frames, the tag, and the bit
+        that says whether it is equal. It varies from key to key.
+    budget_bits : int
+        The same as it was planned before the keys were looked at: keys with the expected error rate
+        exceed it at most once in 400 times.
+    key_bits : int
+        Length n of the key.
+    undetected_probability : float
+        Bound on the probability that different strings have equal tags, ⌈n/128⌉ 2^−bits.
     efficiency : float
-        f, that over n h(QBER) at the QBER that was expected; infinite where it is 0.
+        f, the leaked bits over n h(QBER) at the QBER that was expected; infinite where it is 0.
     attempts : int
         Rounds of syndromes and flags.
     seconds : float
@@ -66,6 +75,9 @@ class ReconciledKey:
 
     corrected_bits: Bits | None = field(repr=False)
     leaked_bits: int
+    budget_bits: int
+    key_bits: int
+    undetected_probability: float
     efficiency: float
     attempts: int
     seconds: float
@@ -80,20 +92,31 @@ class ReconciledKey:
         """Whether the tags were equal."""
         return self.corrected_bits is not None
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether as much was sent as there is: nothing secret is left."""
+        return self.leaked_bits >= self.key_bits
+
     def to_dict(self) -> dict[str, Any]:
-        """Return what it cost as JSON-able values, never the bits: they may be a key."""
+        """Return what it cost as JSON-able values, never the bits: they may be a key.
+
+        The errors and the iterations are the corrector's own: they were not sent.
+        """
         values = {name: value for name, value in vars(self).items() if name != "corrected_bits"}
         finite = {
             k: None if isinstance(v, float) and not isfinite(v) else v for k, v in values.items()
         }
-        return {"verified": self.verified, **finite}
+        return {"verified": self.verified, "is_spent": self.is_spent, **finite}
 
     def present(self) -> tuple[Section, ...]:
         """Return what it cost as sections of a page."""
         verdict = "equal tags" if self.verified else "different tags: there is no corrected key"
+        spent = ": as many as the key has, nothing secret is left" if self.is_spent else ""
         rows = (
             ("verification", verdict),
-            ("bits sent", f"{self.leaked_bits:,}"),
+            ("different strings pass", f"with a probability of {self.undetected_probability:.3g}"),
+            ("bits sent", f"{self.leaked_bits:,} of {self.key_bits:,}{spent}"),
+            ("planned at most", f"{self.budget_bits:,}"),
             ("over n h(QBER)", number(self.efficiency)),
             (
                 "errors corrected",
@@ -144,8 +167,7 @@ def reconcile(
         Choose the code of the least expected leakage, or of the least that is exceeded once in 400
         times: by what a key pays for.
     verification_bits : int, optional
-        Length of the tag, 1 to 128. Different strings pass with a probability of at most
-        ⌈n/128⌉ 2^−bits.
+        Length of the tag: more than log2 ⌈n/128⌉, for a tag to say anything, and at most 128.
     threads : int, optional
         Threads that share the frames, in [1, 1000]; by default one a processor. The bits do not
         depend on it.
@@ -184,6 +206,9 @@ def reconcile(
     modes = tuple(each for each in MODES if chosen in ("auto", each))
     of_budget = one_of("optimise", optimise, ("mean", "budget")) == "budget"
     tag_bits = whole_number("verification_bits", verification_bits, 1, MOST_TAG_BITS)
+    if miss_probability(len(reference_bits), tag_bits) >= 1:
+        allowed = f"enough to tell strings of {len(reference_bits)} bits apart"
+        raise InvalidArgumentError("verification_bits", verification_bits, allowed)
     threads = thread_count(threads)
     keys = PackedBits.from_bits(reference_bits), PackedBits.from_bits(corrector_bits)
     adaptation = _cheapest(modes, len(reference_bits), error_rate, of_budget=of_budget)
@@ -224,11 +249,16 @@ def _reconciled(
     disclosed, seed = left.bits(), secrets.token_bytes(SEED_BYTES)
     corrected = collect(correction.filled_in(disclosed))
     tags = [verification_tag(key, seed, tag_bits) for key in (reference, corrected)]
-    matches, leaked = tags[0] == tags[1], sent + len(disclosed) + tag_bits
+    closing = tag_bits + 1
+    matches, leaked = tags[0] == tags[1], sent + len(disclosed) + closing
+    planned = budget_bits(adaptation, len(reference), qber, _BUDGET_PROBABILITY)
     decoded = correction.iterations[correction.iterations >= 0]
     return ReconciledKey(
         corrected_bits=corrected.to_bits() if matches else None,
         leaked_bits=leaked,
+        budget_bits=int(planned) + closing,
+        key_bits=len(reference),
+        undetected_probability=miss_probability(len(reference), tag_bits),
         efficiency=leaked / (len(reference) * binary_entropy(qber)) if qber else np.inf,
         attempts=attempt + 1,
         seconds=time.perf_counter() - started,

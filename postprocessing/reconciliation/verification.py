@@ -47,12 +47,21 @@ def tag_length(bits_count: int, correctness: float) -> int:
         raise InvalidArgumentError("bits_count", bits_count, "at least 0")
     if not 0 < correctness < 1:
         raise InvalidArgumentError("correctness", correctness, "in (0, 1)")
-    blocks = max(1, -(-bits_count // _BLOCK_BITS))
+    blocks = _blocks(bits_count)
     length = math.ceil(math.log2(blocks) - math.log2(correctness))
     if length > _BLOCK_BITS:
         allowed = f"at least {blocks * 2.0**-_BLOCK_BITS:.3g} for {bits_count} bits"
         raise InvalidArgumentError("correctness", correctness, allowed)
     return length
+
+
+def miss_probability(bits_count: int, tag_bits: int) -> float:
+    """Return the bound B 2^−t on the probability that different strings have equal tags."""
+    return _blocks(bits_count) * 2.0**-tag_bits
+
+
+def _blocks(bits_count: int) -> int:
+    return max(1, -(-bits_count // _BLOCK_BITS))
 
 
 def verification_tag(bits: PackedBits, seed: bytes, tag_bits: int) -> bytes:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -68,7 +70,7 @@ def test_the_place_of_a_character_is_told(tmp_path: Path) -> None:
     "array",
     [np.array([0, 2], np.uint8), np.zeros((2, 2), np.uint8), np.zeros(3), np.array([None])],
 )
-def test_other_arrays_are_refused(tmp_path: Path, array: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_other_arrays_are_refused(tmp_path: Path, array: npt.NDArray[Any]) -> None:
     np.save(tmp_path / "key.npy", array)
     with pytest.raises(InputFileError, match="bits must be a flat array of uint8 or bool"):
         read_bits(tmp_path / "key.npy")
@@ -77,6 +79,24 @@ def test_other_arrays_are_refused(tmp_path: Path, array: np.ndarray) -> None:  #
 def test_files_that_are_not_there_or_cut_off_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputFileError, match="bits must be a readable file"):
         read_bits(tmp_path / "none")
-    (tmp_path / "cut.npy").write_bytes(b"\x93NUMPY\x01")
+
+
+HEAD = b"\x93NUMPY\x01\x00"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        HEAD[:7],
+        b"PK\x03\x04garbage",
+        HEAD + b"\x10\x00{'descr': '|u1',",
+        HEAD
+        + b"v\x00{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999999,)}".ljust(119)
+        + b"\n",
+    ],
+)
+def test_arrays_that_are_none_are_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "cut.npy").write_bytes(content)
     with pytest.raises(InputFileError, match="bits must be a flat array"):
         read_bits(tmp_path / "cut.npy")
