@@ -31,7 +31,7 @@ from .network.party import run_party as run_party
 from .protocol.report import DistillationReport as DistillationReport
 from .protocol.distillation import distill as distill
 from .protocol.randomness import PartyRandomness as PartyRandomness
-from .reconciliation.codes import get_code as get_code
+from .reconciliation.lookup import get_code as get_code
 from .reconciliation.sifted import ReconciledKey as ReconciledKey
 from .reconciliation.sifted import reconcile as reconcile
 from .records import PartyRecord as PartyRecord

@@ -4,7 +4,6 @@ from postprocessing.reconciliation.codes import (
     QCLDPCCode,
     RateAdaptation,
     code_family,
-    get_code,
 )
 from postprocessing.reconciliation.correction import Correction
 from postprocessing.reconciliation.cost import (
@@ -16,6 +15,7 @@ from postprocessing.reconciliation.cost import (
 from postprocessing.reconciliation.decoder import DecodedFrames, decode
 from postprocessing.reconciliation.encoder import encode
 from postprocessing.reconciliation.frames import Frames, collect, deal, frame_count
+from postprocessing.reconciliation.lookup import get_code
 from postprocessing.reconciliation.performance import failure_rates
 from postprocessing.reconciliation.selection import Mode, candidates
 from postprocessing.reconciliation.sifted import ReconciledKey, reconcile

@@ -133,7 +133,7 @@ class QCLDPCCode:
 
         Examples
         --------
-        >>> get_code("fast0.04-512-53x200").sparse_parity_check().shape
+        >>> shipped_code("fast0.04-512-53x200").sparse_parity_check().shape
         (27136, 102400)
         """
         from scipy import sparse
@@ -238,7 +238,7 @@ class RateAdaptation:
     @property
     def mother(self) -> QCLDPCCode:
         """The code."""
-        return get_code(self.code)
+        return shipped_code(self.code)
 
     @property
     def columns(self) -> int:
@@ -284,28 +284,13 @@ def code_family() -> dict[str, QCLDPCCode]:
     return {code.name: code for code in sorted(codes, key=lambda code: code.leak_per_bit)}
 
 
-def get_code(name: str) -> QCLDPCCode:
+def shipped_code(name: str) -> QCLDPCCode:
     """Return a shipped code.
-
-    Parameters
-    ----------
-    name : str
-        Its name, as `diqkd codes` lists them.
-
-    Returns
-    -------
-    QCLDPCCode
-        The code.
 
     Raises
     ------
     InvalidArgumentError
         If the family has no such code.
-
-    Examples
-    --------
-    >>> get_code("fast0.04-512-53x200").frame_bits
-    102400
     """
     family = code_family()
     return family[one_of("code", name, family)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from postprocessing.quantiles import upper_quantile
 from postprocessing.reconciliation.codes import RateAdaptation
 from postprocessing.reconciliation.frames import frame_count
 from postprocessing.reconciliation.performance import failure_rates
+from postprocessing.reconciliation.verification import miss_probability
 
 
 def sent_bits(adaptation: RateAdaptation, frames: float, failed: Sequence[float]) -> float:
@@ -56,3 +59,43 @@ def budget_bits(
     frames = frame_count(key_bits, adaptation)
     failed = most_failures(adaptation, frames, qber, probability)
     return sent_bits(adaptation, frames, failed) + disclosed_bits(adaptation, failed, key_bits)
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """A shipped code for a key, then one tag of it and the verdict, and what that is to cost.
+
+    Parameters
+    ----------
+    adaptation : RateAdaptation
+        The code and its rates.
+    key_bits : int
+        Length of the key.
+    qber : float
+        Expected error rate.
+    tag_bits : int
+        Length of the tag.
+    """
+
+    adaptation: RateAdaptation
+    key_bits: int
+    qber: float
+    tag_bits: int
+
+    @property
+    def code(self) -> str:
+        """Name of the code."""
+        return self.adaptation.code
+
+    def expected_bits(self) -> float:
+        """Return what the key costs on average."""
+        return expected_bits(self.adaptation, self.key_bits, self.qber) + self.tag_bits + 1
+
+    def budget_bits(self, probability: float) -> int:
+        """Return what the key costs at most, but with a probability."""
+        most = budget_bits(self.adaptation, self.key_bits, self.qber, probability)
+        return math.ceil(most) + self.tag_bits + 1
+
+    def undetected_probability(self) -> float:
+        """Return the bound on the probability that different keys pass."""
+        return miss_probability(self.key_bits, self.tag_bits)

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from postprocessing.bits import WORD_BITS, PackedBits, Words, octets, word_count
-from postprocessing.reconciliation.codes import RateAdaptation
+from postprocessing.reconciliation.codes import QCLDPCCode
+
+
+class Framing(Protocol):
+    """A code and the size of its frames."""
+
+    @property
+    def mother(self) -> QCLDPCCode:
+        """The code."""
+
+    @property
+    def columns(self) -> int:
+        """Block columns in use."""
+
+    @property
+    def frame_bits(self) -> int:
+        """Most key bits in a frame: whole words."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +75,12 @@ class Frames:
         return type(self)(words, self.lengths)
 
 
-def frame_count(length: int, adaptation: RateAdaptation) -> int:
+def frame_count(length: int, adaptation: Framing) -> int:
     """Return the number of frames that a key of `length` bits makes."""
     return -(-word_count(length) // (adaptation.frame_bits // WORD_BITS))
 
 
-def deal(key: PackedBits, adaptation: RateAdaptation) -> Frames:
+def deal(key: PackedBits, adaptation: Framing) -> Frames:
     """Deal a key out to frames of nearly equal length, as few as hold it.
 
     Word i goes to frame i mod F, so that devices that drift give every frame the same error rate.
@@ -73,7 +89,7 @@ def deal(key: PackedBits, adaptation: RateAdaptation) -> Frames:
     ----------
     key : PackedBits
         The key.
-    adaptation : RateAdaptation
+    adaptation : Framing
         The code and the size of frames.
 
     Returns

@@ -22,7 +22,7 @@ from scipy.optimize import brentq
 from scipy.special import betainc, betaincc, ndtr
 
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.reconciliation.codes import RateAdaptation, get_code
+from postprocessing.reconciliation.codes import RateAdaptation, shipped_code
 
 RATINGS_FILE = Path(__file__).parent / "matrices" / "ratings.json"
 # Shares of the columns kept, and of the rows split, at which codes are measured.
@@ -71,7 +71,7 @@ def ratings() -> dict[str, Rating]:
 @lru_cache(maxsize=4096)
 def waterfall(code: str, frame_bits: int, split_rows: int) -> tuple[float, float]:
     """Return μ and σ, in errors a frame."""
-    mother, rating = get_code(code), ratings()[code]
+    mother, rating = shipped_code(code), ratings()[code]
     efficiency = rating.efficiency(frame_bits / mother.frame_bits, split_rows / mother.rows)
     leak = (mother.rows + split_rows) * mother.lifting / frame_bits
     errors = frame_bits * inverse_entropy(leak / efficiency)

@@ -36,7 +36,7 @@ _LONG_FIRST_FAILURES = (1e-2, 1e-3, 1e-4)
 _GROWTH = (1.02, 1.06, 1.25)
 # Leakages of mother codes worth a look, beside the entropy of the errors; the least is always.
 _LEAST_LEAK, _MOST_LEAK, _SMALL_LEAK = 0.3, 2.0, 0.03
-# Error rates that the family is made for; no device-independent key is left beyond.
+# Error rates that the family is made for.
 MOST_QBER = 0.12
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from dataclasses import dataclass, field
 from math import isfinite
@@ -13,19 +12,12 @@ import numpy as np
 from postprocessing.bits import Bits, PackedBits
 from postprocessing.checks import check_bits, one_of, probability, thread_count, whole_number
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.reconciliation.codes import RateAdaptation
-from postprocessing.reconciliation.correction import Correction
-from postprocessing.reconciliation.cost import budget_bits, expected_bits
-from postprocessing.reconciliation.encoder import encode
-from postprocessing.reconciliation.frames import collect, deal
+from postprocessing.reconciliation.attempts import in_steps, on_ladder
+from postprocessing.reconciliation.cost import StepPlan
+from postprocessing.reconciliation.ladder import MOST_LADDER_QBER, LadderPlan, planned
 from postprocessing.reconciliation.performance import binary_entropy
 from postprocessing.reconciliation.selection import MODES, MOST_QBER, Mode, candidates
-from postprocessing.reconciliation.verification import (
-    MOST_TAG_BITS,
-    SEED_BYTES,
-    miss_probability,
-    verification_tag,
-)
+from postprocessing.reconciliation.verification import MOST_TAG_BITS, miss_probability
 from postprocessing.sections import Section, number
 
 # What a budget is exceeded with.
@@ -49,7 +41,8 @@ class ReconciledKey:
     key_bits : int
         Length n of the key.
     undetected_probability : float
-        Bound on the probability that different strings have equal tags, ⌈n/128⌉ 2^−bits.
+        Bound on the probability that a different string passes: ⌈n/128⌉ 2^−bits for one tag of the
+        key, and for a ladder so much for each frame and attempt.
     efficiency : float
         f, the leaked bits over n h(QBER) at the QBER that was expected; infinite where it is 0.
     attempts : int
@@ -160,9 +153,10 @@ def reconcile(
     reference_bits, corrector_bits : ndarray of uint8, shape (n,)
         The keys of both parties, n ≥ 1, one bit 0 or 1 an element.
     qber : float
-        Expected error rate, in [0, 0.12].
+        Expected error rate, in [0, 0.2]; in throughput mode and for short keys in [0, 0.12].
     mode : {"auto", "throughput", "efficiency"}, optional
-        Codes to choose from: those that decode fast, those that leak little, or both.
+        Codes to choose from: those that decode fast, those that leak little — long ones, and for
+        keys of up to 2.4e7 bits codes made to measure —, or all.
     optimise : {"mean", "budget"}, optional
         Choose the code of the least expected leakage, or of the least that is exceeded once in 400
         times: by what a key pays for.
@@ -200,10 +194,9 @@ def reconcile(
         lengths = f"{len(corrector_bits)} bits", f"as long as the other key ({len(reference_bits)})"
         raise InvalidArgumentError("corrector_bits", *lengths)
     error_rate = probability("qber", qber)
-    if error_rate > MOST_QBER:
-        raise InvalidArgumentError("qber", qber, f"at most {MOST_QBER}")
+    if error_rate > MOST_LADDER_QBER:
+        raise InvalidArgumentError("qber", qber, f"at most {MOST_LADDER_QBER}")
     chosen = one_of("mode", mode, ("auto", *MODES))
-    modes = tuple(each for each in MODES if chosen in ("auto", each))
     of_budget = one_of("optimise", optimise, ("mean", "budget")) == "budget"
     tag_bits = whole_number("verification_bits", verification_bits, 1, MOST_TAG_BITS)
     if miss_probability(len(reference_bits), tag_bits) >= 1:
@@ -211,60 +204,58 @@ def reconcile(
         raise InvalidArgumentError("verification_bits", verification_bits, allowed)
     threads = thread_count(threads)
     keys = PackedBits.from_bits(reference_bits), PackedBits.from_bits(corrector_bits)
-    adaptation = _cheapest(modes, len(reference_bits), error_rate, of_budget=of_budget)
-    return _reconciled(*keys, adaptation, error_rate, tag_bits, threads)
+    modes = tuple(each for each in MODES if chosen in ("auto", each))
+    plan = _cheapest(modes, len(reference_bits), error_rate, tag_bits, of_budget=of_budget)
+    return _reconciled(*keys, plan, error_rate, threads)
 
 
 def _cheapest(
-    modes: tuple[Mode, ...], key_bits: int, qber: float, *, of_budget: bool
-) -> RateAdaptation:
-    """Return the code and its rates of the least cost."""
-
-    def cost(adaptation: RateAdaptation) -> float:
-        if of_budget:
-            return budget_bits(adaptation, key_bits, qber, _BUDGET_PROBABILITY)
-        return expected_bits(adaptation, key_bits, qber)
-
-    return min((a for mode in modes for a in candidates(mode, key_bits, qber)), key=cost)
+    modes: tuple[Mode, ...], key_bits: int, qber: float, tag_bits: int, *, of_budget: bool
+) -> StepPlan | LadderPlan:
+    """Return the plan of the least cost."""
+    adaptations = (a for each in modes for a in candidates(each, key_bits, qber))
+    plans: list[StepPlan | LadderPlan]
+    plans = [StepPlan(adaptation, key_bits, qber, tag_bits) for adaptation in adaptations]
+    if "efficiency" in modes:
+        least = _BUDGET_PROBABILITY if of_budget else 0.0
+        ladder = planned(key_bits, qber, tag_bits, of_budget=least)
+        plans.extend([ladder] if ladder else [])
+    if not plans:
+        allowed = f"at most {MOST_QBER} for so few bits, or in throughput mode"
+        raise InvalidArgumentError("qber", qber, allowed)
+    if of_budget:
+        return min(plans, key=lambda plan: plan.budget_bits(_BUDGET_PROBABILITY))
+    return min(plans, key=lambda plan: plan.expected_bits())
 
 
 def _reconciled(
     reference: PackedBits,
     received: PackedBits,
-    adaptation: RateAdaptation,
+    plan: StepPlan | LadderPlan,
     qber: float,
-    tag_bits: int,
     threads: int,
 ) -> ReconciledKey:
-    """Let the reference send, and the corrector answer with flags, until the tags are compared."""
-    started, sent = time.perf_counter(), 0
-    left, correction = deal(reference, adaptation), Correction.of(received, adaptation)
-    for attempt in range(adaptation.steps):
-        syndromes = encode(adaptation, left, attempt)
-        correction, failed = correction.further(syndromes, qber, attempt, threads)
-        sent += len(left) * (adaptation.syndrome_bits(attempt) + 1)
-        left = left.chosen(failed.to_bits() == 1)
-        if not len(left):
-            break
-    disclosed, seed = left.bits(), secrets.token_bytes(SEED_BYTES)
-    corrected = collect(correction.filled_in(disclosed))
-    tags = [verification_tag(key, seed, tag_bits) for key in (reference, corrected)]
-    closing = tag_bits + 1
-    matches, leaked = tags[0] == tags[1], sent + len(disclosed) + closing
-    planned = budget_bits(adaptation, len(reference), qber, _BUDGET_PROBABILITY)
-    decoded = correction.iterations[correction.iterations >= 0]
+    """Carry out a plan and say what it cost."""
+    started = time.perf_counter()
+    if isinstance(plan, LadderPlan):
+        plan = plan.grown()
+        found = on_ladder(reference, received, plan, qber, threads)
+    else:
+        found = in_steps(reference, received, plan, qber, threads)
+    decoded = found.iterations[found.iterations >= 0]
+    corrected, leaked = found.corrected, found.leaked_bits
     return ReconciledKey(
-        corrected_bits=corrected.to_bits() if matches else None,
+        corrected_bits=corrected.to_bits() if found.matches else None,
         leaked_bits=leaked,
-        budget_bits=int(planned) + closing,
+        budget_bits=plan.budget_bits(_BUDGET_PROBABILITY),
         key_bits=len(reference),
-        undetected_probability=miss_probability(len(reference), tag_bits),
+        undetected_probability=plan.undetected_probability(),
         efficiency=leaked / (len(reference) * binary_entropy(qber)) if qber else np.inf,
-        attempts=attempt + 1,
+        attempts=found.attempts,
         seconds=time.perf_counter() - started,
-        corrected_errors=(corrected ^ received).ones if matches else None,
+        corrected_errors=(corrected ^ received).ones if found.matches else None,
         iterations=float(decoded.mean()) if len(decoded) else np.nan,
-        code=adaptation.code,
-        frames=len(correction.frames),
-        disclosed_frames=len(left),
+        code=plan.code,
+        frames=len(found.iterations),
+        disclosed_frames=found.disclosed_frames,
     )

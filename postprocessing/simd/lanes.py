@@ -64,10 +64,17 @@ smaller, larger = _binary("umin"), _binary("umax")
 subtract_to_zero, add_to_full = _binary("usub.sat"), _binary("uadd.sat")
 
 
-@intrinsic
-def quarter(_: Any, x: Any) -> Any:
-    """Return a quarter of each unsigned octet, rounded down."""
-    return octets(octets), lambda c, b, s, a: b.lshr(a[0], splat(b, _OCTETS, 2))
+def _share(bits: int) -> Any:
+    """Make a function that divides unsigned octets by a power of two, rounding down."""
+
+    @intrinsic
+    def operation(_: Any, x: Any) -> Any:
+        return octets(octets), lambda c, b, s, a: b.lshr(a[0], splat(b, _OCTETS, bits))
+
+    return operation
+
+
+half, quarter, eighth = _share(1), _share(2), _share(3)
 
 
 @intrinsic

@@ -1,9 +1,7 @@
 """The mother codes: base matrices lifted by progressive edge growth from the degrees found.
 
-Every block goes where the shortest cycle it closes in the lifted graph is longest (Hu, Eleftheriou,
-Arnold, IEEE Trans. Inf. Theory 51, 386 (2005); on quasi-cyclic graphs Li and Kumar, Proc. ITW
-2004), columns of weight two first, so that their chains close late. The array codes are made by a
-formula instead.
+`postprocessing.reconciliation.growing` places the blocks. The array codes are made by a formula
+instead.
 
 Run as ``python -m postprocessing.reconciliation.construction.lifting`` to write
 ``matrices/shifts.npz``: some minutes.
@@ -18,14 +16,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from postprocessing.reconciliation.codes import SHIFTS_FILE
 from postprocessing.reconciliation.construction.arrays import array_shifts
 from postprocessing.reconciliation.construction.degrees import DEGREES_FILE
-from postprocessing.reconciliation.construction.kernels import growth as _growth_kernels
-
-Shifts = npt.NDArray[np.int16]
+from postprocessing.reconciliation.growing import Shifts, column_weights, grow
 
 
 @dataclass(frozen=True)
@@ -53,38 +48,16 @@ class Mother:
         return f"{self.degrees}-{self.lifting}-{self.rows}x{self.columns}"
 
 
-def column_weights(fractions: Mapping[int, float], columns: int) -> npt.NDArray[np.int64]:
-    """Return the weights of the columns, each weight at even distances.
-
-    Parameters
-    ----------
-    fractions : mapping of int to float
-        λ: share of the edges on bits of each degree.
-    columns : int
-        Number of columns.
-
-    Returns
-    -------
-    ndarray of int64, shape (columns,)
-        Weights, whose numbers are the fractions' to within one column.
-    """
-    degrees = np.array(sorted(fractions))
-    shares = np.array([fractions[degree] for degree in degrees]) / degrees
-    wanted = shares / shares.sum() * columns
-    counts = np.floor(wanted).astype(np.int64)
-    counts[np.argsort(counts - wanted)[: columns - counts.sum()]] += 1
-    places = np.concatenate([(np.arange(count) + 0.5) / count for count in counts if count])
-    return np.repeat(degrees, counts)[np.argsort(places, kind="stable")].astype(np.int64)
+# Bits that the search for cycles through a new block looks at, and a last depth more.
+_MOST_BITS = 30_000
 
 
 def lift(mother: Mother, fractions: Mapping[int, float]) -> Shifts:
     """Return the base matrix of a mother code, −1 for the zero block; the same at every call."""
     weights = column_weights(fractions, mother.columns)
-    order = np.argsort(weights != 2, kind="stable")
-    shifts = np.full((mother.rows, mother.columns), -1, np.int16)
     draws = np.random.default_rng(mother.rows).integers(0, 1 << 30, (int(weights.sum()), 2))
-    _growth_kernels.grow(weights, order, shifts, mother.lifting, draws)
-    return shifts
+    most_bits = np.full(mother.columns, _MOST_BITS)
+    return grow(weights, mother.rows, mother.lifting, most_bits, draws)
 
 
 # Orders q of fields, q − 1 a multiple of 64: frames of 6e4 to 1e7 bits.

@@ -24,12 +24,13 @@ Integers = npt.NDArray[np.int64]
 Lanes: TypeAlias = Any
 
 # Log-likelihood ratios are counted in eighths.
-_SCALE = 8.0
+SCALE = 8.0
 _FULL = np.int8(127)
 # Of a bit that is not in doubt: more than its messages can outweigh.
-_CERTAIN = np.int16(8000)
-# ln(1 + e^-x), all in eighths, is about max(0, 22 - x)/4.
+CERTAIN = np.int16(8000)
+# ln(1 + e^-x), all in eighths, is about max(0, 22 - x)/4; closer is the greatest of these.
 _CORRECTION = np.int8(22)
+_STEEP, _MIDDLE, _FLAT = np.int8(12), np.int8(20), np.int8(28)
 
 
 @kernel
@@ -59,12 +60,26 @@ def place(edges: Integers, edge: int, offset: int, lifting: int) -> int:
 
 
 @kernel
-def soft_minimum(x: Lanes, y: Lanes) -> Lanes:
+def _flat_correction(x: Lanes) -> Lanes:
+    """Return ln(1 + e^-x) in eighths, where x is not small."""
+    middle = lanes.quarter(lanes.subtract_to_zero(lanes.spread(_MIDDLE), x))
+    return lanes.larger(middle, lanes.eighth(lanes.subtract_to_zero(lanes.spread(_FLAT), x)))
+
+
+@kernel
+def soft_minimum(x: Lanes, y: Lanes, fine: bool) -> Lanes:
     """Return the magnitude of two messages combined at a check, in eighths."""
     distance = lanes.either(lanes.subtract_to_zero(x, y), lanes.subtract_to_zero(y, x))
-    correction = lanes.spread(_CORRECTION)
-    gain = lanes.quarter(lanes.subtract_to_zero(correction, lanes.add_to_full(x, y)))
-    loss = lanes.quarter(lanes.subtract_to_zero(correction, distance))
+    total = lanes.add_to_full(x, y)
+    if fine:
+        # The sum is hardly ever so small that the steep line is the greatest.
+        gain = _flat_correction(total)
+        steep = lanes.half(lanes.subtract_to_zero(lanes.spread(_STEEP), distance))
+        loss = lanes.larger(steep, _flat_correction(distance))
+    else:
+        correction = lanes.spread(_CORRECTION)
+        gain = lanes.quarter(lanes.subtract_to_zero(correction, total))
+        loss = lanes.quarter(lanes.subtract_to_zero(correction, distance))
     return lanes.subtract_to_zero(lanes.add(lanes.smaller(x, y), gain), loss)
 
 
@@ -76,6 +91,7 @@ def iterate(
     row_starts: Integers,
     edges: Integers,
     forward: Messages,
+    fine: bool,
 ) -> None:
     """Run one iteration of quantised belief propagation; `forward` is scratch."""
     rows, lifting = signs.shape
@@ -90,7 +106,7 @@ def iterate(
                 extrinsic = lanes.saturate(lanes.subtract_shorts(posterior, lanes.widen(message)))
                 sign = lanes.exclusive_or(sign, extrinsic)
                 lanes.store_octets(forward, (edge - first) * LANES, so_far)
-                so_far = soft_minimum(so_far, lanes.magnitude(extrinsic))
+                so_far = soft_minimum(so_far, lanes.magnitude(extrinsic), fine)
             backward = lanes.spread(_FULL)
             for step in range(last - first):
                 edge = last - 1 - step
@@ -101,11 +117,11 @@ def iterate(
                 )
                 extrinsic = lanes.saturate(rest)
                 before = lanes.load_octets(forward, (edge - first) * LANES)
-                size = soft_minimum(before, backward)
+                size = soft_minimum(before, backward, fine)
                 answer = lanes.with_sign(size, lanes.exclusive_or(sign, extrinsic))
                 lanes.store_octets(messages, edge * lifting + offset, answer)
                 lanes.store_shorts(posteriors, at, lanes.add_shorts(rest, lanes.widen(answer)))
-                backward = soft_minimum(backward, lanes.magnitude(extrinsic))
+                backward = soft_minimum(backward, lanes.magnitude(extrinsic), fine)
         for edge in range(first, last):
             mend(posteriors, edges[edge, 0] * (lifting + LANES), edges[edge, 1], lifting)
 
@@ -141,7 +157,7 @@ def load(
         values = lanes.choose_shorts(frame[word], negative, positive)
         lanes.store_shorts(posteriors, column * (lifting + LANES) + place_in, values)
     for bit in range(known_from, frame.shape[0] * LANES):
-        posteriors[(bit // lifting) * (lifting + LANES) + bit % lifting] = _CERTAIN
+        posteriors[(bit // lifting) * (lifting + LANES) + bit % lifting] = CERTAIN
     for column in range(frame.shape[0] // per_column):
         start = column * (lifting + LANES)
         lanes.store_shorts(posteriors, start + lifting, lanes.load_shorts(posteriors, start))
@@ -201,13 +217,13 @@ def decode(
     posteriors = np.empty(columns * (lifting + LANES), np.int16)
     messages = np.empty(edges.shape[0] * lifting, np.int8)
     forward = np.empty(widest * LANES, np.int8)
-    reliability = max(1, round(_SCALE * llr))
+    reliability = max(1, round(SCALE * llr))
     for k in range(frames.shape[0]):
         load(frames[k], known_from[k], reliability, posteriors, lifting)
         messages[:] = 0
         row, spent = unsatisfied(posteriors, signs[k], row_starts, edges, 0), 0
         while row >= 0 and spent < max_iterations:
-            iterate(posteriors, messages, signs[k], row_starts, edges, forward)
+            iterate(posteriors, messages, signs[k], row_starts, edges, forward, False)
             spent += 1
             row = unsatisfied(posteriors, signs[k], row_starts, edges, row)
         iterations[k] = -1 if row >= 0 else spent

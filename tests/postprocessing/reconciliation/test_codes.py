@@ -22,12 +22,12 @@ from postprocessing.reconciliation.construction.arrays import array_shifts
 from postprocessing.reconciliation.construction.lifting import (
     Mother,
     base_matrix,
-    column_weights,
     family,
     fractions_of,
     lift,
 )
 from postprocessing.reconciliation.graphs import bit_degrees, check_degrees, girth
+from postprocessing.reconciliation.growing import column_weights
 from postprocessing.reconciliation.kernels.encoding import encode as encode_kernel
 
 GF2 = galois.GF(2)

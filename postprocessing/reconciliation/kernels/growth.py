@@ -15,6 +15,7 @@ Integers = npt.NDArray[np.int64]
 Depths = npt.NDArray[np.int32]
 
 _UNREACHED = 1 << 20
+_DEEPEST = 12
 
 
 @kernel
@@ -85,12 +86,18 @@ def _farthest(
 
 @kernel
 def grow(
-    weights: Integers, order: Integers, shifts: npt.NDArray[np.int16], lifting: int, draws: Integers
+    weights: Integers,
+    order: Integers,
+    most_bits: Integers,
+    shifts: npt.NDArray[np.int16],
+    lifting: int,
+    draws: Integers,
 ) -> None:
     """Place ``weights[c]`` blocks in each column of `shifts`, which is all −1 at the start.
 
-    Columns are filled in `order`, each block where the shortest cycle it closes is longest, in a
-    row among the lightest. `draws` (edges, 2) settle what is equal.
+    Columns are filled in `order`, each block where the shortest cycle it closes is longest, as far
+    as a search that ends after the depth with ``most_bits[c]`` bits can tell, in a row among the
+    lightest. `draws` (edges, 2) settle what is equal.
     """
     rows, columns = shifts.shape
     widest = 3 * weights.sum() // rows + 8
@@ -109,7 +116,8 @@ def grow(
             free = shifts[:, column] < 0
             lightest = np.min(np.where(free, row_counts, _UNREACHED))
             allowed = free & (row_counts <= lightest + min(k, 1))
-            _search(column, blocks, (column_counts, row_counts), distance, seen, (12, 30_000))
+            limits = (_DEEPEST, most_bits[column])
+            _search(column, blocks, (column_counts, row_counts), distance, seen, limits)
             row, check = _farthest(distance, allowed, row_counts, draws[edge])
             shift = (lifting - check) % lifting
             shifts[row, column] = shift

@@ -1,0 +1,187 @@
+"""Which rungs cost least, and what a key costs on them.
+
+An attempt at x bits costs what it adds, a flag, and something for its time, if all before failed.
+From the top down, the best next rung follows from the best of those above it (dynamic programming).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from postprocessing.bits import WORD_BITS
+from postprocessing.reconciliation.ladder.ladder import Ladder
+from postprocessing.reconciliation.ladder.lengths import Floats, Rating, rating
+from postprocessing.reconciliation.ladder.tailoring import sound_code, tailored
+from postprocessing.reconciliation.performance import binary_entropy
+from postprocessing.reconciliation.verification import miss_probability
+
+# Frames longer than this decode no better for it.
+MOST_FRAME_BITS = 1_500_000
+# Error rates for which there are designs.
+_LEAST_QBER, MOST_LADDER_QBER = 0.004, 0.2
+# More frames take too much memory at a time: the long codes for those.
+_MOST_FRAMES = 16
+# The top rung fails with this probability at most, if the code has so many halves.
+_LEAST_SHORT = 1e-7
+_PLACES = 600
+# What an attempt costs beside its bits, over n h(QBER): its time; and where the budget is paid,
+# not what is sent.
+_TIME, _TIME_OF_BUDGET = 2e-4, 5e-3
+_BINS = 1 << 12
+_NEVER = 1e-300
+
+
+@dataclass(frozen=True)
+class LadderPlan:
+    """A ladder for a key, and what it is expected to cost.
+
+    Parameters
+    ----------
+    ladder : Ladder
+        The ladder.
+    frames : int
+        Frames of the key.
+    failures : tuple of float
+        Probability that a frame fails each attempt.
+    tag_bits : int
+        Tag of a frame, which is sent before the first attempt.
+    """
+
+    ladder: Ladder
+    frames: int
+    failures: tuple[float, ...]
+    tag_bits: int
+
+    @property
+    def code(self) -> str:
+        """Name of the code."""
+        return self.ladder.code
+
+    def undetected_probability(self) -> float:
+        """Return the bound on the probability that a frame passes that is not the reference's.
+
+        At each attempt a frame's tag may be compared once.
+        """
+        once = self.frames * miss_probability(self.ladder.frame_bits, self.tag_bits)
+        return once * self.ladder.steps
+
+    @property
+    def _costs(self) -> Floats:
+        """What a frame costs that ends at each attempt, and one that is disclosed."""
+        ladder = self.ladder
+        sent = [
+            self.tag_bits + ladder.whole_bits + k + 1 + rung for k, rung in enumerate(ladder.rungs)
+        ]
+        return np.array([*sent, sent[-1] + ladder.frame_bits], float)
+
+    @property
+    def _shares(self) -> Floats:
+        """How often a frame ends so."""
+        return -np.diff([1.0, *self.failures, 0.0])
+
+    def grown(self) -> Self:
+        """Return the plan with a code of its shape that was looked at: it takes a while."""
+        ladder = replace(self.ladder, code=sound_code(self.ladder.code))
+        return replace(self, ladder=ladder)
+
+    def expected_bits(self) -> float:
+        """Return what the key costs on average."""
+        return self.frames * float(self._shares @ self._costs)
+
+    def budget_bits(self, probability: float) -> int:
+        """Return what the key costs at most, but with a probability."""
+        if self.frames * self.failures[-1] > probability:
+            return math.ceil(self.frames * float(self._costs[-1]))
+        least = self._costs[0]
+        width = max(1.0, float(self._costs[-2] - least) / _BINS)
+        bins = np.ceil((self._costs - least) / width).astype(np.int64)
+        top = int(bins[-2]) + 1
+        chances = np.zeros(top + 1)
+        np.add.at(chances, np.minimum(bins, top), self._shares)
+        size = 1 << (self.frames * (top + 1)).bit_length()
+        total = np.fft.irfft(np.fft.rfft(chances, size) ** self.frames, size)
+        above = np.maximum(0, np.cumsum(total[::-1])[::-1])
+        place = int(np.argmax(np.append(above[1:], 0) <= probability))
+        return math.ceil(self.frames * float(least) + place * float(width))
+
+
+@lru_cache(maxsize=256)
+def planned(
+    key_bits: int, qber: float, tag_bits: int, *, of_budget: float = 0.0
+) -> LadderPlan | None:
+    """Return the ladder of least cost for a key; None where there is no code for it.
+
+    Its code is the first of its shape, not yet grown.
+
+    Parameters
+    ----------
+    key_bits : int
+        Length of the key, at least 1.
+    qber : float
+        Expected error rate, in [0, 1/2].
+    tag_bits : int
+        Tag of a frame.
+    of_budget : float, optional
+        Where the budget is paid, the probability that it is exceeded.
+    """
+    frames = -(-key_bits // MOST_FRAME_BITS)
+    frame_bits = -(-key_bits // (frames * WORD_BITS)) * WORD_BITS
+    if not _LEAST_QBER <= qber <= MOST_LADDER_QBER or frames > _MOST_FRAMES:
+        return None
+    shape = tailored(frame_bits, qber)
+    if shape is None:
+        return None
+    needs, whole = rating(frame_bits, qber), shape.rows * shape.lifting
+    places = _places(needs, whole)
+    short = needs.short(places)
+    attempt = 1 + (_TIME_OF_BUDGET if of_budget else _TIME) * frame_bits * binary_entropy(qber)
+    stop = len(places) - 1
+    if of_budget:
+        stop = min(stop, int(np.argmax(short <= of_budget / frames)) or stop)
+    beyond, above = _from_the_top(places[stop:], short[stop:], attempt, frame_bits)
+    costs, below = _from_the_top(places[: stop + 1], short[: stop + 1], attempt, beyond[0])
+    start = int(np.argmin(places[: stop + 1] + attempt + short[: stop + 1] * costs))
+    chosen = [*_path(below, start), *(stop + k for k in _path(above, 0)[1:])]
+    rungs = tuple(int(places[k]) - whole for k in chosen)
+    ladder = Ladder(shape.name, frame_bits, rungs)
+    return LadderPlan(ladder, frames, tuple(short[chosen].tolist()), tag_bits)
+
+
+def _places(needs: Rating, whole: int) -> Floats:
+    """Return numbers of bits at which there may be a rung, from the whole syndrome up."""
+    step = max(1, math.ceil(whole / _PLACES))
+    places = np.arange(whole, 2 * whole + 1, step, dtype=float)
+    enough = int(np.argmax(needs.short(places) <= _LEAST_SHORT))
+    return places[: enough + 1] if enough else places
+
+
+def _from_the_top(
+    places: Floats, short: Floats, attempt: float, last: float
+) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Return the least cost of all that follows a failure at each place, and the next rung.
+
+    `last` is the cost of what follows a failure at the last place.
+    """
+    count = len(places)
+    beyond, following = np.empty(count), np.full(count, count, np.int64)
+    beyond[-1] = last
+    for k in range(count - 2, -1, -1):
+        survival = short[k + 1 :] / max(short[k], _NEVER)
+        costs = places[k + 1 :] - places[k] + attempt + survival * beyond[k + 1 :]
+        best = int(np.argmin(costs))
+        beyond[k], following[k] = costs[best], k + 1 + best
+    return beyond, following
+
+
+def _path(following: npt.NDArray[np.int64], start: int) -> list[int]:
+    """Return the rungs from one on."""
+    rungs = [start]
+    while following[rungs[-1]] < len(following):
+        rungs.append(int(following[rungs[-1]]))
+    return rungs

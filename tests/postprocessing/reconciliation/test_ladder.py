@@ -1,0 +1,329 @@
+"""Ladders: the graph, the climb, the plan and its cost, against independent computations."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+
+import numpy as np
+import pytest
+
+from postprocessing.bits import PackedBits
+from postprocessing.errors import InvalidArgumentError
+from postprocessing.reconciliation import attempts, get_code, reconcile
+from postprocessing.reconciliation.codes import QCLDPCCode
+from postprocessing.reconciliation.frames import deal
+from postprocessing.reconciliation.graphs import light_set
+from postprocessing.reconciliation.ladder import (
+    Climber,
+    Ladder,
+    LadderPlan,
+    grown_code,
+    planned,
+    syndromes,
+)
+from postprocessing.reconciliation.ladder.ladder import climbed_graph
+from postprocessing.reconciliation.ladder.lengths import Rating, rating
+from postprocessing.reconciliation.ladder.planning import _from_the_top, _path
+from postprocessing.reconciliation.performance import binary_entropy
+
+SMALL = Ladder("light0.1-64-5x12-0", 12 * 64, (0, 5, 64, 101, 320))
+
+
+def lifted(shifts: np.ndarray, lifting: int) -> np.ndarray:
+    """The parity-check matrix block by block, by its definition."""
+    rows, columns = shifts.shape
+    matrix = np.zeros((rows * lifting, columns * lifting), np.int64)
+    for row, column in zip(*np.nonzero(shifts >= 0), strict=True):
+        for check in range(lifting):
+            place = (check + shifts[row, column]) % lifting
+            matrix[row * lifting + check, column * lifting + place] ^= 1
+    return matrix
+
+
+def matrix_of(graph, rows: int, columns: int, lifting: int) -> np.ndarray:
+    shifts = np.full((rows, columns), -1)
+    for row in range(rows):
+        for column, shift in graph.edges[graph.row_starts[row] : graph.row_starts[row + 1]]:
+            shifts[row, column] = shift
+    return lifted(shifts, lifting)
+
+
+def test_the_bits_sent_are_the_syndrome_and_halves_of_it():
+    code, generator = SMALL.mother, np.random.default_rng(1)
+    key = generator.integers(0, 2, (3, SMALL.frame_bits), dtype=np.uint8)
+    frames = deal(PackedBits.from_bits(np.concatenate([*key])), SMALL)
+    dealt = np.array([np.unpackbits(w.view(np.uint8), bitorder="little") for w in frames.words])
+    sent = syndromes(SMALL, frames)
+    whole = dealt @ lifted(code.shifts, 64).T % 2
+    np.testing.assert_array_equal(sent[:, : SMALL.whole_bits], whole)
+    for place, row in enumerate(code.split_order):
+        first = SMALL.whole_bits + 64 * place
+        halves = np.where(code._halves[[row]], code.shifts[[row]], -1)
+        expected = dealt @ lifted(halves, 64).T % 2
+        np.testing.assert_array_equal(sent[:, first : first + 64], expected)
+
+
+def test_split_checks_share_a_bit_of_their_own():
+    """Both halves and the bit between them add up to the check, whatever the bit is."""
+    code, split = SMALL.mother, SMALL.split_rows
+    graph = climbed_graph(SMALL)
+    matrix = matrix_of(graph, code.rows + split, SMALL.columns + split, 64)
+    bits, auxiliary = np.split(matrix, [SMALL.columns * 64], axis=1)
+    for place, row in enumerate(code.split_order[:split]):
+        kept = slice(64 * row, 64 * row + 64)
+        half = slice(64 * (code.rows + place), 64 * (code.rows + place) + 64)
+        whole = lifted(code.shifts[[row]], 64)
+        np.testing.assert_array_equal((bits[kept] + bits[half]) % 2, whole)
+        own = np.zeros((64, auxiliary.shape[1]), np.int64)
+        own[:, 64 * place : 64 * place + 64] = np.eye(64)
+        np.testing.assert_array_equal(auxiliary[kept], own)
+        np.testing.assert_array_equal(auxiliary[half], own)
+
+
+@pytest.mark.parametrize(("length", "qber"), [(3_000, 0.1), (10_000, 0.036), (40_000, 0.01)])
+def test_a_climb_ends_at_the_reference(length: int, qber: float):
+    """Rungs are told bit by bit of what is known; nothing told earlier is forgotten."""
+    plan = planned(length, qber, 50)
+    assert plan is not None
+    ladder, generator = plan.ladder, np.random.default_rng(2)
+    key = generator.integers(0, 2, length, dtype=np.uint8)
+    received = key ^ (generator.random(length) < qber).astype(np.uint8)
+    sent = syndromes(ladder, deal(PackedBits.from_bits(key), ladder))
+    climber = Climber.of(ladder, deal(PackedBits.from_bits(received), ladder), qber)
+    for step in range(ladder.steps):
+        before, first, last = climber.posteriors.copy(), *ladder.bits_sent(step)
+        further = climber.further(sent[:, first:last], step, 1)
+        np.testing.assert_array_equal(climber.posteriors, before)
+        climber = further
+        if climber.met[0]:
+            break
+    np.testing.assert_array_equal(climber.frames.bits().to_bits(), key)
+    assert 0 < step < ladder.steps - 1
+    assert climber.iterations[0] > 0
+
+
+def test_codes_never_change():
+    """Both parties grow them from the name: other shifts in another version would be no key."""
+    known = {
+        "heavy0.036-64-36x157-0": "28a9ce0635ccfef9",
+        "light0.1-64-5x12-0": "28551670b57c1cd4",
+        "heavy0.08-512-79x400-3": "8b91e595074287e2",
+    }
+    for name, digest in known.items():
+        shifts = grown_code(name).shifts.astype("<i2")
+        assert hashlib.sha256(shifts.tobytes()).hexdigest()[:16] == digest
+        assert get_code(name).name == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nothing",
+        "heavy0.036-64-36x157",
+        "heavy0.037-64-36x157-0",
+        "wide0.036-64-36x157-0",
+        "heavy0.036-64-157x36-0",
+        "heavy0.036-64-2x157-0",
+        "heavy0.036-63-36x157-0",
+        "heavy0.036-64-36x157-0 ",
+    ],
+)
+def test_names_of_no_code(name: str):
+    with pytest.raises(InvalidArgumentError, match="must be"):
+        get_code(name)
+
+
+def brute_light_sets(code: QCLDPCCode, most: int) -> int:
+    """The least number of light bits with at most one odd check, by trying all sets."""
+    matrix = lifted(code.shifts, code.lifting)
+    weights = matrix.sum(axis=0)
+    checks = [sum(1 << int(c) for c in np.flatnonzero(column)) for column in matrix.T]
+    light = [bit for bit in range(len(weights)) if weights[bit] <= 3]
+    starts = [bit for bit in light if bit % code.lifting == 0]
+    for size in range(2, most + 1):
+        for start in starts:
+            others = [bit for bit in light if bit != start]
+            for rest in itertools.combinations(others, size - 1):
+                odd = checks[start]
+                for bit in rest:
+                    odd ^= checks[bit]
+                if odd.bit_count() <= 1:
+                    return size
+    return 0
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_small_sets_that_checks_do_not_see_are_found(seed: int):
+    """Sizes of up to four, by trying all sets of a graph with few columns."""
+    generator = np.random.default_rng(seed)
+    shifts = generator.integers(0, 6, (3, 3)).astype(np.int16)
+    shifts[generator.random((3, 3)) < 0.2] = -1
+    shifts[0, (shifts >= 0).sum(axis=0) < 2] = 0
+    shifts[1, (shifts >= 0).sum(axis=0) < 2] = 3
+    code = QCLDPCCode("random", 64, shifts)
+    least = brute_light_sets(code, 3)
+    for most in (2, 3):
+        found = light_set(code, most, 3)
+        assert (found > 0) == (0 < least <= most)
+        assert found <= most
+
+
+def test_the_codes_that_are_taken_have_no_small_light_sets():
+    for length, qber in ((10_000, 0.036), (10_000, 0.0144), (10_000, 0.078), (100_000, 0.036)):
+        plan = planned(length, qber, 50)
+        assert plan is not None
+        code = plan.grown().ladder.mother
+        assert light_set(code, 12, 2) == 0
+        assert light_set(code, 8, 3) == 0
+
+
+def test_rungs_are_those_of_the_least_cost():
+    """Against all subsets of eight places."""
+    generator = np.random.default_rng(3)
+    for _ in range(20):
+        places = np.cumsum(generator.integers(1, 30, 8)).astype(float)
+        short = np.sort(generator.random(8))[::-1].copy()
+        attempt, last = float(generator.integers(1, 20)), 200.0
+        beyond, following = _from_the_top(places, short, attempt, last)
+        start = int(np.argmin(places + attempt + short * beyond))
+
+        def cost(rungs: tuple[int, ...]) -> float:
+            total, before, reached = 0.0, 0.0, 1.0
+            for rung in rungs:
+                total += reached * (places[rung] - before + attempt)  # noqa: B023
+                before, reached = places[rung], short[rung]  # noqa: B023
+            return total + reached * last  # noqa: B023
+
+        subsets = (
+            (*rungs, 7) for size in range(8) for rungs in itertools.combinations(range(7), size)
+        )
+        best = min(cost(rungs) for rungs in subsets)
+        assert cost(tuple(_path(following, start))) == pytest.approx(best, rel=1e-12)
+
+
+@pytest.mark.parametrize("frames", [1, 5])
+def test_cost_and_budget_are_those_of_the_failures(frames: int):
+    """10^5 keys drawn; the budget is exceeded less often than once in 400, and hardly less."""
+    failures = (0.7, 0.3, 0.1, 0.02, 1e-3, 1e-6)
+    ladder = Ladder("heavy0.036-64-36x157-0", 10_000 // 64 * 64, (0, 40, 90, 150, 300, 500))
+    plan = LadderPlan(ladder, frames, failures, 50)
+    generator = np.random.default_rng(4)
+    ends = np.searchsorted(-np.array(failures), -generator.random((100_000, frames)))
+    sent = np.array([50 + ladder.whole_bits + r + k + 1 for k, r in enumerate(ladder.rungs)])
+    costs = np.append(sent, sent[-1] + ladder.frame_bits)[ends].sum(axis=1)
+    error = 6 * costs.std() / np.sqrt(len(costs))
+    assert plan.expected_bits() == pytest.approx(costs.mean(), abs=error)
+    budget = plan.budget_bits(2.5e-3)
+    assert (costs > budget).mean() < 2.5e-3 + 6 * np.sqrt(2.5e-3 / len(costs))
+    lower = np.unique(costs[costs < budget - frames])[-1]
+    assert (costs > lower).mean() > 2.5e-3
+
+
+def test_a_ladder_that_often_ends_is_budgeted_with_disclosure():
+    ladder = Ladder("light0.1-64-5x12-0", 768, (0, 100))
+    plan = LadderPlan(ladder, 2, (0.5, 0.01), 50)
+    assert plan.budget_bits(2.5e-3) == 2 * (50 + 320 + 100 + 2 + 768)
+
+
+def test_needed_lengths_by_drawing_errors():
+    needs = Rating(10_000, 0.036, 1.1, 0.02)
+    generator = np.random.default_rng(5)
+    errors = generator.binomial(10_000, 0.036, 400_000)
+    entropy = np.vectorize(binary_entropy)(errors / 10_000)
+    entropy_all = 10_000 * binary_entropy(0.036)
+    drawn = 1.1 * 10_000 * entropy + 0.02 * entropy_all * generator.normal(size=len(errors))
+    bits = entropy_all * np.array([1.0, 1.05, 1.1, 1.15, 1.2])
+    found, seen = needs.short(bits), (drawn[:, np.newaxis] > bits).mean(axis=0)
+    # Six standard deviations: 1e-8 for all; and bins of the number of errors.
+    np.testing.assert_allclose(found, seen, atol=6 * 0.5 / np.sqrt(len(errors)) + 2e-3)
+
+
+def test_budget_plans_have_a_rung_at_the_quantile():
+    mean, budget = planned(10_000, 0.036, 50), planned(10_000, 0.036, 50, of_budget=2.5e-3)
+    assert mean is not None
+    assert budget is not None
+    assert budget.budget_bits(2.5e-3) < mean.budget_bits(2.5e-3)
+    assert mean.expected_bits() < budget.expected_bits()
+    assert any(1e-3 < failure <= 2.5e-3 for failure in budget.failures)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"code": "nothing"}, "code must be"),
+        ({"frame_bits": 100}, "frame_bits must be a multiple of 64"),
+        ({"frame_bits": 13 * 64}, "frame_bits must be a multiple of 64 between 64 and 768"),
+        ({"rungs": ()}, "rungs must be"),
+        ({"rungs": (-1,)}, "rungs must be"),
+        ({"rungs": (3, 3)}, "rungs must be"),
+        ({"rungs": (0, 321)}, "rungs must be increasing numbers of at most 320 bits"),
+    ],
+)
+def test_ladders_that_are_none(change: dict, message: str):
+    values = {"code": SMALL.code, "frame_bits": SMALL.frame_bits, "rungs": SMALL.rungs}
+    with pytest.raises(InvalidArgumentError, match=message):
+        Ladder(**(values | change))
+
+
+def keys(length: int, qber: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    key = generator.integers(0, 2, length, dtype=np.uint8)
+    return key, key ^ (generator.random(length) < qber).astype(np.uint8)
+
+
+def test_every_bit_sent_on_a_ladder_is_counted():
+    reference, received = keys(10_000, 0.036, 6)
+    found = reconcile(reference, received, qber=0.036, verification_bits=40)
+    plan = planned(10_000, 0.036, 40)
+    assert plan is not None
+    assert found.code == plan.grown().code
+    rung = plan.ladder.rungs[found.attempts - 1]
+    assert found.leaked_bits == 40 + plan.ladder.whole_bits + rung + found.attempts
+    assert found.undetected_probability == 79 * plan.ladder.steps * 2.0**-40
+    np.testing.assert_array_equal(found.corrected_bits, reference)
+
+
+def test_a_word_with_another_tag_is_one_more_failed_attempt(monkeypatch: pytest.MonkeyPatch):
+    """The first words that meet the syndrome are taken for wrong: the ladder goes on."""
+    own_tags, calls = attempts._tags, itertools.count()
+
+    def tags(*arguments: object) -> list[bytes]:
+        true = own_tags(*arguments)
+        return true if (call := next(calls)) == 0 or call > 12 else [b"other"] * len(true)
+
+    reference, received = keys(10_000, 0.036, 7)
+    early = reconcile(reference, received, qber=0.036)
+    monkeypatch.setattr(attempts, "_tags", tags)
+    late = reconcile(reference, received, qber=0.036)
+    assert early.attempts < late.attempts == 13
+    assert late.leaked_bits > early.leaked_bits
+    np.testing.assert_array_equal(late.corrected_bits, reference)
+
+
+def test_a_key_that_no_rung_is_enough_for_is_disclosed():
+    reference, received = keys(10_000, 0.3, 8)
+    found = reconcile(reference, received, qber=0.036)
+    assert (found.disclosed_frames, found.is_spent) == (1, True)
+    plan = planned(10_000, 0.036, 50)
+    assert plan is not None
+    ladder = plan.ladder
+    sent = 50 + ladder.whole_bits + ladder.rungs[-1] + ladder.steps + 10_000
+    assert found.leaked_bits == sent
+    np.testing.assert_array_equal(found.corrected_bits, reference)
+
+
+def test_long_keys_have_several_frames():
+    reference, received = keys(1_600_000, 0.1, 9)
+    found = reconcile(reference, received, qber=0.1, mode="efficiency", threads=2)
+    assert found.frames == 2
+    assert found.efficiency < 1.06
+    np.testing.assert_array_equal(found.corrected_bits, reference)
+
+
+def test_no_cliff_between_neighbouring_lengths():
+    """What is planned for 1 % more bits never differs by more than 2 % in f."""
+    for qber in (0.0144, 0.036, 0.078):
+        lengths = np.geomspace(3_000, 3e7, 926).astype(int)
+        needs = np.array([rating(int(n), qber).efficiency for n in lengths])
+        assert np.abs(np.diff(needs)).max() < 0.02
