@@ -33,7 +33,7 @@ QBERS = [0.001, 0.01, 0.03, 0.05, 0.08]
 
 def key_and_rates(qber: float, mode: str) -> tuple[RateAdaptation, Frames, Frames]:
     """Return the code of a long key, a key in frames and its noisy copy."""
-    plan = leakage_budget(10**8, RoundProbabilities(0.98, 0.001), qber, 64, 1e-2, mode)
+    plan = leakage_budget(10**8, RoundProbabilities(0.98, 0.001), qber, 64, 1e-2, (mode,))
     generator = np.random.default_rng(1)
     key = generator.integers(0, 2, KEY_BITS, dtype=np.uint8)
     noisy = key ^ (generator.random(KEY_BITS) < qber).astype(np.uint8)

@@ -16,7 +16,7 @@ def command(
     corrector: Annotated[
         Path, typer.Argument(metavar="CORRECTOR", help="bits of the side that is corrected")
     ],
-    qber: Annotated[float, typer.Option(help="expected error rate, at most 0.12")],
+    qber: Annotated[float, typer.Option(help="expected error rate, at most 0.2")],
     mode: Annotated[
         Literal["auto", "throughput", "efficiency"],
         typer.Option(help="codes that decode fast, that leak little, or the better of both"),
@@ -51,5 +51,7 @@ def command(
     if out is not None and found.corrected_bits is not None:
         write_bits({out: found.corrected_bits}, replace=replace)
     print_json(found.to_dict()) if as_json else print_sections(found.present())
+    if out is not None and not found.verified:
+        typer.echo(f"no corrected key: {out} was not written", err=True)
     if not found.verified or found.is_spent:
         raise typer.Exit(EXIT_ABORTED)

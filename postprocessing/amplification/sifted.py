@@ -83,4 +83,4 @@ def amplify(bits: Bits, length: int, *, seed: Bits | None = None, threads: int =
         fresh = secrets.token_bytes(-(-needed // 8))
         seed = PackedBits.from_bytes(fresh, needed).to_bits()
     key = toeplitz_hash(bits, seed, length, threads=threads)
-    return AmplifiedKey(key, seed)
+    return AmplifiedKey(key, seed.copy())

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from postprocessing.quantiles import exceedance, upper_quantile
 from postprocessing.reconciliation import (
+    Ladder,
     Mode,
     RateAdaptation,
     candidates,
@@ -15,6 +16,7 @@ from postprocessing.reconciliation import (
     failure_rates,
     frame_count,
     most_failures,
+    planned,
     sent_bits,
 )
 from postprocessing.round_probabilities import RoundProbabilities
@@ -33,7 +35,7 @@ class LeakageBudget:
     ----------
     mode : {"throughput", "efficiency"}
         Whether the code was chosen for speed or for little leakage.
-    reconciliation : RateAdaptation
+    reconciliation : RateAdaptation or Ladder
         The code and its rates, chosen from the expected QBER.
     tag_bits : int
         Length of the verification tag.
@@ -43,7 +45,7 @@ class LeakageBudget:
         Frames allowed for.
     failed_frames : tuple of int
         How many of them may fail the first attempt, the second and so on; those that fail the last
-        are disclosed whole.
+        are disclosed whole. Empty for a ladder, whose budget is a quantile of its whole cost.
     budget_bits : int
         Most outcome-dependent bits on the transcript: tests, syndromes, frame flags, disclosed
         frames, tag and verdicts.
@@ -52,7 +54,7 @@ class LeakageBudget:
     """
 
     mode: Mode
-    reconciliation: RateAdaptation
+    reconciliation: RateAdaptation | Ladder
     tag_bits: int
     key_rounds: int
     test_rounds: int
@@ -73,8 +75,10 @@ def leakage_budget(
     qber: float,
     tag_bits: int,
     completeness: float,
-    mode: Mode,
+    modes: tuple[Mode, ...],
     leaked_per_test: int = 1,
+    *,
+    pays_budget: bool = True,
 ) -> LeakageBudget | None:
     """Fix code and leakage budget from expected values.
 
@@ -93,43 +97,80 @@ def leakage_budget(
         Length of the verification tag.
     completeness : float
         Abort probability allowed to honest devices in all.
-    mode : {"throughput", "efficiency"}
-        Codes to choose from: those that decode fast, or those that leak little.
+    modes : tuple of {"throughput", "efficiency"}
+        Codes to choose from: those that decode fast, those that leak little, or both.
     leaked_per_test : int, optional
         Published bits of a test that count as leaked.
+    pays_budget : bool, optional
+        Whether the key pays for the budget, or only for what is sent.
 
     Returns
     -------
     LeakageBudget or None
-        The plan of the smallest budget; None when no code serves this QBER.
+        The plan of the smallest budget, or of the least expected leakage; None when no code serves
+        this QBER.
     """
     key_rounds = max(1, upper_quantile(rounds, probabilities.most_key, completeness / 8))
     test_rounds = upper_quantile(rounds, probabilities.most_test, completeness / 8)
     over_tests = exceedance(rounds, probabilities.most_test, test_rounds)
     plans = []
-    for choice in _short_list(mode, key_rounds, qber):
-        frames, rates = frame_count(key_rounds, choice), failure_rates(choice, qber)
-        failed = most_failures(choice, frames, qber, completeness / 4)
-        over_frames = sum(
-            exceedance(frames, rate, count) for rate, count in zip(rates, failed, strict=True)
-        )
+    share = completeness / 4
+    ways = (
+        (mode, way)
+        for mode in modes
+        for way in _ways(mode, key_rounds, qber, share, pays_budget=pays_budget)
+    )
+    for of_mode, way in ways:
         # The last frame has room for more than the quantile of the key rounds.
-        over_key = exceedance(rounds, probabilities.most_key, frames * choice.frame_bits)
-        sent = int(sent_bits(choice, frames, failed))
-        sent += disclosed_bits(choice, failed, key_rounds)
+        frames = frame_count(key_rounds, way.reconciliation)
+        most = frames * way.reconciliation.frame_bits
+        over_key = exceedance(rounds, probabilities.most_key, most)
         plan = LeakageBudget(
-            mode=mode,
-            reconciliation=choice,
+            mode=of_mode,
+            reconciliation=way.reconciliation,
             tag_bits=tag_bits,
             key_rounds=key_rounds,
             test_rounds=test_rounds,
             frames=frames,
-            failed_frames=failed,
-            budget_bits=sent + test_rounds * leaked_per_test + tag_bits + VERDICT_BITS,
-            over_budget_probability=over_key + over_tests + over_frames,
+            failed_frames=way.failed_frames,
+            budget_bits=way.most_bits + test_rounds * leaked_per_test + tag_bits + VERDICT_BITS,
+            over_budget_probability=over_key + over_tests + way.over_probability,
         )
-        plans.append(plan)
-    return min(plans, key=lambda plan: plan.budget_bits, default=None)
+        plans.append((plan.budget_bits if pays_budget else way.expected_bits, plan))
+    return min(plans, key=lambda plan: plan[0], default=(0, None))[1]
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A way to reconcile, what it costs on average, and at most but with a probability."""
+
+    reconciliation: RateAdaptation | Ladder
+    failed_frames: tuple[int, ...]
+    expected_bits: float
+    most_bits: int
+    over_probability: float
+
+
+def _ways(
+    mode: Mode, key_rounds: int, qber: float, probability: float, *, pays_budget: bool
+) -> list[_Way]:
+    """Return the codes that leak least, and in efficiency mode the ladder if there is one."""
+    ways = []
+    for choice in _short_list(mode, key_rounds, qber):
+        frames, rates = frame_count(key_rounds, choice), failure_rates(choice, qber)
+        failed = most_failures(choice, frames, qber, probability)
+        over = sum(
+            exceedance(frames, rate, count) for rate, count in zip(rates, failed, strict=True)
+        )
+        most = int(sent_bits(choice, frames, failed)) + disclosed_bits(choice, failed, key_rounds)
+        ways.append(_Way(choice, failed, expected_bits(choice, key_rounds, qber), most, over))
+    if mode == "efficiency":
+        ladder = planned(key_rounds, qber, 0, of_budget=probability if pays_budget else 0.0)
+        if ladder is not None:
+            most = ladder.budget_bits(probability)
+            expected = ladder.expected_bits()
+            ways.append(_Way(ladder.ladder, (), expected, most, probability))
+    return ways
 
 
 def _short_list(mode: Mode, key_rounds: int, qber: float) -> list[RateAdaptation]:
@@ -168,10 +209,12 @@ def _best_rate(rounds: int, qber: float, mode: Mode) -> tuple[float, float]:
     The code hardly depends on how many of the rounds are key rounds, so it is chosen once.
     """
     typical = RoundProbabilities(key=0.85, test=0.015)
-    plan = leakage_budget(rounds, typical, qber, tag_bits=0, completeness=1e-2, mode=mode)
+    plan = leakage_budget(rounds, typical, qber, tag_bits=0, completeness=1e-2, modes=(mode,))
     if plan is None:
         return 1.0, 0.0
     choice = plan.reconciliation
-    sent = sent_bits(choice, plan.frames, plan.failed_frames)
-    disclosed = disclosed_bits(choice, plan.failed_frames, plan.key_rounds)
+    disclosed = 0
+    if not isinstance(choice, Ladder):
+        disclosed = disclosed_bits(choice, plan.failed_frames, plan.key_rounds)
+    sent = plan.budget_bits - plan.test_rounds - VERDICT_BITS - disclosed
     return sent / plan.key_rounds, float(disclosed)

@@ -327,7 +327,16 @@ def _draft(
     # Whatever follows is computed for what is really drawn.
     choice = choice if own else choice.on_grid(security.grid_bits)
     marks, qber = round_bounds(choice), noisy_error_rate(expected.qber, q)
-    budget = _least_budget(security, (rounds, marks, qber, tag_bits), charged)
+    budget = leakage_budget(
+        rounds,
+        marks,
+        qber,
+        tag_bits,
+        security.completeness,
+        security.modes,
+        charged,
+        pays_budget=not method.varies,
+    )
     block = block_at(q, marks)
     length, failing = _length_and_risk(method, block, budget)
     rare = security.completeness * RARE_SHARE
@@ -349,14 +358,6 @@ def _draft(
         expected_chsh_at_key_setting=part,
     )
     return with_proved_length(drafted, length)
-
-
-def _least_budget(
-    security: Security, of: tuple[int, RoundProbabilities, float, int], charged: int
-) -> LeakageBudget | None:
-    """Return the least budget of all modes; None where none has a code."""
-    budgets = (leakage_budget(*of, security.completeness, mode, charged) for mode in security.modes)
-    return min((b for b in budgets if b), key=lambda b: b.budget_bits, default=None)
 
 
 def _length_and_risk(

@@ -153,13 +153,16 @@ def all_or_none(paths: Sequence[Path]) -> Iterator[None]:
 
 
 def check_new_file(path: Path, *, replace: bool) -> None:
-    """Refuse, before the work, a file that is there and must stay.
+    """Refuse, before the work, a file that is there and must stay, or has no folder to be in.
 
     Raises
     ------
     InputFileError
-        If something is there that is not to be replaced.
+        If something is there that is not to be replaced, or the folder is not there.
     """
+    if not path.parent.is_dir():
+        message = f"out must be in a folder that is there, got {str(path)!r}"
+        raise InputFileError(message)
     if not replace and os.path.lexists(path):
         message = f"out must be a new file, {str(path)!r} is there (--replace puts another there)"
         raise InputFileError(message)

@@ -37,7 +37,7 @@ from postprocessing.protocol.steps import (
     tag_matches,
     thinning_coins,
 )
-from postprocessing.reconciliation import Correction, collect
+from postprocessing.reconciliation import begin_correction, collect
 
 
 def corrector(side: Side, ledger: Ledger) -> Script:
@@ -65,8 +65,9 @@ def corrector(side: Side, ledger: Ledger) -> Script:
     if not accepted:
         return result.aborted(TOO_MANY_LOST_TESTS)
 
-    correction = Correction.of(sifted.key_bits, side.budget.reconciliation)
-    for attempt in range(side.budget.reconciliation.steps):
+    rates = side.budget.reconciliation
+    correction = begin_correction(sifted.key_bits, rates, design.key_error_rate)
+    for attempt in range(rates.steps):
         syndromes = yield from expect_or_end(Syndromes, result)
         correction, failed = decode_further(side, correction, syndromes, attempt)
         result = replace(result, frames=len(correction.frames), failed_frames=failed.ones)

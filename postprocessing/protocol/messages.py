@@ -87,7 +87,7 @@ class Acceptance(Message, frozen=True):
 
 
 class Syndromes(Message, frozen=True):
-    """Packed syndromes, shape (frames, syndrome_bits/8), the first bit lowest.
+    """Packed syndromes, shape (frames, ⌈syndrome_bits/8⌉), the first bit lowest.
 
     At first those of all frames; after a frame status, what is added to those of the failed frames.
     """

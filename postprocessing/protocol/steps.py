@@ -26,7 +26,7 @@ from postprocessing.protocol.messages import (
 )
 from postprocessing.protocol.randomness import draw_coins
 from postprocessing.protocol.script import PartyResult, Side, SilentEndError
-from postprocessing.reconciliation import Correction, Frames, verification_tag
+from postprocessing.reconciliation import Ascent, Correction, Frames, verification_tag
 from postprocessing.reconciliation.verification import SEED_BYTES
 from postprocessing.scheme import AnnouncedMarks, LocalSettings
 from postprocessing.sifting.sift import (
@@ -162,17 +162,20 @@ def blurred(side: Side, key: PackedBits) -> PackedBits:
 
 
 def decode_further(
-    side: Side, correction: Correction, message: Syndromes, attempt: int
-) -> tuple[Correction, PackedBits]:
+    side: Side, correction: Correction | Ascent, message: Syndromes, attempt: int
+) -> tuple[Correction | Ascent, PackedBits]:
     """Decode what is left by the syndromes that an attempt adds; flag what has failed."""
     bits, given = correction.adaptation.syndrome_bits(attempt), message.syndromes
-    right = given.dtype == np.uint8 and given.shape == (len(correction.left), bits // 8)
+    right = given.dtype == np.uint8 and given.shape == (len(correction.left), -(-bits // 8))
     require(right, "all syndromes")
     require(message.syndrome_bits == bits, "the design's code")
-    return correction.further(given, side.design.key_error_rate, attempt, side.threads)
+    require(
+        not bits % 8 or not (given[:, -1] >> bits % 8).any(), "zeros after the last syndrome bit"
+    )
+    return correction.further(given, attempt, side.threads)
 
 
-def fill_in(correction: Correction, message: DisclosedFrames) -> Frames:
+def fill_in(correction: Correction | Ascent, message: DisclosedFrames) -> Frames:
     """Return all frames, those that are left as the reference has disclosed them."""
     require_bits(message.bits, correction.bits_left, "the failed frames' bits")
     return correction.filled_in(message.bits)

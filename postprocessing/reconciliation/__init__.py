@@ -5,7 +5,7 @@ from postprocessing.reconciliation.codes import (
     RateAdaptation,
     code_family,
 )
-from postprocessing.reconciliation.correction import Correction
+from postprocessing.reconciliation.correction import Correction, begin_correction
 from postprocessing.reconciliation.cost import (
     disclosed_bits,
     expected_bits,
@@ -15,6 +15,7 @@ from postprocessing.reconciliation.cost import (
 from postprocessing.reconciliation.decoder import DecodedFrames, decode
 from postprocessing.reconciliation.encoder import encode
 from postprocessing.reconciliation.frames import Frames, collect, deal, frame_count
+from postprocessing.reconciliation.ladder import Ascent, Ladder, LadderPlan, planned
 from postprocessing.reconciliation.lookup import get_code
 from postprocessing.reconciliation.performance import failure_rates
 from postprocessing.reconciliation.selection import Mode, candidates
@@ -27,13 +28,17 @@ from postprocessing.reconciliation.verification import (
 
 __all__ = [
     "MOST_TAG_BITS",
+    "Ascent",
     "Correction",
     "DecodedFrames",
     "Frames",
+    "Ladder",
+    "LadderPlan",
     "Mode",
     "QCLDPCCode",
     "RateAdaptation",
     "ReconciledKey",
+    "begin_correction",
     "candidates",
     "code_family",
     "collect",
@@ -46,6 +51,7 @@ __all__ = [
     "frame_count",
     "get_code",
     "most_failures",
+    "planned",
     "reconcile",
     "sent_bits",
     "tag_length",

@@ -54,10 +54,10 @@ def in_steps(
 ) -> Attempted:
     """Reconcile by a shipped code, in a few attempts; then compare the tags of the keys."""
     adaptation, tag_bits, sent = plan.adaptation, plan.tag_bits, 0
-    left, correction = deal(reference, adaptation), Correction.of(received, adaptation)
+    left, correction = deal(reference, adaptation), Correction.of(received, adaptation, qber)
     for attempt in range(adaptation.steps):
         added = encode(adaptation, left, attempt)
-        correction, failed = correction.further(added, qber, attempt, threads)
+        correction, failed = correction.further(added, attempt, threads)
         sent += len(left) * (adaptation.syndrome_bits(attempt) + 1)
         left = left.chosen(failed.to_bits() == 1)
         if not len(left):

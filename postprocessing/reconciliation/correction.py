@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -12,6 +12,7 @@ from postprocessing.bits import PackedBits
 from postprocessing.reconciliation.codes import RateAdaptation
 from postprocessing.reconciliation.decoder import decode
 from postprocessing.reconciliation.frames import Frames, deal
+from postprocessing.reconciliation.ladder import Ascent, Ladder
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +23,8 @@ class Correction:
     ----------
     adaptation : RateAdaptation
         The code and its rates.
+    qber : float
+        Expected error rate, in [0, 1/2].
     frames : Frames
         All frames, decoded where that went well.
     left : ndarray of int, shape (k,)
@@ -33,22 +36,22 @@ class Correction:
     """
 
     adaptation: RateAdaptation
+    qber: float
     frames: Frames
     left: npt.NDArray[np.intp]
     syndromes: npt.NDArray[np.uint8]
     iterations: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, key: PackedBits, adaptation: RateAdaptation) -> Self:
+    def of(cls, key: PackedBits, adaptation: RateAdaptation, qber: float) -> Self:
         """Return the frames of a key before any syndrome has come."""
         frames = deal(key, adaptation)
         none = np.empty((len(frames), 0), np.uint8)
-        return cls(
-            adaptation, frames, np.arange(len(frames)), none, np.full(len(frames), -1, np.int64)
-        )
+        left, iterations = np.arange(len(frames)), np.full(len(frames), -1, np.int64)
+        return cls(adaptation, qber, frames, left, none, iterations)
 
     def further(
-        self, added: npt.NDArray[np.uint8], qber: float, attempt: int, threads: int | None
+        self, added: npt.NDArray[np.uint8], attempt: int, threads: int | None
     ) -> tuple[Self, PackedBits]:
         """Decode what is left by the syndromes that an attempt adds.
 
@@ -56,8 +59,6 @@ class Correction:
         ----------
         added : ndarray of uint8, shape (k, bytes)
             What `encode` gives for the frames that are left.
-        qber : float
-            Expected error rate, in [0, 1/2].
         attempt : int
             From 0.
         threads : int or None
@@ -71,12 +72,14 @@ class Correction:
             One flag a frame that was left: 1 where it still is.
         """
         syndromes, received = np.hstack([self.syndromes, added]), self.frames.chosen(self.left)
-        decoded = decode(self.adaptation, received, syndromes, qber, attempt, threads)
+        decoded = decode(self.adaptation, received, syndromes, self.qber, attempt, threads)
         frames, failed = self.frames.replaced(self.left, decoded.frames), decoded.failed
         iterations = self.iterations.copy()
         iterations[self.left] = decoded.iterations
         left = self.left[failed]
-        further = type(self)(self.adaptation, frames, left, syndromes[failed], iterations)
+        further = replace(
+            self, frames=frames, left=left, syndromes=syndromes[failed], iterations=iterations
+        )
         return further, PackedBits.from_bits(failed)
 
     @property
@@ -88,3 +91,12 @@ class Correction:
         """Return all frames, those that are left with the bits of the reference."""
         left = self.frames.chosen(self.left)
         return self.frames.replaced(self.left, left.filled(disclosed))
+
+
+def begin_correction(
+    key: PackedBits, adaptation: RateAdaptation | Ladder, qber: float
+) -> Correction | Ascent:
+    """Return the corrector's key before any syndrome has come, on a ladder or not."""
+    if isinstance(adaptation, Ladder):
+        return Ascent.of(key, adaptation, qber)
+    return Correction.of(key, adaptation, qber)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from postprocessing.errors import InvalidArgumentError
 from postprocessing.reconciliation.codes import QCLDPCCode, code_family
 from postprocessing.reconciliation.ladder import grown_code
 
@@ -31,4 +32,10 @@ def get_code(name: str) -> QCLDPCCode:
     (102400, 10048)
     """
     family = code_family()
-    return family[name] if name in family else grown_code(name)
+    if isinstance(name, str) and name in family:
+        return family[name]
+    try:
+        return grown_code(str(name))
+    except InvalidArgumentError as error:
+        allowed = f"one of {', '.join(family)}, or {error.allowed}"
+        raise InvalidArgumentError("code", name, allowed) from None

@@ -7,6 +7,7 @@ from typing import Any
 
 from postprocessing.reconciliation.codes import QCLDPCCode, code_family
 from postprocessing.reconciliation.graphs import bit_degrees, check_degrees, girth
+from postprocessing.reconciliation.ladder import corrected_qber
 from postprocessing.reconciliation.performance import SPLIT_SHARES, waterfall
 from postprocessing.sections import Section, number
 
@@ -17,7 +18,7 @@ def portrait(code: QCLDPCCode, *, complete: bool = False) -> dict[str, Any]:
     Parameters
     ----------
     code : QCLDPCCode
-        One of the family.
+        One of the family, or made to measure.
     complete : bool, optional
         Whether to count degrees and to search for the shortest cycle too.
 
@@ -31,8 +32,8 @@ def portrait(code: QCLDPCCode, *, complete: bool = False) -> dict[str, Any]:
     corrected = []
     for share in SPLIT_SHARES:
         split = round(share * code.rows)
-        rate = waterfall(code.name, code.frame_bits, split)[0] / code.frame_bits
         leak = (code.rows + split) * code.lifting / code.frame_bits
+        rate = _corrected(code, split, leak)
         corrected.append({"split_rows": split, "leak_per_bit": leak, "qber": rate})
     values: dict[str, Any] = {
         "name": code.name,
@@ -46,6 +47,13 @@ def portrait(code: QCLDPCCode, *, complete: bool = False) -> dict[str, Any]:
         values |= {"bit_degrees": bit_degrees(code), "check_degrees": check_degrees(code)}
         values["girth"] = girth(code)
     return values
+
+
+def _corrected(code: QCLDPCCode, split: int, leak: float) -> float:
+    """Return the error rate of which half of the frames are corrected."""
+    if code.name in code_family():
+        return waterfall(code.name, code.frame_bits, split)[0] / code.frame_bits
+    return corrected_qber(code.frame_bits, leak)
 
 
 def portraits() -> list[dict[str, Any]]:

@@ -156,7 +156,7 @@ def reconcile(
         Expected error rate, in [0, 0.2]; in throughput mode and for short keys in [0, 0.12].
     mode : {"auto", "throughput", "efficiency"}, optional
         Codes to choose from: those that decode fast, those that leak little — long ones, and for
-        keys of up to 2.4e7 bits codes made to measure —, or all.
+        keys of up to 1.2e7 bits codes made to measure —, or all.
     optimise : {"mean", "budget"}, optional
         Choose the code of the least expected leakage, or of the least that is exceeded once in 400
         times: by what a key pays for.
@@ -238,7 +238,6 @@ def _reconciled(
     """Carry out a plan and say what it cost."""
     started = time.perf_counter()
     if isinstance(plan, LadderPlan):
-        plan = plan.grown()
         found = on_ladder(reference, received, plan, qber, threads)
     else:
         found = in_steps(reference, received, plan, qber, threads)

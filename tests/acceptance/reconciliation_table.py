@@ -64,7 +64,7 @@ def least_efficiency(bits: int, qber: float, failures: float) -> float:
 
 
 def plan(mode: str, qber: float) -> LeakageBudget:
-    found = leakage_budget(KEY_BITS, RoundProbabilities(0.999, 0.001), qber, 64, 1e-2, mode)
+    found = leakage_budget(KEY_BITS, RoundProbabilities(0.999, 0.001), qber, 64, 1e-2, (mode,))
     assert found is not None
     return found
 

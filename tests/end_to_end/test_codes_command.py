@@ -46,3 +46,10 @@ def test_refused(tmp_path: Path) -> None:
     assert "code must be one of" in diqkd("none").output
     assert diqkd("--alist", tmp_path / "code").exit_code == 2
     assert not (tmp_path / "code").exists()
+
+
+def test_a_code_made_to_measure_is_shown_too() -> None:
+    told = json.loads(diqkd("heavy0.036-64-36x157-0", "--json").stdout)
+    assert told["frame_bits"] == 157 * 64
+    rates = [each["qber"] for each in told["corrected"]]
+    assert 0.025 < rates[0] < 0.036 < rates[-1] < 0.11

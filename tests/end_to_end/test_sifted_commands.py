@@ -82,7 +82,7 @@ def test_nothing_there_is_overwritten_unasked(tmp_path: Path, keys: tuple[Path, 
     ("words", "message"),
     [
         (("reconcile", "alice.bits", "none", "--qber", 0.02), "bits must be a readable file"),
-        (("reconcile", "alice.bits", "bob.npy", "--qber", 0.3), "qber must be at most 0.12"),
+        (("reconcile", "alice.bits", "bob.npy", "--qber", 0.3), "qber must be at most 0.2"),
         (("reconcile", "alice.bits", "short", "--qber", 0.02), "as long as the other key"),
         (("amplify", "alice.bits", "--length", 9, "--out", "key"), "one of the two"),
         (("amplify", "alice.bits", "--length", 9, "--seed", "short", "--out", "key"), "seed"),
@@ -112,3 +112,31 @@ def test_no_file_takes_the_place_of_another(
     words = ("amplify", keys[0], "--length", 9, "--new-seed", tmp_path / name, "--replace")
     assert diqkd(*words, "--out", tmp_path / "same").exit_code == 2
     assert not (tmp_path / "same").exists()
+
+
+def test_what_was_there_is_not_taken_for_a_corrected_key(
+    tmp_path: Path, keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tags that differ leave an earlier file as it is, and say so."""
+    from postprocessing.reconciliation import attempts
+
+    calls = iter(range(1000))
+    monkeypatch.setattr(attempts, "verification_tag", lambda *_: bytes([next(calls)]))
+    out = tmp_path / "corrected"
+    out.write_text("mine")
+    words = ("reconcile", *keys, "--qber", 0.02, "--mode", "throughput", "--out", out, "--replace")
+    failed = diqkd(*words)
+    assert failed.exit_code == 3
+    assert f"no corrected key: {out} was not written" in failed.output
+    assert out.read_text() == "mine"
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_work(
+    tmp_path: Path, keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from postprocessing.reconciliation import sifted
+
+    monkeypatch.setattr(sifted, "_reconciled", None)
+    refused = diqkd("reconcile", *keys, "--qber", 0.02, "--out", tmp_path / "none" / "corrected")
+    assert refused.exit_code == 2
+    assert "out must be in a folder that is there" in refused.output

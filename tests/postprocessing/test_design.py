@@ -160,7 +160,7 @@ def test_budget_covers_its_parts(qber):
     """Tests, syndromes, flags, disclosed frames, tag and verdicts, each at its quantile."""
     n, completeness = 10**7, 1e-2
     tag_bits = tag_length(n, 5e-12)
-    plan = leakage_budget(n, PROBABILITIES, qber, tag_bits, completeness, "throughput")
+    plan = leakage_budget(n, PROBABILITIES, qber, tag_bits, completeness, ("throughput",))
     rates = plan.reconciliation
     assert binom.sf(plan.key_rounds, n, PROBABILITIES.key) <= completeness / 8
     assert binom.sf(plan.test_rounds, n, PROBABILITIES.test) <= completeness / 8
@@ -182,7 +182,7 @@ def test_budget_covers_its_parts(qber):
 @pytest.mark.parametrize("qber", [0.3, 0.9])
 @pytest.mark.parametrize("method", ["tan22", "asymptotic"])
 def test_no_code_means_no_key(qber, method):
-    assert leakage_budget(10**6, PROBABILITIES, qber, 60, 1e-2, "throughput") is None
+    assert leakage_budget(10**6, PROBABILITIES, qber, 60, 1e-2, ("throughput",)) is None
     design = Security(method=method).design(ExpectedValues(SCHEME, 2.8, qber), 10**6)
     assert (design.leakage, design.key_length, design.leakage_budget_bits) == (None, 0, 0)
 
@@ -259,7 +259,7 @@ def test_planned_leakage_follows_the_error_rate():
     """All that the budget sets aside for sending: f ≤ 1.3 in either mode, or 0.01 a key bit."""
     for mode in ("throughput", "efficiency"):
         for qber in np.geomspace(1e-6, 0.11, 25):
-            plan = leakage_budget(10**8, PROBABILITIES, qber, 54, 1e-2, mode)
+            plan = leakage_budget(10**8, PROBABILITIES, qber, 54, 1e-2, (mode,))
             sent = plan.budget_bits - plan.test_rounds - plan.tag_bits - VERDICT_BITS
             most = max(1.3 * binary_entropy(qber), 0.01)
             assert sent <= most * 10**8 * PROBABILITIES.key

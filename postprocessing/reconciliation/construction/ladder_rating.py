@@ -17,7 +17,7 @@ import json
 import math
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -38,6 +38,8 @@ _QBERS = (0.004, 0.008, 0.015, 0.025, 0.035, 0.055, 0.08, 0.12, 0.2)
 _LENGTHS = (0.97, 1.0, 1.03)
 _BITS, _LEAST_FRAMES, _MOST_FRAMES = 2_000_000, 4, 200
 _TAG_BITS = 50
+# Share of frames that may need no more than the first rung.
+_MOST_FIRST = 0.6
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,13 @@ def rate(frame_bits: int, qber: float) -> tuple[float, float] | None:
         if plan is None:
             return None
         frames = min(_MOST_FRAMES, max(_LEAST_FRAMES, _BITS // length))
-        climbs.append(climbed(plan.grown().ladder, length, qber, frames, seed))
+        ladder = plan.ladder
+        found = climbed(ladder, length, qber, frames, seed)
+        if (found.least == 0).mean() > _MOST_FIRST:
+            # The plan starts too high to tell what is needed: from the whole code up.
+            lower = replace(ladder, rungs=tuple(sorted({0, ladder.rungs[0] // 2, *ladder.rungs})))
+            found = climbed(lower, length, qber, frames, seed)
+        climbs.append(found)
     return fitted(climbs)
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from postprocessing.bits import WORD_BITS, PackedBits
-from postprocessing.reconciliation.frames import Frames
+from postprocessing.checks import thread_count
+from postprocessing.reconciliation.frames import Frames, deal
 from postprocessing.reconciliation.kernels import climbing as _climbing_kernels
 from postprocessing.reconciliation.kernels import encoding as _encoding_kernels
 from postprocessing.reconciliation.kernels import layered as _layered_kernels
@@ -95,7 +96,7 @@ class Climber:
             self.signs[which],
         )
 
-    def further(self, added: npt.NDArray[np.uint8], step: int, threads: int) -> Self:
+    def further(self, added: npt.NDArray[np.uint8], step: int, threads: int | None) -> Self:
         """Decode from where it stands with the bits that an attempt adds, shape (frames, bits)."""
         further = self.chosen(np.ones(len(self.frames), np.bool_))
 
@@ -103,7 +104,7 @@ class Climber:
             further._tell(k, added[k], step)
             further._decode(k, step)
 
-        with ThreadPoolExecutor(threads) as pool:
+        with ThreadPoolExecutor(thread_count(threads)) as pool:
             for _ in pool.map(climb, range(len(self.frames))):
                 pass
         return further
@@ -127,3 +128,55 @@ class Climber:
         spent, met = _climbing_kernels.climb(*beliefs, starts, edges, most, self.frames.words[k])
         self.met[k] = met
         self.iterations[k] += spent
+
+
+@dataclass(frozen=True, eq=False)
+class Ascent:
+    """How far the corrector has come with its key on a ladder.
+
+    Parameters
+    ----------
+    frames : Frames
+        All frames, decided where all checks are met.
+    left : ndarray of int, shape (k,)
+        Indices of those that are left.
+    climber : Climber
+        How far it has come with these.
+    """
+
+    frames: Frames
+    left: npt.NDArray[np.intp]
+    climber: Climber
+
+    @classmethod
+    def of(cls, key: PackedBits, ladder: Ladder, qber: float) -> Self:
+        """Return the frames of a key before any syndrome has come."""
+        frames = deal(key, ladder)
+        return cls(frames, np.arange(len(frames)), Climber.of(ladder, frames, qber))
+
+    @property
+    def adaptation(self) -> Ladder:
+        """The ladder."""
+        return self.climber.ladder
+
+    def further(
+        self, added: npt.NDArray[np.uint8], attempt: int, threads: int | None
+    ) -> tuple[Self, PackedBits]:
+        """Decode what is left by the packed bits that an attempt adds; flag what has failed."""
+        count = self.adaptation.syndrome_bits(attempt)
+        bits = np.unpackbits(added, axis=1, count=count, bitorder="little")
+        climber = self.climber.further(bits, attempt, threads)
+        met = climber.met
+        frames = self.frames.replaced(self.left[met], climber.frames.chosen(met))
+        further = type(self)(frames, self.left[~met], climber.chosen(~met))
+        return further, PackedBits.from_bits(~met)
+
+    @property
+    def bits_left(self) -> int:
+        """Bits of the frames that are left."""
+        return int(self.frames.lengths[self.left].sum())
+
+    def filled_in(self, disclosed: PackedBits) -> Frames:
+        """Return all frames, those that are left with the bits of the reference."""
+        left = self.frames.chosen(self.left)
+        return self.frames.replaced(self.left, left.filled(disclosed))

@@ -24,7 +24,7 @@ class Ladder:
     Parameters
     ----------
     code : str
-        Name of a code made to measure.
+        Name of a code made to measure, which is grown when it is needed.
     frame_bits : int
         Most key bits in a frame: whole words, as frames are dealt.
     rungs : tuple of int

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
 from scipy.special import betaincc, entr, ndtr
 
 from postprocessing.reconciliation.performance import binary_entropy
@@ -26,6 +27,7 @@ Floats = npt.NDArray[np.float64]
 # Errors further than this many standard deviations from their mean are left out.
 _REACH = 9.0
 _MOST_CELLS = 500
+_LEAST_QBER = 1e-9
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,15 @@ class Rating:
 def _table() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(RATINGS_FILE.read_text(encoding="utf-8"))
     return found
+
+
+def corrected_qber(frame_bits: int, leak_per_bit: float) -> float:
+    """Return the error rate at which a frame needs so many bits a bit, 1/2 where it is beyond."""
+
+    def missing(qber: float) -> float:
+        return rating(frame_bits, qber).efficiency * binary_entropy(qber) - leak_per_bit
+
+    return float(brentq(missing, _LEAST_QBER, 0.5)) if missing(0.5) > 0 else 0.5
 
 
 @lru_cache(maxsize=1024)

@@ -7,9 +7,8 @@ From the top down, the best next rung follows from the best of those above it (d
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +16,7 @@ import numpy.typing as npt
 from postprocessing.bits import WORD_BITS
 from postprocessing.reconciliation.ladder.ladder import Ladder
 from postprocessing.reconciliation.ladder.lengths import Floats, Rating, rating
-from postprocessing.reconciliation.ladder.tailoring import sound_code, tailored
+from postprocessing.reconciliation.ladder.tailoring import tailored
 from postprocessing.reconciliation.performance import binary_entropy
 from postprocessing.reconciliation.verification import miss_probability
 
@@ -26,7 +25,7 @@ MOST_FRAME_BITS = 1_500_000
 # Error rates for which there are designs.
 _LEAST_QBER, MOST_LADDER_QBER = 0.004, 0.2
 # More frames take too much memory at a time: the long codes for those.
-_MOST_FRAMES = 16
+_MOST_FRAMES = 8
 # The top rung fails with this probability at most, if the code has so many halves.
 _LEAST_SHORT = 1e-7
 _PLACES = 600
@@ -61,7 +60,7 @@ class LadderPlan:
     @property
     def code(self) -> str:
         """Name of the code."""
-        return self.ladder.code
+        return self.ladder.mother.name
 
     def undetected_probability(self) -> float:
         """Return the bound on the probability that a frame passes that is not the reference's.
@@ -84,11 +83,6 @@ class LadderPlan:
     def _shares(self) -> Floats:
         """How often a frame ends so."""
         return -np.diff([1.0, *self.failures, 0.0])
-
-    def grown(self) -> Self:
-        """Return the plan with a code of its shape that was looked at: it takes a while."""
-        ladder = replace(self.ladder, code=sound_code(self.ladder.code))
-        return replace(self, ladder=ladder)
 
     def expected_bits(self) -> float:
         """Return what the key costs on average."""
@@ -117,8 +111,6 @@ def planned(
 ) -> LadderPlan | None:
     """Return the ladder of least cost for a key; None where there is no code for it.
 
-    Its code is the first of its shape, not yet grown.
-
     Parameters
     ----------
     key_bits : int
@@ -138,8 +130,7 @@ def planned(
     if shape is None:
         return None
     needs, whole = rating(frame_bits, qber), shape.rows * shape.lifting
-    places = _places(needs, whole)
-    short = needs.short(places)
+    places, short = _places(needs, whole)
     attempt = 1 + (_TIME_OF_BUDGET if of_budget else _TIME) * frame_bits * binary_entropy(qber)
     stop = len(places) - 1
     if of_budget:
@@ -153,12 +144,13 @@ def planned(
     return LadderPlan(ladder, frames, tuple(short[chosen].tolist()), tag_bits)
 
 
-def _places(needs: Rating, whole: int) -> Floats:
-    """Return numbers of bits at which there may be a rung, from the whole syndrome up."""
+def _places(needs: Rating, whole: int) -> tuple[Floats, Floats]:
+    """Return numbers of bits, from the whole syndrome up, and how often more are needed."""
     step = max(1, math.ceil(whole / _PLACES))
     places = np.arange(whole, 2 * whole + 1, step, dtype=float)
-    enough = int(np.argmax(needs.short(places) <= _LEAST_SHORT))
-    return places[: enough + 1] if enough else places
+    short = needs.short(places)
+    enough = int(np.argmax(short <= _LEAST_SHORT)) or len(places) - 1
+    return places[: enough + 1], short[: enough + 1]
 
 
 def _from_the_top(

@@ -40,8 +40,8 @@ _MOST_BITS = {2: 30_000, 3: 3_000}
 _MOST_BITS_OF_HEAVY = 300
 # There shall be no sets of so many bits of such weights that the checks hardly see; seeds to try.
 _LIGHT_SETS, _SEEDS = ((12, 2), (8, 3)), 16
-_ALLOWED = "<degrees>-<lifting>-<rows>x<columns>-<seed>"
-_NAME = re.compile(r"([a-z]+)([0-9.]+)-(\d{2,5})-(\d{1,4})x(\d{1,4})-(\d{1,3})")
+_ALLOWED = "<degrees>-<lifting>-<rows>x<columns>[-<seed>]"
+_NAME = re.compile(r"([a-z]+)([0-9.]+)-(\d{2,5})-(\d{1,4})x(\d{1,4})(?:-(\d{1,3}))?")
 
 
 @cache
@@ -64,8 +64,8 @@ class CodeShape:
         Error rate of the design.
     lifting, rows, columns : int
         Block size, and shape of the base matrix.
-    seed : int
-        Number of the code among those of this shape.
+    seed : int or None
+        Number of the code among those of this shape; None for the first that is sound.
 
     Raises
     ------
@@ -78,7 +78,7 @@ class CodeShape:
     lifting: int
     rows: int
     columns: int
-    seed: int
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         """Check that the design exists and the shape is one."""
@@ -100,17 +100,20 @@ class CodeShape:
         parts = _NAME.fullmatch(name)
         if not parts:
             raise InvalidArgumentError("code", name, _ALLOWED)
-        return cls(parts[1], parts[2], *(int(number) for number in parts.groups()[2:]))
+        lifting, rows, columns = (int(number) for number in parts.groups()[2:5])
+        seed = None if parts[6] is None else int(parts[6])
+        return cls(parts[1], parts[2], lifting, rows, columns, seed)
 
     @property
     def name(self) -> str:
         """Name of the code."""
         shape = f"{self.lifting}-{self.rows}x{self.columns}"
-        return f"{self.kind}{self.rate}-{shape}-{self.seed}"
+        number = "" if self.seed is None else f"-{self.seed}"
+        return f"{self.kind}{self.rate}-{shape}{number}"
 
 
 def tailored(frame_bits: int, qber: float) -> CodeShape | None:
-    """Return the first code made for a frame; None where it would have too few rows.
+    """Return the shape of the code made for a frame; None where it would have too few rows.
 
     Parameters
     ----------
@@ -128,18 +131,7 @@ def tailored(frame_bits: int, qber: float) -> CodeShape | None:
         return None
     kind = "light" if rows < _FEW_ROWS else "heavy"
     nearest = min(designs()[kind], key=lambda rate: abs(math.log(float(rate) / qber)))
-    return CodeShape(kind, nearest, lifting, rows, columns, seed=0)
-
-
-@lru_cache(maxsize=256)
-def sound_code(name: str) -> str:
-    """Return the first code of a shape without small sets of light bits that the checks hardly see.
-
-    If none of some is without, it is the one of the name.
-    """
-    shape = CodeShape.of_name(name)
-    others = (replace(shape, seed=shape.seed + k).name for k in range(_SEEDS))
-    return next((other for other in others if _is_sound(grown_code(other))), name)
+    return CodeShape(kind, nearest, lifting, rows, columns)
 
 
 def _is_sound(code: QCLDPCCode) -> bool:
@@ -150,6 +142,9 @@ def _is_sound(code: QCLDPCCode) -> bool:
 def grown_code(name: str) -> QCLDPCCode:
     """Grow a code from its name: ``<degrees>-<lifting>-<rows>x<columns>-<seed>``.
 
+    Without a seed it is the first without small sets of light bits that the checks hardly see; if
+    none of some is without, the first.
+
     Raises
     ------
     InvalidArgumentError
@@ -157,10 +152,14 @@ def grown_code(name: str) -> QCLDPCCode:
 
     Examples
     --------
-    >>> grown_code("heavy0.036-64-36x157-0").frame_bits
-    10048
+    >>> code = grown_code("heavy0.036-64-36x157")
+    >>> code.frame_bits, code.name
+    (10048, 'heavy0.036-64-36x157-7')
     """
     shape = CodeShape.of_name(name)
+    if shape.seed is None:
+        codes = (grown_code(replace(shape, seed=k).name) for k in range(_SEEDS))
+        return next((code for code in codes if _is_sound(code)), grown_code(f"{name}-0"))
     degrees = designs()[shape.kind][shape.rate]
     fractions = {int(degree): share for degree, share in degrees.items()}
     weights = np.minimum(column_weights(fractions, shape.columns), shape.rows)
