@@ -86,7 +86,8 @@ def on_ladder(
 
     The corrector answers with a flag a frame and attempt: whether the checks are met and the tag is
     that of the reference. As long as tags differ, what is compared next does not depend on the seed
-    of the tags, so that the bound for one comparison holds for each.
+    of the tags, so that the bound for one comparison holds for each: the channel is authenticated,
+    and nobody can choose syndromes after the tags.
     """
     ladder, seed = plan.ladder, secrets.token_bytes(SEED_BYTES)
     own = deal(reference, ladder)

@@ -37,7 +37,8 @@ def column_weights(fractions: Mapping[int, float], columns: int) -> Integers:
     shares = np.array([fractions[degree] for degree in degrees]) / degrees
     wanted = shares / shares.sum() * columns
     counts = np.floor(wanted).astype(np.int64)
-    counts[np.argsort(counts - wanted)[: columns - counts.sum()]] += 1
+    missing = np.round(wanted - counts, 9)
+    counts[np.argsort(-missing, kind="stable")[: columns - counts.sum()]] += 1
     places = np.concatenate([(np.arange(count) + 0.5) / count for count in counts if count])
     return np.repeat(degrees, counts)[np.argsort(places, kind="stable")].astype(np.int64)
 

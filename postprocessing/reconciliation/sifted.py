@@ -17,7 +17,7 @@ from postprocessing.reconciliation.cost import StepPlan
 from postprocessing.reconciliation.ladder import MOST_LADDER_QBER, LadderPlan, planned
 from postprocessing.reconciliation.performance import binary_entropy
 from postprocessing.reconciliation.selection import MODES, MOST_QBER, Mode, candidates
-from postprocessing.reconciliation.verification import MOST_TAG_BITS, miss_probability
+from postprocessing.reconciliation.verification import MOST_TAG_BITS
 from postprocessing.sections import Section, number
 
 # What a budget is exceeded with.
@@ -48,7 +48,7 @@ class ReconciledKey:
     attempts : int
         Rounds of syndromes and flags.
     seconds : float
-        Wall time of encoding, decoding and verification.
+        Wall time of encoding, decoding and verification, and of growing a code that is not there.
     corrected_errors : int or None
         Bits that were changed; None without a corrected key.
     iterations : float
@@ -153,7 +153,8 @@ def reconcile(
     reference_bits, corrector_bits : ndarray of uint8, shape (n,)
         The keys of both parties, n ≥ 1, one bit 0 or 1 an element.
     qber : float
-        Expected error rate, in [0, 0.2]; in throughput mode and for short keys in [0, 0.12].
+        Expected error rate, in [0, 0.2]; in throughput mode, and for keys of fewer than 1000 bits
+        or more than 1.2e7, in [0, 0.12].
     mode : {"auto", "throughput", "efficiency"}, optional
         Codes to choose from: those that decode fast, those that leak little — long ones, and for
         keys of up to 1.2e7 bits codes made to measure —, or all.
@@ -161,7 +162,8 @@ def reconcile(
         Choose the code of the least expected leakage, or of the least that is exceeded once in 400
         times: by what a key pays for.
     verification_bits : int, optional
-        Length of the tag: more than log2 ⌈n/128⌉, for a tag to say anything, and at most 128.
+        Length of the tag, or of each on a ladder: enough that `undetected_probability` is below 1,
+        and at most 128.
     threads : int, optional
         Threads that share the frames, in [1, 1000]; by default one a processor. The bits do not
         depend on it.
@@ -199,13 +201,13 @@ def reconcile(
     chosen = one_of("mode", mode, ("auto", *MODES))
     of_budget = one_of("optimise", optimise, ("mean", "budget")) == "budget"
     tag_bits = whole_number("verification_bits", verification_bits, 1, MOST_TAG_BITS)
-    if miss_probability(len(reference_bits), tag_bits) >= 1:
-        allowed = f"enough to tell strings of {len(reference_bits)} bits apart"
-        raise InvalidArgumentError("verification_bits", verification_bits, allowed)
     threads = thread_count(threads)
     keys = PackedBits.from_bits(reference_bits), PackedBits.from_bits(corrector_bits)
     modes = tuple(each for each in MODES if chosen in ("auto", each))
     plan = _cheapest(modes, len(reference_bits), error_rate, tag_bits, of_budget=of_budget)
+    if plan.undetected_probability() >= 1:
+        allowed = f"enough to tell strings of {len(reference_bits)} bits apart"
+        raise InvalidArgumentError("verification_bits", verification_bits, allowed)
     return _reconciled(*keys, plan, error_rate, threads)
 
 
@@ -221,7 +223,7 @@ def _cheapest(
         ladder = planned(key_bits, qber, tag_bits, of_budget=least)
         plans.extend([ladder] if ladder else [])
     if not plans:
-        allowed = f"at most {MOST_QBER} for so few bits, or in throughput mode"
+        allowed = f"at most {MOST_QBER} for keys of this length, or in throughput mode"
         raise InvalidArgumentError("qber", qber, allowed)
     if of_budget:
         return min(plans, key=lambda plan: plan.budget_bits(_BUDGET_PROBABILITY))

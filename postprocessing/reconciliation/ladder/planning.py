@@ -20,7 +20,8 @@ from postprocessing.reconciliation.ladder.tailoring import tailored
 from postprocessing.reconciliation.performance import binary_entropy
 from postprocessing.reconciliation.verification import miss_probability
 
-# Frames longer than this decode no better for it.
+# What shorter frames need was not measured; longer ones decode no better.
+LEAST_FRAME_BITS = 1_000
 MOST_FRAME_BITS = 1_500_000
 # Error rates for which there are designs.
 _LEAST_QBER, MOST_LADDER_QBER = 0.004, 0.2
@@ -90,18 +91,20 @@ class LadderPlan:
 
     def budget_bits(self, probability: float) -> int:
         """Return what the key costs at most, but with a probability."""
-        if self.frames * self.failures[-1] > probability:
+        disclosing = self.frames * self.failures[-1]
+        if disclosing > probability:
             return math.ceil(self.frames * float(self._costs[-1]))
         least = self._costs[0]
         width = max(1.0, float(self._costs[-2] - least) / _BINS)
-        bins = np.ceil((self._costs - least) / width).astype(np.int64)
-        top = int(bins[-2]) + 1
+        bins = np.ceil((self._costs[:-1] - least) / width).astype(np.int64)
+        top = int(bins[-1])
         chances = np.zeros(top + 1)
-        np.add.at(chances, np.minimum(bins, top), self._shares)
+        np.add.at(chances, bins, self._shares[:-1])
         size = 1 << (self.frames * (top + 1)).bit_length()
         total = np.fft.irfft(np.fft.rfft(chances, size) ** self.frames, size)
         above = np.maximum(0, np.cumsum(total[::-1])[::-1])
-        place = int(np.argmax(np.append(above[1:], 0) <= probability))
+        # A key with a disclosed frame counts as beyond.
+        place = int(np.argmax(np.append(above[1:], 0) <= probability - disclosing))
         return math.ceil(self.frames * float(least) + place * float(width))
 
 
@@ -124,7 +127,8 @@ def planned(
     """
     frames = -(-key_bits // MOST_FRAME_BITS)
     frame_bits = -(-key_bits // (frames * WORD_BITS)) * WORD_BITS
-    if not _LEAST_QBER <= qber <= MOST_LADDER_QBER or frames > _MOST_FRAMES:
+    served = _LEAST_QBER <= qber <= MOST_LADDER_QBER and frames <= _MOST_FRAMES
+    if not served or frame_bits < LEAST_FRAME_BITS:
         return None
     shape = tailored(frame_bits, qber)
     if shape is None:

@@ -29,7 +29,8 @@ DEGREES_FILE = Path(__file__).parents[1] / "matrices" / "ladder_degrees.json"
 # Syndrome bits of the code over n h(QBER): what the first attempt has at least.
 _BASE_EFFICIENCY = 1.02
 # Block columns above which the lifting is doubled, if enough rows are left.
-_MANY_COLUMNS, _MOST_LIFTING = 500, 1 << 12
+_MANY_COLUMNS, _MOST_LIFTING = 500, 1 << 11
+_MOST_COLUMNS = 4_000
 # Block rows below which columns are light.
 _FEW_ROWS = 24
 # Fewer block rows leave no room for columns of different weights.
@@ -41,7 +42,8 @@ _MOST_BITS_OF_HEAVY = 300
 # There shall be no sets of so many bits of such weights that the checks hardly see; seeds to try.
 _LIGHT_SETS, _SEEDS = ((12, 2), (8, 3)), 16
 _ALLOWED = "<degrees>-<lifting>-<rows>x<columns>[-<seed>]"
-_NAME = re.compile(r"([a-z]+)([0-9.]+)-(\d{2,5})-(\d{1,4})x(\d{1,4})(?:-(\d{1,3}))?")
+_NUMBER = "(0|[1-9][0-9]{0,3})"
+_NAME = re.compile(f"([a-z]+)([0-9.]+)-{_NUMBER}-{_NUMBER}x{_NUMBER}(?:-{_NUMBER})?")
 
 
 @cache
@@ -84,7 +86,8 @@ class CodeShape:
         """Check that the design exists and the shape is one."""
         known = self.rate in designs().get(self.kind, {})
         whole = self.lifting % WORD_BITS == 0 and 0 < self.lifting <= _MOST_LIFTING
-        if not (known and whole and _LEAST_ROWS <= self.rows < self.columns):
+        few = self.columns <= _MOST_COLUMNS
+        if not (known and whole and few and _LEAST_ROWS <= self.rows < self.columns):
             raise InvalidArgumentError("code", self.name, _ALLOWED)
 
     @classmethod
@@ -124,7 +127,11 @@ def tailored(frame_bits: int, qber: float) -> CodeShape | None:
     """
     syndrome = _BASE_EFFICIENCY * frame_bits * binary_entropy(qber)
     lifting = WORD_BITS
-    while frame_bits > _MANY_COLUMNS * lifting and syndrome >= 2 * _FEW_ROWS * lifting:
+    while (
+        lifting < _MOST_LIFTING
+        and frame_bits > _MANY_COLUMNS * lifting
+        and syndrome >= 2 * _FEW_ROWS * lifting
+    ):
         lifting *= 2
     columns, rows = -(-frame_bits // lifting), round(syndrome / lifting)
     if not _LEAST_ROWS <= rows < columns:

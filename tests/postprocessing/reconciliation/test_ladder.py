@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from postprocessing.bits import PackedBits
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.reconciliation import attempts, get_code, reconcile
 from postprocessing.reconciliation.codes import QCLDPCCode
+from postprocessing.reconciliation.construction import ladder_rating
 from postprocessing.reconciliation.frames import deal
 from postprocessing.reconciliation.graphs import light_set
 from postprocessing.reconciliation.ladder import (
@@ -23,7 +25,7 @@ from postprocessing.reconciliation.ladder import (
     syndromes,
 )
 from postprocessing.reconciliation.ladder.ladder import climbed_graph
-from postprocessing.reconciliation.ladder.lengths import Rating, rating
+from postprocessing.reconciliation.ladder.lengths import RATINGS_FILE, Rating
 from postprocessing.reconciliation.ladder.planning import _from_the_top, _path
 from postprocessing.reconciliation.performance import binary_entropy
 
@@ -127,6 +129,10 @@ def test_codes_never_change():
         "heavy0.036-64-2x157-0",
         "heavy0.036-63-36x157-0",
         "heavy0.036-64-36x157-0 ",
+        "heavy0.036-064-36x157-0",
+        "heavy0.036-64-36x157-00",
+        "heavy0.036-64-36x157-\uff10",
+        "heavy0.036-4096-9998x9999-0",
     ],
 )
 def test_names_of_no_code(name: str):
@@ -212,22 +218,25 @@ def test_rungs_are_those_of_the_least_cost():
         assert cost(tuple(_path(following, start))) == pytest.approx(best, rel=1e-12)
 
 
-@pytest.mark.parametrize("frames", [1, 5])
-def test_cost_and_budget_are_those_of_the_failures(frames: int):
-    """10^5 keys drawn; the budget is exceeded less often than once in 400, and hardly less."""
-    failures = (0.7, 0.3, 0.1, 0.02, 1e-3, 1e-6)
+@pytest.mark.parametrize(
+    ("frames", "last"), [(1, 1e-6), (5, 1e-6), (1, 1e-4), (2, 1e-3), (16, 1.5e-4)]
+)
+def test_cost_and_budget_are_those_of_the_failures(frames: int, last: float):
+    """4 · 10^5 keys drawn; exceeded less often than once in 400, and the next lower one is not."""
+    failures = (0.7, 0.3, 0.1, 0.02, 2e-3, last)
     ladder = Ladder("heavy0.036-64-36x157-0", 10_000 // 64 * 64, (0, 40, 90, 150, 300, 500))
     plan = LadderPlan(ladder, frames, failures, 50)
     generator = np.random.default_rng(4)
-    ends = np.searchsorted(-np.array(failures), -generator.random((100_000, frames)))
+    ends = np.searchsorted(-np.array(failures), -generator.random((400_000, frames)))
     sent = np.array([50 + ladder.whole_bits + r + k + 1 for k, r in enumerate(ladder.rungs)])
     costs = np.append(sent, sent[-1] + ladder.frame_bits)[ends].sum(axis=1)
     error = 6 * costs.std() / np.sqrt(len(costs))
     assert plan.expected_bits() == pytest.approx(costs.mean(), abs=error)
     budget = plan.budget_bits(2.5e-3)
     assert (costs > budget).mean() < 2.5e-3 + 6 * np.sqrt(2.5e-3 / len(costs))
+    # What discloses counts as beyond twice at the most, and bins are rounded up by a bit a frame.
     lower = np.unique(costs[costs < budget - frames])[-1]
-    assert (costs > lower).mean() > 2.5e-3
+    assert (costs > lower).mean() + frames * last > 2.5e-3 - 6 * np.sqrt(2.5e-3 / len(costs))
 
 
 def test_a_ladder_that_often_ends_is_budgeted_with_disclosure():
@@ -334,6 +343,91 @@ def test_long_keys_have_several_frames():
 def test_no_cliff_between_neighbouring_lengths():
     """What is planned for 1 % more bits never differs by more than 2 % in f."""
     for qber in (0.0144, 0.036, 0.078):
-        lengths = np.geomspace(3_000, 3e7, 926).astype(int)
-        needs = np.array([rating(int(n), qber).efficiency for n in lengths])
-        assert np.abs(np.diff(needs)).max() < 0.02
+        lengths = np.geomspace(10_000, 1e7, 100)
+        for length in lengths.astype(int).tolist():
+            pair = (length, round(1.01 * length))
+            rates = [planned(n, qber, 50).expected_bits() / n for n in pair]
+            assert abs(rates[1] / rates[0] - 1) < 0.02
+
+
+SHORT = Ladder("light0.12-64-5x10-1", 640, tuple(range(0, 320, 12)))
+
+
+def test_a_wrong_word_that_meets_the_syndrome_has_another_tag():
+    """Codes of 640 bits have words near others: the climb goes on and ends at the reference."""
+    plan = LadderPlan(SHORT, 1, (0.0,) * SHORT.steps, 60)
+    wrong = 0
+    for seed in range(150):
+        reference, received = (PackedBits.from_bits(bits) for bits in keys(640, 0.12, seed))
+        sent = syndromes(SHORT, deal(reference, SHORT))
+        climber, met_at = Climber.of(SHORT, deal(received, SHORT), 0.12), SHORT.steps
+        for step in range(SHORT.steps):
+            first, last = SHORT.bits_sent(step)
+            climber = climber.further(sent[:, first:last], step, 1)
+            if climber.met[0]:
+                met_at = step
+                break
+        found = attempts.on_ladder(reference, received, plan, 0.12, 1)
+        assert (found.corrected ^ reference).ones == 0
+        if climber.met[0] and (climber.frames.bits() ^ reference).ones:
+            wrong += 1
+            assert found.attempts > met_at + 1
+    assert wrong > 0
+
+
+@pytest.mark.parametrize("length", [1, 63, 64, 65, 127, 639, 641, 1279, 2 * 640 + 1, 5 * 640 - 63])
+def test_frames_of_any_length_and_of_unequal_ones(length: int):
+    plan = LadderPlan(SHORT, -(-length // 640), (0.0,) * SHORT.steps, 60)
+    reference, received = (PackedBits.from_bits(bits) for bits in keys(length, 0.06, length))
+    found = attempts.on_ladder(reference, received, plan, 0.06, 2)
+    assert len(found.corrected) == length
+    assert (found.corrected ^ reference).ones == 0
+    assert found.attempts >= 1
+
+
+def test_one_frame_of_several_is_disclosed():
+    """Word i goes to frame i mod 3; the second frame has nothing but noise."""
+    length, plan = 3 * 640, LadderPlan(SHORT, 3, (0.0,) * SHORT.steps, 60)
+    bits, noisy = keys(length, 0.02, 1)
+    noisy[np.arange(length) // 64 % 3 == 1] = np.random.default_rng(2).integers(0, 2, 640)
+    reference, received = PackedBits.from_bits(bits), PackedBits.from_bits(noisy)
+    found = attempts.on_ladder(reference, received, plan, 0.05, 1)
+    assert found.disclosed_frames == 1
+    assert (found.corrected ^ reference).ones == 0
+    assert found.attempts == SHORT.steps
+    assert found.leaked_bits > 3 * 60 + 640 + SHORT.whole_bits + SHORT.rungs[-1] + SHORT.steps
+
+
+def test_the_table_of_needed_lengths_is_the_scripts():
+    table = json.loads(RATINGS_FILE.read_text(encoding="utf-8"))
+    assert tuple(table["frame_bits"]) == ladder_rating._FRAME_BITS
+    assert tuple(table["qbers"]) == ladder_rating._QBERS
+    efficiency, width = np.array(table["efficiency"]), np.array(table["width"])
+    assert efficiency.shape == width.shape == (len(table["frame_bits"]), len(table["qbers"]))
+    assert 1 < efficiency.min() < efficiency.max() < 1.6
+    assert 0 < width.min() < width.max() < 0.2
+
+
+def test_the_fit_finds_what_was_drawn():
+    """Bits needed of 20 000 frames, known only up to a step, of which some begin too high."""
+    generator = np.random.default_rng(10)
+    needed = 1.1 + 0.03 * generator.normal(size=20_000)
+    rungs = np.append(np.arange(1.05, 1.25, 0.01), np.inf)
+    place = np.searchsorted(rungs, needed)
+    least = np.where(place == 0, 0.0, rungs[place - 1])
+    found = ladder_rating.Climbs(least, rungs[place], np.ones(len(place)))
+    efficiency, width = ladder_rating.fitted([found])
+    # Six standard errors.
+    assert efficiency == pytest.approx(1.1, abs=6 * 0.03 / 20_000**0.5)
+    assert width == pytest.approx(0.03, abs=6 * 0.03 / 40_000**0.5 * 1.2)
+
+
+def test_budgets_are_kept():
+    """Of 600 keys more than 8 beyond a budget of once in 400 have a probability of 1e-4."""
+    beyond = 0
+    for seed in range(600):
+        reference, received = keys(2_000, 0.08, 100 + seed)
+        found = reconcile(reference, received, qber=0.08, threads=1)
+        np.testing.assert_array_equal(found.corrected_bits, reference)
+        beyond += found.leaked_bits > found.budget_bits
+    assert beyond <= 8

@@ -128,7 +128,7 @@ def test_any_keys_are_equal_in_the_end_or_none(length: int, qber: float, wrong: 
     assert found.efficiency == math.inf or qber > 0
 
 
-ONE, LONG = np.ones(4, np.uint8), np.ones(1000, np.uint8)
+ONE, LONG, TEN = (np.ones(length, np.uint8) for length in (4, 1000, 10_000))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ ONE, LONG = np.ones(4, np.uint8), np.ones(1000, np.uint8)
         ({"reference_bits": 2 * ONE}, "reference_bits must be"),
         ({"corrector_bits": ONE.astype(float)}, "corrector_bits must be"),
         ({"qber": 0.21}, "qber must be at most 0.2, got 0.21"),
-        ({"qber": 0.13}, "qber must be at most 0.12 for so few bits, .* got 0.13"),
+        ({"qber": 0.13}, "qber must be at most 0.12 for keys of this length, .* got 0.13"),
         ({"qber": 0.13, "mode": "throughput"}, "qber must be at most 0.12 .* got 0.13"),
         ({"qber": -0.1}, "qber must be"),
         ({"mode": "fast"}, "mode must be"),
@@ -148,6 +148,10 @@ ONE, LONG = np.ones(4, np.uint8), np.ones(1000, np.uint8)
         (
             {"reference_bits": LONG, "corrector_bits": LONG, "verification_bits": 3},
             "verification_bits must be enough to tell strings of 1000 bits apart, got 3",
+        ),
+        (
+            {"reference_bits": TEN, "corrector_bits": TEN, "verification_bits": 8, "qber": 0.036},
+            "verification_bits must be enough to tell strings of 10000 bits apart, got 8",
         ),
         ({"verification_bits": 129}, "verification_bits must be"),
         ({"threads": 0}, "threads must be"),
