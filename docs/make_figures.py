@@ -8,15 +8,21 @@ pictures of reports are not made here: a browser takes them of ``diqkd report``.
 from __future__ import annotations
 
 import argparse
+import math
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from emulator.papers import FIGURES
 from emulator.plotting.style import COLOURS, legend_below, new_axes, save_axes, show_grid
+from postprocessing.reconciliation.performance import binary_entropy
+from postprocessing.reconciliation.selection import MODES as MODE_NAMES
+from postprocessing.reconciliation.sifted import cheapest
 
 DOCS = Path(__file__).resolve().parent
 FOLDER = DOCS / "figures"
@@ -45,7 +51,8 @@ RESULTS = {
     "results-waterfall": "plot waterfall run",
     "link-sensitivities": "plot sensitivities single-photon-11km",
 }
-STUDY, RECONCILIATION = "finite-size-study", "reconciliation"
+STUDY, RECONCILIATION, SIZES = "finite-size-study", "reconciliation", "reconciliation-sizes"
+SIZE_QBERS = {0.0144: "blue", 0.036: "vermillion", 0.078: "green"}
 MODES = {"throughput": "blue", "efficiency": "vermillion"}
 RUN = "run ecs-100km --seed 7 --out run"
 
@@ -73,8 +80,8 @@ def draw(name: str, folder: Path) -> None:
         (picture,) = (folder / "study").glob("*.png")
         (FOLDER / f"{name}.png").write_bytes(picture.read_bytes())
         return
-    if name == RECONCILIATION:
-        draw_reconciliation()
+    if name in (RECONCILIATION, SIZES):
+        draw_reconciliation() if name == RECONCILIATION else draw_sizes()
         return
     words = RESULTS.get(name, f"plot {name}")
     prepare(words, folder)
@@ -101,9 +108,37 @@ def draw_reconciliation() -> None:
     save_axes(axes, FOLDER / f"{RECONCILIATION}.png")
 
 
+def draw_sizes() -> None:
+    """Draw the expected f of `reconcile` against the length of the key, beside the bound."""
+    lengths = np.unique(np.geomspace(1_000, 1e7, 161).round().astype(int)).tolist()
+    axes = new_axes()
+    axes.set_title("Sifted keys alone: f against their length", fontsize="medium")
+    for qber, colour in SIZE_QBERS.items():
+        entropy = binary_entropy(qber)
+        plans = [cheapest(MODE_NAMES, n, qber, 50, of_budget=False) for n in lengths]
+        for name, line, values in (
+            ("expected", "-", [plan.expected_bits() for plan in plans]),
+            ("once in 400", ":", [plan.budget_bits(1 / 400) for plan in plans]),
+            ("bound of that", "--", [least_budget_bits(n, qber) for n in lengths]),
+        ):
+            shown = np.array(values) / (np.array(lengths) * entropy)
+            label = f"{qber:.2%}, {name}"
+            axes.plot(lengths, shown, line, color=COLOURS[colour], label=label)
+    axes.set(xscale="log", xlabel="key bits", ylabel="f = bits sent / n h(QBER)", ylim=(1, 1.8))
+    show_grid(axes)
+    legend_below(axes, 3)
+    save_axes(axes, FOLDER / f"{SIZES}.png")
+
+
+def least_budget_bits(n: int, qber: float) -> float:
+    """Return the bits that all codes need with a probability of 1/400 (normal approximation)."""
+    spread = math.sqrt(n * qber * (1 - qber)) * math.log2((1 - qber) / qber)
+    return n * binary_entropy(qber) + spread * norm.isf(1 / 400) - 0.5 * math.log2(n)
+
+
 def main() -> None:
     """Draw the figures that are named, or all."""
-    known = [*FIGURES, *RESULTS, STUDY, RECONCILIATION]
+    known = [*FIGURES, *RESULTS, STUDY, RECONCILIATION, SIZES]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help=", ".join(known))
     names = parser.parse_args().figures or known

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from html import escape
 
 Row = tuple[str, ...]
+# Beyond it f says how little h(QBER) is, not how good a code.
+_MOST_TELLING_EFFICIENCY = 2.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,26 @@ class Section:
 def summary_html(sections: Iterable[Section]) -> str:
     """Return the sections that are no details as HTML, for notebooks."""
     return "\n".join(section.to_html() for section in sections if not section.is_detail)
+
+
+def sent_row(efficiency: float | None, bits_a_key_bit: float | None) -> Row:
+    """Return what reconciliation has sent: f, or where hardly a bit differs what a key bit cost.
+
+    Parameters
+    ----------
+    efficiency : float or None
+        f, bits sent over n h(QBER); None where it was not measured, infinite without errors.
+    bits_a_key_bit : float or None
+        Bits sent a key bit, where there is an f.
+
+    Examples
+    --------
+    >>> sent_row(1.06, 0.24), sent_row(10.8, 0.00153)
+    (('reconciliation efficiency f', '1.06'), ('sent to reconcile', '0.00153 bits a key bit'))
+    """
+    if efficiency is None or bits_a_key_bit is None or efficiency <= _MOST_TELLING_EFFICIENCY:
+        return "reconciliation efficiency f", number(efficiency)
+    return "sent to reconcile", f"{bits_a_key_bit:.3g} bits a key bit"
 
 
 def number(value: object, digits: int = 6) -> str:

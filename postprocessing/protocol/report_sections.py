@@ -8,8 +8,8 @@ from dataclasses import replace
 from postprocessing.protocol.abort_reasons import TOO_FEW_ROUNDS
 from postprocessing.protocol.report_fields import ReportFields
 from postprocessing.protocol.transcript import Transcript
-from postprocessing.sections import Row, Section, Waterfall, count, number, pairs
-from postprocessing.security import TERM_LABELS
+from postprocessing.sections import Row, Section, Waterfall, count, number, pairs, sent_row
+from postprocessing.security import TERM_LABELS, binary_entropy
 from postprocessing.security.epsilons import weakness
 
 
@@ -39,7 +39,7 @@ def summary(
         ("heralded rounds", heralded_rounds or count(report.heralded_rounds or None)),
         ("key / test rounds", f"{report.key_rounds:,} / {report.test_rounds:,}"),
         ("leaked bits", count(report.leaked_bits)),
-        ("reconciliation efficiency f", number(report.reconciliation_efficiency)),
+        sent_row(report.reconciliation_efficiency, _sent_per_bit(report)),
         ("reconciliation", _code(report)),
         ("frames disclosed", f"{report.failed_frames} of {report.frames}"),
         ("seed", number(report.seed)),
@@ -121,6 +121,14 @@ def details(report: ReportFields, *more: Section) -> tuple[Section, ...]:
     )
     told = (section for section in sections if section.rows or section.bullets)
     return tuple(replace(section, is_detail=True) for section in told)
+
+
+def _sent_per_bit(report: ReportFields) -> float | None:
+    """Return what was sent to reconcile a key bit, which f says of so many errors."""
+    efficiency, errors = report.reconciliation_efficiency, report.corrected_errors
+    if efficiency is None or not errors:
+        return None
+    return efficiency * float(binary_entropy(errors / report.key_rounds))
 
 
 def _code(report: ReportFields) -> str:

@@ -18,7 +18,7 @@ from postprocessing.reconciliation.ladder import MOST_LADDER_QBER, LadderPlan, p
 from postprocessing.reconciliation.performance import binary_entropy
 from postprocessing.reconciliation.selection import MODES, MOST_QBER, Mode, candidates
 from postprocessing.reconciliation.verification import MOST_TAG_BITS
-from postprocessing.sections import Section, number
+from postprocessing.sections import Section, number, sent_row
 
 # What a budget is exceeded with.
 _BUDGET_PROBABILITY = 2.5e-3
@@ -110,7 +110,7 @@ class ReconciledKey:
             ("different strings pass", f"with a probability of {self.undetected_probability:.3g}"),
             ("bits sent", f"{self.leaked_bits:,} of {self.key_bits:,}{spent}"),
             ("planned at most", f"{self.budget_bits:,}"),
-            ("over n h(QBER)", number(self.efficiency)),
+            sent_row(self.efficiency, self.leaked_bits / self.key_bits),
             (
                 "errors corrected",
                 "–" if self.corrected_errors is None else f"{self.corrected_errors:,}",
@@ -204,14 +204,14 @@ def reconcile(
     threads = thread_count(threads)
     keys = PackedBits.from_bits(reference_bits), PackedBits.from_bits(corrector_bits)
     modes = tuple(each for each in MODES if chosen in ("auto", each))
-    plan = _cheapest(modes, len(reference_bits), error_rate, tag_bits, of_budget=of_budget)
+    plan = cheapest(modes, len(reference_bits), error_rate, tag_bits, of_budget=of_budget)
     if plan.undetected_probability() >= 1:
         allowed = f"enough to tell strings of {len(reference_bits)} bits apart"
         raise InvalidArgumentError("verification_bits", verification_bits, allowed)
     return _reconciled(*keys, plan, error_rate, threads)
 
 
-def _cheapest(
+def cheapest(
     modes: tuple[Mode, ...], key_bits: int, qber: float, tag_bits: int, *, of_budget: bool
 ) -> StepPlan | LadderPlan:
     """Return the plan of the least cost."""

@@ -73,7 +73,7 @@ def test_every_attempt_and_every_disclosed_bit_is_counted(monkeypatch: pytest.Mo
     """Too many errors for all attempts: syndromes and a flag each, then the key itself."""
     rates = RateAdaptation("fast0.02-512-32x200", 64_000, (0, 2, 16))
     plan = StepPlan(rates, 120_000, 0.02, 64)
-    monkeypatch.setattr(sifted, "_cheapest", lambda *_, **__: plan)
+    monkeypatch.setattr(sifted, "cheapest", lambda *_, **__: plan)
     reference, received = keys(120_000, 0.1, seed=3)
     found = reconcile(reference, received, qber=0.02, verification_bits=64)
     syndromes = sum(rates.syndrome_bits(attempt) for attempt in range(3))
