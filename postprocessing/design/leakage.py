@@ -18,6 +18,7 @@ from postprocessing.reconciliation import (
     most_failures,
     planned,
     sent_bits,
+    wrong_word_probability,
 )
 from postprocessing.round_probabilities import RoundProbabilities
 
@@ -164,12 +165,13 @@ def _ways(
         )
         most = int(sent_bits(choice, frames, failed)) + disclosed_bits(choice, failed, key_rounds)
         ways.append(_Way(choice, failed, expected_bits(choice, key_rounds, qber), most, over))
-    if mode == "efficiency":
-        ladder = planned(key_rounds, qber, 0, of_budget=probability if pays_budget else 0.0)
+    # The tag of the whole key comes last: a word that only meets the syndrome is an abort.
+    spare = probability - wrong_word_probability(key_rounds)
+    if mode == "efficiency" and spare > 0:
+        ladder = planned(key_rounds, qber, 0, of_budget=spare if pays_budget else 0.0)
         if ladder is not None:
-            most = ladder.budget_bits(probability)
-            expected = ladder.expected_bits()
-            ways.append(_Way(ladder.ladder, (), expected, most, probability))
+            most = ladder.budget_bits(spare)
+            ways.append(_Way(ladder.ladder, (), ladder.expected_bits(), most, probability))
     return ways
 
 

@@ -15,7 +15,13 @@ from postprocessing.reconciliation.cost import (
 from postprocessing.reconciliation.decoder import DecodedFrames, decode
 from postprocessing.reconciliation.encoder import encode
 from postprocessing.reconciliation.frames import Frames, collect, deal, frame_count
-from postprocessing.reconciliation.ladder import Ascent, Ladder, LadderPlan, planned
+from postprocessing.reconciliation.ladder import (
+    Ascent,
+    Ladder,
+    LadderPlan,
+    planned,
+    wrong_word_probability,
+)
 from postprocessing.reconciliation.lookup import get_code
 from postprocessing.reconciliation.performance import failure_rates
 from postprocessing.reconciliation.selection import Mode, candidates
@@ -56,4 +62,5 @@ __all__ = [
     "sent_bits",
     "tag_length",
     "verification_tag",
+    "wrong_word_probability",
 ]

@@ -3,7 +3,12 @@
 from postprocessing.reconciliation.ladder.climbing import Ascent, Climber, syndromes
 from postprocessing.reconciliation.ladder.ladder import Ladder
 from postprocessing.reconciliation.ladder.lengths import corrected_qber
-from postprocessing.reconciliation.ladder.planning import MOST_LADDER_QBER, LadderPlan, planned
+from postprocessing.reconciliation.ladder.planning import (
+    MOST_LADDER_QBER,
+    LadderPlan,
+    planned,
+    wrong_word_probability,
+)
 from postprocessing.reconciliation.ladder.tailoring import grown_code
 
 __all__ = [
@@ -16,4 +21,5 @@ __all__ = [
     "grown_code",
     "planned",
     "syndromes",
+    "wrong_word_probability",
 ]
