@@ -327,16 +327,8 @@ def _draft(
     # Whatever follows is computed for what is really drawn.
     choice = choice if own else choice.on_grid(security.grid_bits)
     marks, qber = round_bounds(choice), noisy_error_rate(expected.qber, q)
-    budget = leakage_budget(
-        rounds,
-        marks,
-        qber,
-        tag_bits,
-        security.completeness,
-        security.modes,
-        charged,
-        pays_budget=not method.varies,
-    )
+    wanted = security.completeness, security.modes, charged
+    budget = leakage_budget(rounds, marks, qber, tag_bits, *wanted, pays_budget=not method.varies)
     block = block_at(q, marks)
     length, failing = _length_and_risk(method, block, budget)
     rare = security.completeness * RARE_SHARE
