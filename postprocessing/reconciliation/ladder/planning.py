@@ -60,6 +60,8 @@ class LadderPlan:
         Frames of the key.
     failures : tuple of float
         Probability that a frame fails each attempt.
+    cautious_failures : tuple of float
+        The same for a code that needs more than most of its length do: what a budget rests on.
     tag_bits : int
         Tag of a frame, which is sent before the first attempt.
     """
@@ -67,6 +69,7 @@ class LadderPlan:
     ladder: Ladder
     frames: int
     failures: tuple[float, ...]
+    cautious_failures: tuple[float, ...]
     tag_bits: int
 
     @property
@@ -91,18 +94,13 @@ class LadderPlan:
         ]
         return np.array([*sent, sent[-1] + ladder.frame_bits], float)
 
-    @property
-    def _shares(self) -> Floats:
-        """How often a frame ends so."""
-        return -np.diff([1.0, *self.failures, 0.0])
-
     def expected_bits(self) -> float:
         """Return what the key costs on average."""
-        return self.frames * float(self._shares @ self._costs)
+        return self.frames * float(_shares(self.failures) @ self._costs)
 
     def budget_bits(self, probability: float) -> int:
         """Return what the key costs at most, but with a probability."""
-        disclosing = self.frames * self.failures[-1]
+        disclosing = self.frames * self.cautious_failures[-1]
         if disclosing > probability:
             return math.ceil(self.frames * float(self._costs[-1]))
         least = self._costs[0]
@@ -110,7 +108,7 @@ class LadderPlan:
         bins = np.ceil((self._costs[:-1] - least) / width).astype(np.int64)
         top = int(bins[-1])
         chances = np.zeros(top + 1)
-        np.add.at(chances, bins, self._shares[:-1])
+        np.add.at(chances, bins, _shares(self.cautious_failures)[:-1])
         size = 1 << (self.frames * (top + 1)).bit_length()
         total = np.fft.irfft(np.fft.rfft(chances, size) ** self.frames, size)
         above = np.maximum(0, np.cumsum(total[::-1])[::-1])
@@ -146,17 +144,24 @@ def planned(
         return None
     needs, whole = rating(frame_bits, qber), shape.rows * shape.lifting
     places, short = _places(needs, whole)
+    cautious = needs.cautious().short(places)
     attempt = 1 + (_TIME_OF_BUDGET if of_budget else _TIME) * frame_bits * binary_entropy(qber)
     stop = len(places) - 1
     if of_budget:
-        stop = min(stop, int(np.argmax(short <= of_budget / frames)) or stop)
+        stop = min(stop, int(np.argmax(cautious <= of_budget / frames)) or stop)
     beyond, above = _from_the_top(places[stop:], short[stop:], attempt, frame_bits)
     costs, below = _from_the_top(places[: stop + 1], short[: stop + 1], attempt, beyond[0])
     start = int(np.argmin(places[: stop + 1] + attempt + short[: stop + 1] * costs))
     chosen = [*_path(below, start), *(stop + k for k in _path(above, 0)[1:])]
     rungs = tuple(int(places[k]) - whole for k in chosen)
     ladder = Ladder(shape.name, frame_bits, rungs)
-    return LadderPlan(ladder, frames, tuple(short[chosen].tolist()), tag_bits)
+    failures, most = (tuple(each[chosen].tolist()) for each in (short, cautious))
+    return LadderPlan(ladder, frames, failures, most, tag_bits)
+
+
+def _shares(failures: tuple[float, ...]) -> Floats:
+    """Return how often a frame ends at each attempt, and after the last."""
+    return -np.diff([1.0, *failures, 0.0])
 
 
 def _places(needs: Rating, whole: int) -> tuple[Floats, Floats]:
@@ -164,7 +169,7 @@ def _places(needs: Rating, whole: int) -> tuple[Floats, Floats]:
     step = max(1, math.ceil(whole / _PLACES))
     places = np.arange(whole, 2 * whole + 1, step, dtype=float)
     short = needs.short(places)
-    enough = int(np.argmax(short <= _LEAST_SHORT)) or len(places) - 1
+    enough = int(np.argmax(needs.cautious().short(places) <= _LEAST_SHORT)) or len(places) - 1
     return places[: enough + 1], short[: enough + 1]
 
 
