@@ -169,7 +169,7 @@ def _ways(
     spare = probability - wrong_word_probability(key_rounds)
     if mode == "efficiency" and spare > 0:
         ladder = planned(key_rounds, qber, 0, of_budget=spare if pays_budget else 0.0)
-        if ladder is not None:
+        if ladder is not None and not ladder.ladder.shape.has_few_rows:
             most = ladder.budget_bits(spare)
             ways.append(_Way(ladder.ladder, (), ladder.expected_bits(), most, probability))
     return ways

@@ -12,8 +12,8 @@ from postprocessing.reconciliation.kernels import light_sets as _light_set_kerne
 
 # A cycle that is longer is none: no code of ours comes near.
 _NO_CYCLE = 1 << 30
-# Sets of light bits to look at from each block column.
-_MOST_NODES = 30_000
+# Sets of light bits to look at in all.
+_MOST_NODES = 3_000_000
 
 
 def degree_profile(weights: npt.NDArray[np.int64]) -> dict[int, int]:
@@ -89,8 +89,9 @@ def light_set(code: QCLDPCCode, most: int, heaviest: int) -> int:
     light = np.flatnonzero(weights <= heaviest)
     columns = _lists(shifts.T, light)
     rows = _lists(np.where(weights <= heaviest, shifts, -1), np.arange(code.rows))
+    share = _MOST_NODES // max(1, len(light))
     for start in light:
-        size: int = _light_set_kernels.find(start, columns, rows, code.lifting, most, _MOST_NODES)
+        size: int = _light_set_kernels.find(start, columns, rows, code.lifting, most, share)
         if size:
             return size
     return 0

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from postprocessing.bits import WORD_BITS, PackedBits
+from postprocessing.bits import WORD_BITS, PackedBits, octets
 from postprocessing.checks import thread_count
 from postprocessing.reconciliation.frames import Frames, deal
 from postprocessing.reconciliation.kernels import climbing as _climbing_kernels
@@ -19,6 +19,8 @@ from postprocessing.reconciliation.ladder.ladder import Ladder, climbed_graph, s
 
 # Iterations of the first attempt, and of each later one.
 _ITERATIONS = 200, 100
+# Error rates that decoding works with.
+_QBER_RANGE = 1e-7, 0.4
 _NO_WORDS, _NO_ROWS = np.empty(0, np.uint64), np.empty(0, np.int64)
 
 
@@ -28,8 +30,8 @@ def syndromes(ladder: Ladder, frames: Frames) -> npt.NDArray[np.uint8]:
     rows = ladder.mother.rows + ladder.split_rows
     words = np.zeros((len(frames), rows, lifting // WORD_BITS), np.uint64)
     _encoding_kernels.encode(frames.words, graph.row_starts[: rows + 1], graph.edges, words)
-    octets = words.reshape(len(frames), -1).view(np.uint8)
-    return np.unpackbits(octets, axis=1, bitorder="little")
+    packed = octets(words.reshape(len(frames), rows * lifting // WORD_BITS))
+    return np.unpackbits(packed, axis=1, bitorder="little")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +69,8 @@ class Climber:
         """Return the frames before any syndrome has come."""
         code, count = ladder.mother, len(frames)
         graph, lifting = climbed_graph(ladder), code.lifting
-        llr = float(np.log1p(-qber) - np.log(qber))
+        crossover = min(max(qber, _QBER_RANGE[0]), _QBER_RANGE[1])
+        llr = float(np.log1p(-crossover) - np.log(crossover))
         reliability = round(_layered_kernels.SCALE * llr)
         columns = ladder.columns + ladder.split_rows
         posteriors = np.empty((count, columns * (lifting + WORD_BITS)), np.int16)

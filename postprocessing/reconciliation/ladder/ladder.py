@@ -13,6 +13,9 @@ from postprocessing.errors import InvalidArgumentError
 from postprocessing.reconciliation.codes import Graph, QCLDPCCode
 from postprocessing.reconciliation.ladder.tailoring import CodeShape, grown_code
 
+# Longer frames decode no better.
+MOST_FRAME_BITS = 1_500_032
+
 
 @dataclass(frozen=True)
 class Ladder:
@@ -26,7 +29,7 @@ class Ladder:
     code : str
         Name of a code made to measure, which is grown when it is needed.
     frame_bits : int
-        Most key bits in a frame: whole words, as frames are dealt.
+        Most key bits in a frame: whole words, as frames are dealt, in all block columns.
     rungs : tuple of int
         Bits of half-syndromes known at each attempt; increasing.
 
@@ -42,9 +45,10 @@ class Ladder:
 
     def __post_init__(self) -> None:
         """Check that the code has as many bits and halves."""
-        most = self.shape.columns * self.shape.lifting
-        if self.frame_bits % WORD_BITS or not WORD_BITS <= self.frame_bits <= most:
-            allowed = f"a multiple of {WORD_BITS} between {WORD_BITS} and {most}"
+        most = min(self.shape.columns * self.shape.lifting, MOST_FRAME_BITS)
+        least = (self.shape.columns - 1) * self.shape.lifting + WORD_BITS
+        if self.frame_bits % WORD_BITS or not least <= self.frame_bits <= most:
+            allowed = f"a multiple of {WORD_BITS} that fills the code, between {least} and {most}"
             raise InvalidArgumentError("frame_bits", self.frame_bits, allowed)
         steps = (-1, *self.rungs, self.whole_bits + 1)
         if not self.rungs or any(b <= a for a, b in pairwise(steps)):

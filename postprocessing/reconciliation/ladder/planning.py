@@ -14,15 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from postprocessing.bits import WORD_BITS
-from postprocessing.reconciliation.ladder.ladder import Ladder
+from postprocessing.reconciliation.ladder.ladder import MOST_FRAME_BITS, Ladder
 from postprocessing.reconciliation.ladder.lengths import Floats, Rating, rating
 from postprocessing.reconciliation.ladder.tailoring import tailored
 from postprocessing.reconciliation.performance import binary_entropy
 from postprocessing.reconciliation.verification import miss_probability
 
-# What shorter frames need was not measured; longer ones decode no better.
+# What shorter frames need was not measured.
 LEAST_FRAME_BITS = 1_000
-MOST_FRAME_BITS = 1_500_000
 # Error rates for which there are designs.
 _LEAST_QBER, MOST_LADDER_QBER = 0.004, 0.2
 # More frames take too much memory at a time: the long codes for those.
