@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Annotated
+
+from pydantic import Discriminator, Tag
 
 from postprocessing.quantiles import exceedance, upper_quantile
 from postprocessing.reconciliation import (
@@ -26,6 +30,12 @@ from postprocessing.round_probabilities import RoundProbabilities
 VERDICT_BITS = 2
 # Candidates, best by expected leakage, whose quantiles are looked at.
 _SHORT_LIST = 4
+
+
+def _kind(value: object) -> str:
+    """Tell which of both a stored value is meant to be: its faults are told by their names."""
+    ladder = "rungs" in value if isinstance(value, Mapping) else isinstance(value, Ladder)
+    return "ladder" if ladder else "steps"
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,10 @@ class LeakageBudget:
     """
 
     mode: Mode
-    reconciliation: RateAdaptation | Ladder
+    reconciliation: Annotated[
+        Annotated[RateAdaptation, Tag("steps")] | Annotated[Ladder, Tag("ladder")],
+        Discriminator(_kind),
+    ]
     tag_bits: int
     key_rounds: int
     test_rounds: int

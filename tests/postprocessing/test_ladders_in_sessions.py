@@ -64,14 +64,16 @@ def test_the_keys_are_equal_and_every_bit_sent_is_on_the_transcript(design, fini
 def test_a_design_with_a_ladder_is_read_back_as_it_is(design):
     stored = json.loads(json.dumps(values_of(design)))
     assert design_of(stored) == design
-    for change in (
-        {"rungs": [5, 5]},
-        {"code": "heavy0.5-64-4x9"},
-        {"rungs": [0], "split_rows": [0]},
+    for change, named in (
+        ({"rungs": [5, 5]}, "rungs must be increasing"),
+        ({"rungs": [2.5]}, "rungs"),
+        ({"code": "heavy0.5-64-4x9"}, "code must be <degrees>"),
+        ({"frame_bits": 64}, "frame_bits must be a multiple of 64 that fills the code"),
+        ({"rungs": [0], "split_rows": [0]}, "split_rows"),
     ):
         changed = json.loads(json.dumps(stored))
         changed["leakage"]["reconciliation"] |= change
-        with pytest.raises((InvalidArgumentError, ValueError)):
+        with pytest.raises((InvalidArgumentError, ValueError), match=named):
             design_of(changed)
 
 

@@ -437,3 +437,28 @@ def test_budgets_are_kept():
         np.testing.assert_array_equal(found.corrected_bits, reference)
         beyond += found.leaked_bits > found.budget_bits
     assert beyond <= 8
+
+
+@pytest.mark.parametrize("qber", [0.0, 1e-300, 0.5])
+def test_error_rates_that_no_decoder_works_with(qber: float):
+    """A stored design may say so: decoding goes on with the nearest rate."""
+    reference, received = (PackedBits.from_bits(bits) for bits in keys(640, 0.0, 3))
+    sent = syndromes(SHORT, deal(reference, SHORT))
+    climber = Climber.of(SHORT, deal(received, SHORT), qber)
+    first, last = SHORT.bits_sent(0)
+    further = climber.further(sent[:, first:last], 0, 1)
+    # Where nothing received is believed, 200 iterations find nothing.
+    assert further.met.all() or (qber == 0.5 and further.iterations[0] == 200)
+
+
+def test_no_frames_have_no_syndromes():
+    none = deal(PackedBits.from_bits(np.empty(0, np.uint8)), SHORT)
+    bits = SHORT.whole_bits + 64 * SHORT.split_rows
+    assert syndromes(SHORT, none).shape == (len(none), bits)
+
+
+def test_larger_light_sets_are_searched_for_last():
+    """A search for sets of up to 8 gives up before it meets one of 6 that one for 6 meets."""
+    code = grown_code("heavy0.036-64-105x469-0")
+    assert light_set(code, 6, 3) == 6
+    assert get_code("heavy0.036-64-105x469").name != code.name
