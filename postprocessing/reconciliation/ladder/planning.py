@@ -29,6 +29,8 @@ _MOST_FRAMES = 8
 # The top rung fails with this probability at most, if the code has so many halves.
 _LEAST_SHORT = 1e-7
 _PLACES = 600
+# Rungs beyond what the expected error rate needs, as multiples of the last that it may.
+_BEYOND = (1.04, 1.1, 1.25)
 # What an attempt costs beside its bits, over n h(QBER): its time; and where the budget is paid,
 # not what is sent.
 _TIME, _TIME_OF_BUDGET = 2e-4, 5e-3
@@ -152,10 +154,15 @@ def planned(
     costs, below = _from_the_top(places[: stop + 1], short[: stop + 1], attempt, beyond[0])
     start = int(np.argmin(places[: stop + 1] + attempt + short[: stop + 1] * costs))
     chosen = [*_path(below, start), *(stop + k for k in _path(above, 0)[1:])]
-    rungs = tuple(int(places[k]) - whole for k in chosen)
-    ladder = Ladder(shape.name, frame_bits, rungs)
-    failures, most = (tuple(each[chosen].tolist()) for each in (short, cautious))
-    return LadderPlan(ladder, frames, failures, most, tag_bits)
+    # More errors than expected cost more rungs, not the key.
+    further = [min(math.ceil(more * places[-1]), 2 * whole) for more in _BEYOND]
+    tops = np.array(sorted({*further} - {int(places[-1])}), float)
+    rungs = tuple(int(bits) - whole for bits in (*places[chosen], *tops))
+    failures, most = (
+        (*of[chosen].tolist(), *each.short(tops).tolist())
+        for of, each in ((short, needs), (cautious, needs.cautious()))
+    )
+    return LadderPlan(Ladder(shape.name, frame_bits, rungs), frames, failures, most, tag_bits)
 
 
 def _shares(failures: tuple[float, ...]) -> Floats:

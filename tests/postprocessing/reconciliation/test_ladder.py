@@ -462,3 +462,14 @@ def test_larger_light_sets_are_searched_for_last():
     code = grown_code("heavy0.036-64-105x469-0")
     assert light_set(code, 6, 3) == 6
     assert get_code("heavy0.036-64-105x469").name != code.name
+
+
+@pytest.mark.parametrize("length", [10_000, 100_000])
+def test_more_errors_than_expected_cost_more_rungs_and_not_the_key(length: int):
+    """A fifth more of them, as of devices that drift."""
+    for seed in range(3):
+        reference, received = keys(length, 1.2 * 0.03, seed)
+        found = reconcile(reference, received, qber=0.03)
+        assert found.disclosed_frames == 0
+        assert found.leaked_bits < 1.3 * length * binary_entropy(1.2 * 0.03)
+        np.testing.assert_array_equal(found.corrected_bits, reference)
