@@ -82,7 +82,7 @@ def light_set(code: QCLDPCCode, most: int, heaviest: int) -> int:
     >>> shifts = np.array([[0, 0, 0], [0, 1, 2]], np.int16)
     >>> code = QCLDPCCode("cycles", 64, shifts)
     >>> light_set(code, 3, 2), light_set(code, 6, 2)
-    (0, 3)
+    (0, 4)
     """
     shifts = code.shifts.astype(np.int64)
     weights = (shifts >= 0).sum(axis=0)

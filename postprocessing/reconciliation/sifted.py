@@ -63,7 +63,7 @@ class ReconciledKey:
     >>> import numpy as np, diqkd
     >>> key = np.ones(90_000, np.uint8)
     >>> diqkd.reconcile(key, key, qber=0.05)
-    ReconciledKey(verified, 1 frame of ..., ... bits leaked, f = 1.2..., ... s)
+    ReconciledKey(verified, 1 frame of ..., ... bits leaked, f = 1.0..., ... s)
     """
 
     corrected_bits: Bits | None = field(repr=False)

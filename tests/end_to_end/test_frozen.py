@@ -17,7 +17,7 @@ from emulator.cli.app import app
 from emulator.runner import distill_emulated
 from emulator.sweeps.results import load_results
 from postprocessing import distill, read_design, read_records
-from postprocessing.design import request
+from postprocessing.design import leakage, request
 from postprocessing.files.layout import Layout
 from postprocessing.network.authentication import KeyPool
 from postprocessing.scheme import AnnouncedMarks, LocalSettings
@@ -38,10 +38,15 @@ def _sha256(data: bytes | None) -> str | None:
 
 @pytest.fixture
 def as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take settings as they are optimised, and lengths with a margin for rounding.
+    """Take settings as they are optimised, lengths with a margin for rounding, shipped codes.
 
-    0.1.0 had no grid of probabilities, and no proofs.
+    0.1.0 had no grid of probabilities, no proofs and no ladders, and chose by the budget for all.
     """
+    monkeypatch.setattr(leakage, "planned", lambda *_, **__: None)
+    by_budget = leakage.leakage_budget
+    monkeypatch.setattr(request, "leakage_budget", lambda *of, **_: by_budget(*of))
+    # What was estimated with ladders is not to be remembered, nor the other way round.
+    monkeypatch.setattr(leakage, "_best_rate", leakage._best_rate.__wrapped__)
     monkeypatch.setattr(
         request, "with_proved_length", lambda design, length: replace(design, length=length)
     )
