@@ -108,7 +108,7 @@ def on_ladder(
         if not len(left):
             break
     disclosed = own.chosen(left).bits()
-    corrected = collect(frames.replaced(left, frames.chosen(left).filled(disclosed)))
+    corrected = collect(frames.filled_at(left, disclosed))
     return Attempted(
         corrected=corrected,
         matches=True,

@@ -85,12 +85,11 @@ class Correction:
     @property
     def bits_left(self) -> int:
         """Bits of the frames that are left."""
-        return int(self.frames.lengths[self.left].sum())
+        return self.frames.length_of(self.left)
 
     def filled_in(self, disclosed: PackedBits) -> Frames:
         """Return all frames, those that are left with the bits of the reference."""
-        left = self.frames.chosen(self.left)
-        return self.frames.replaced(self.left, left.filled(disclosed))
+        return self.frames.filled_at(self.left, disclosed)
 
 
 def begin_correction(

@@ -49,6 +49,12 @@ class DecodedFrames:
     iterations: npt.NDArray[np.int64]
 
 
+def log_likelihood_ratio(qber: float) -> float:
+    """Return ln((1 − p)/p) of a received bit, p the nearest rate that decoding works with."""
+    crossover = min(max(qber, _QBER_RANGE[0]), _QBER_RANGE[1])
+    return float(np.log1p(-crossover) - np.log(crossover))
+
+
 def decode(
     adaptation: RateAdaptation,
     frames: Frames,
@@ -99,8 +105,7 @@ def decode(
     shape = (len(frames), sent // 8)
     if syndromes.shape != shape or syndromes.dtype != np.uint8:
         raise InvalidArgumentError("syndromes", syndromes.shape, f"uint8 of shape {shape}")
-    crossover = min(max(qber, _QBER_RANGE[0]), _QBER_RANGE[1])
-    llr = float(np.log1p(-crossover) - np.log(crossover))
+    llr = log_likelihood_ratio(qber)
     words, iterations = frames.words.copy(), np.full(len(frames), -1, np.int64)
     batch = max(1, _BATCH_BITS // adaptation.frame_bits)
     tries = (

@@ -68,6 +68,14 @@ class Frames:
         """Return a copy of some of the frames, by flags or by indices."""
         return type(self)(self.words[which], self.lengths[which])
 
+    def length_of(self, which: npt.NDArray[np.intp]) -> int:
+        """Return the number of bits in the frames of some indices."""
+        return int(self.lengths[which].sum())
+
+    def filled_at(self, which: npt.NDArray[np.intp], bits: PackedBits) -> Self:
+        """Return a copy in which the frames of some indices hold other bits, frame after frame."""
+        return self.replaced(which, self.chosen(which).filled(bits))
+
     def replaced(self, which: npt.NDArray[np.intp], others: Self) -> Self:
         """Return a copy with others, of the same lengths, in place of those of some indices."""
         words = self.words.copy()

@@ -73,8 +73,8 @@ def verification_tag(bits: PackedBits, seed: bytes, tag_bits: int) -> bytes:
         The string; bit j of block i is bit 128 i + j, the coefficient of x^j. The last block is
         filled up with zeros, so strings to compare must have one length.
     seed : bytes
-        The 16 bytes of r, drawn uniformly after both strings are fixed; little-endian, so that the
-        lowest bit of the first byte is the coefficient of x^0.
+        The 16 bytes of r, drawn uniformly and independently of both strings; little-endian, so that
+        the lowest bit of the first byte is the coefficient of x^0.
     tag_bits : int
         Length t of the tag in bits, 1 to 128.
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from postprocessing.bits import WORD_BITS, PackedBits, octets
 from postprocessing.checks import thread_count
+from postprocessing.reconciliation.decoder import log_likelihood_ratio
 from postprocessing.reconciliation.frames import Frames, deal
 from postprocessing.reconciliation.kernels import climbing as _climbing_kernels
 from postprocessing.reconciliation.kernels import encoding as _encoding_kernels
@@ -19,8 +20,6 @@ from postprocessing.reconciliation.ladder.ladder import Ladder, climbed_graph, s
 
 # Iterations of the first attempt, and of each later one.
 _ITERATIONS = 200, 100
-# Error rates that decoding works with.
-_QBER_RANGE = 1e-7, 0.4
 _NO_WORDS, _NO_ROWS = np.empty(0, np.uint64), np.empty(0, np.int64)
 
 
@@ -69,9 +68,7 @@ class Climber:
         """Return the frames before any syndrome has come."""
         code, count = ladder.mother, len(frames)
         graph, lifting = climbed_graph(ladder), code.lifting
-        crossover = min(max(qber, _QBER_RANGE[0]), _QBER_RANGE[1])
-        llr = float(np.log1p(-crossover) - np.log(crossover))
-        reliability = round(_layered_kernels.SCALE * llr)
+        reliability = round(_layered_kernels.SCALE * log_likelihood_ratio(qber))
         columns = ladder.columns + ladder.split_rows
         posteriors = np.empty((count, columns * (lifting + WORD_BITS)), np.int16)
         for k in range(count):
@@ -177,9 +174,8 @@ class Ascent:
     @property
     def bits_left(self) -> int:
         """Bits of the frames that are left."""
-        return int(self.frames.lengths[self.left].sum())
+        return self.frames.length_of(self.left)
 
     def filled_in(self, disclosed: PackedBits) -> Frames:
         """Return all frames, those that are left with the bits of the reference."""
-        left = self.frames.chosen(self.left)
-        return self.frames.replaced(self.left, left.filled(disclosed))
+        return self.frames.filled_at(self.left, disclosed)

@@ -30,7 +30,7 @@ _MOST_CELLS = 500
 # Twice the standard deviation of κ between codes of up to 1e4 bits, beyond which the measured σ,
 # of three codes together, has it.
 _CODES_DIFFER, _DIFFERING_BITS = 0.008, 10_000
-_LEAST_QBER = 1e-9
+_HARDLY_AN_ERROR = 1e-9
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def corrected_qber(frame_bits: int, leak_per_bit: float) -> float:
     def missing(qber: float) -> float:
         return rating(frame_bits, qber).efficiency * binary_entropy(qber) - leak_per_bit
 
-    return float(brentq(missing, _LEAST_QBER, 0.5)) if missing(0.5) > 0 else 0.5
+    return float(brentq(missing, _HARDLY_AN_ERROR, 0.5)) if missing(0.5) > 0 else 0.5
 
 
 @lru_cache(maxsize=1024)

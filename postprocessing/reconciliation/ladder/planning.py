@@ -21,7 +21,7 @@ from postprocessing.reconciliation.performance import binary_entropy
 from postprocessing.reconciliation.verification import miss_probability
 
 # What shorter frames need was not measured.
-LEAST_FRAME_BITS = 1_000
+_LEAST_FRAME_BITS = 1_000
 # Error rates for which there are designs.
 _LEAST_QBER, MOST_LADDER_QBER = 0.004, 0.2
 # More frames take too much memory at a time: the long codes for those.
@@ -35,7 +35,7 @@ _BEYOND = (1.04, 1.1, 1.25)
 # not what is sent.
 _TIME, _TIME_OF_BUDGET = 2e-4, 5e-3
 _BINS = 1 << 12
-# Of 12 000 frames of 1e3 to 1e4 bits four did.
+# Of 2900 frames of 1e4 to 3e4 bits none did: fewer than 1.1e-3 with 95 % confidence.
 _WRONG_WORDS = 1e-3
 _NEVER = 1e-300
 
@@ -138,7 +138,7 @@ def planned(
     frames = _frame_count(key_bits)
     frame_bits = -(-key_bits // (frames * WORD_BITS)) * WORD_BITS
     served = _LEAST_QBER <= qber <= MOST_LADDER_QBER and frames <= _MOST_FRAMES
-    if not served or frame_bits < LEAST_FRAME_BITS:
+    if not served or frame_bits < _LEAST_FRAME_BITS:
         return None
     shape = tailored(frame_bits, qber)
     if shape is None:

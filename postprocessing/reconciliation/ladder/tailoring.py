@@ -49,7 +49,7 @@ _NAME = re.compile(f"([a-z]+)([0-9.]+)-{_NUMBER}-{_NUMBER}x{_NUMBER}(?:-{_NUMBER
 
 
 @cache
-def designs() -> dict[str, dict[str, dict[str, float]]]:
+def _designs() -> dict[str, dict[str, dict[str, float]]]:
     """Return the degree designs by kind and error rate."""
     found: dict[str, dict[str, dict[str, float]]]
     found = json.loads(DEGREES_FILE.read_text(encoding="utf-8"))
@@ -86,7 +86,7 @@ class CodeShape:
 
     def __post_init__(self) -> None:
         """Check that the design exists and the shape is one."""
-        known = self.rate in designs().get(self.kind, {})
+        known = self.rate in _designs().get(self.kind, {})
         whole = self.lifting % WORD_BITS == 0 and 0 < self.lifting <= _MOST_LIFTING
         few = self.columns <= _MOST_COLUMNS
         if not (known and whole and few and _LEAST_ROWS <= self.rows < self.columns):
@@ -144,7 +144,7 @@ def tailored(frame_bits: int, qber: float) -> CodeShape | None:
     if not _LEAST_ROWS <= rows < columns:
         return None
     kind = "light" if rows < _FEW_ROWS else "heavy"
-    nearest = min(designs()[kind], key=lambda rate: abs(math.log(float(rate) / qber)))
+    nearest = min(_designs()[kind], key=lambda rate: abs(math.log(float(rate) / qber)))
     return CodeShape(kind, nearest, lifting, rows, columns)
 
 
@@ -184,7 +184,7 @@ def grown_code(name: str) -> QCLDPCCode:
     shape = CodeShape.of_name(name)
     if shape.seed is None:
         return _soundest(grown_code(replace(shape, seed=k).name) for k in range(_SEEDS))
-    degrees = designs()[shape.kind][shape.rate]
+    degrees = _designs()[shape.kind][shape.rate]
     fractions = {int(degree): share for degree, share in degrees.items()}
     weights = np.minimum(column_weights(fractions, shape.columns), shape.rows)
     most_bits = np.array([_MOST_BITS.get(int(w), _MOST_BITS_OF_HEAVY) for w in weights])

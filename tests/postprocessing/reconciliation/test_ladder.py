@@ -201,16 +201,16 @@ def test_rungs_are_those_of_the_least_cost():
     for _ in range(20):
         places = np.cumsum(generator.integers(1, 30, 8)).astype(float)
         short = np.sort(generator.random(8))[::-1].copy()
-        attempt, last = float(generator.integers(1, 20)), 200.0
-        beyond, following = _from_the_top(places, short, attempt, last)
+        attempt = float(generator.integers(1, 20))
+        beyond, following = _from_the_top(places, short, attempt, 200.0)
         start = int(np.argmin(places + attempt + short * beyond))
 
-        def cost(rungs: tuple[int, ...]) -> float:
+        def cost(rungs, places=places, short=short, attempt=attempt) -> float:
             total, before, reached = 0.0, 0.0, 1.0
             for rung in rungs:
-                total += reached * (places[rung] - before + attempt)  # noqa: B023
-                before, reached = places[rung], short[rung]  # noqa: B023
-            return total + reached * last  # noqa: B023
+                total += reached * (places[rung] - before + attempt)
+                before, reached = places[rung], short[rung]
+            return total + reached * 200.0
 
         subsets = (
             (*rungs, 7) for size in range(8) for rungs in itertools.combinations(range(7), size)
