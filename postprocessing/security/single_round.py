@@ -89,8 +89,8 @@ def least_in_cells(
 ) -> float:
     """Bound the least of a growing entropy less a growing score, over E from 0 to `most`.
 
-    In each cell there is no less than the entropy of its lower end and the score of its upper one,
-    and cells are halved where that is less than `enough`.
+    In each cell there is no less than the entropy of its lower end and the score of its upper one.
+    Cells are halved where that is less than `enough` and than what a lower end is seen to have.
 
     Returns
     -------
@@ -100,7 +100,9 @@ def least_in_cells(
     ends = np.linspace(0, most, _CELLS + 1)
     lows, highs = ends[:-1], ends[1:]
     while True:
-        bounds = entropy(lows) - scored(highs)
+        had = entropy(lows)
+        bounds = had - scored(highs)
+        enough = min(enough, float((had - scored(lows)).min()))
         matter = ~(bounds >= enough)
         count = int(matter.sum())
         if not 0 < count <= _MOST_CELLS:

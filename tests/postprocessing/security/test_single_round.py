@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from qubit_strategies import random_strategies
 from scipy.optimize import brentq, minimize_scalar
@@ -193,6 +193,7 @@ BALANCES = st.builds(
 
 @settings(max_examples=300)
 @given(BALANCES, st.floats(0.01, 0.999))
+@example(RoundBalance(0.9375, (0.125, 0.0), (4.0, 2.0)), 0.5)
 def test_any_tangent_bounds_and_the_best_is_tight(balance: RoundBalance, tangent: float) -> None:
     grid = np.concatenate([np.linspace(0, 1, 4001), 1 - np.geomspace(1e-12, 1e-3, 200)])
     lowest = float(balance.value(grid).min())
@@ -200,4 +201,4 @@ def test_any_tangent_bounds_and_the_best_is_tight(balance: RoundBalance, tangent
     best = tangent_of(balance)
     # Below the bend cells bound it, to the width of the smallest.
     lowest = min(lowest, float(balance.value(best)))
-    assert lowest - 1e-4 <= balance.least(best) <= lowest + 1e-12
+    assert lowest - 1e-5 <= balance.least(best) <= lowest + 1e-12
