@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.fft
 from sizes import SMALL, repeats
 
+from emulator.speed.peers import HASHES
 from postprocessing.amplification import toeplitz_hash, toeplitz_hash_packed
 from postprocessing.amplification.blockwise import block_toeplitz_product, transform_size
 from postprocessing.amplification.kernels.carryless import (
@@ -65,30 +65,6 @@ def test_hash(name: str, n: int) -> None:
     )
 
 
-def scipy_hash(bits: Bits, seed: Bits, length: int) -> Bits:
-    size = scipy.fft.next_fast_len(seed.size, real=True)
-    counts = scipy.fft.irfft(scipy.fft.rfft(bits, size) * scipy.fft.rfft(seed, size), size)
-    kept = np.rint(counts[bits.size - 1 : bits.size - 1 + length])
-    return (kept.astype(np.int64) & 1).astype(np.uint8)
-
-
-def cryptomite_hash(bits: Bits, seed: Bits, length: int) -> Bits:
-    """Hash; the seed begins with our diagonal 0."""
-    from cryptomite.toeplitz import Toeplitz
-
-    extractor = Toeplitz(bits.size, length)
-    rolled = np.roll(seed, 1 - bits.size)
-    return np.array(extractor.extract(bits.tolist(), rolled.tolist()), dtype=np.uint8)
-
-
-def randextract_hash(bits: Bits, seed: Bits, length: int) -> Bits:
-    """Hash; the seed begins with our diagonal 0."""
-    from randextract import ToeplitzHashing
-
-    extractor = ToeplitzHashing(bits.size, length)
-    return np.asarray(extractor.extract(bits, np.roll(seed, 1 - bits.size)), dtype=np.uint8)
-
-
 def implementation(name: str, n: int) -> tuple[bool, Callable[[Any, Any], Any]]:
     """Return whether it takes packed words, and the hash to n/2 bits of (string, seed)."""
     length = n // 2
@@ -102,9 +78,7 @@ def implementation(name: str, n: int) -> tuple[bool, Callable[[Any, Any], Any]]:
         return True, lambda x, t: toeplitz_hash_packed(x, t, length, threads=threads)
     byte_hashes: dict[str, Callable[[Bits, Bits, int], Bits]] = {
         "bytes": toeplitz_hash,
-        "scipy": scipy_hash,
-        "cryptomite": cryptomite_hash,
-        "randextract": randextract_hash,
+        **HASHES,
     }
     return False, lambda x, t: byte_hashes[name](x, t, length)
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
-from scipy import sparse
 from sizes import repeats, size
 
+from emulator.speed.peers import parity_check
 from postprocessing.bits import PackedBits
 from postprocessing.design.leakage import leakage_budget
 from postprocessing.reconciliation import (
@@ -24,7 +24,6 @@ from postprocessing.reconciliation import (
     encode,
     verification_tag,
 )
-from postprocessing.reconciliation.codes import decoded_graph
 from postprocessing.round_probabilities import RoundProbabilities
 
 KEY_BITS = size(4_000_000, 400_000)
@@ -78,18 +77,6 @@ def test_tag(benchmark: BenchmarkFixture) -> None:
     verification_tag(key, bytes(16), 64)
     benchmark.pedantic(verification_tag, (key, bytes(range(16)), 64), rounds=repeats(5))
     report(benchmark, "tag")
-
-
-def parity_check(rates: RateAdaptation) -> sparse.csr_matrix:
-    """Return the lifted matrix of the first attempt."""
-    graph, lifting = decoded_graph(rates, 0), rates.mother.lifting
-    block_rows = np.repeat(np.arange(len(graph.row_starts) - 1), np.diff(graph.row_starts))
-    within = np.arange(lifting)
-    rows = block_rows[:, np.newaxis] * lifting + within
-    columns = graph.edges[:, :1] * lifting + (within + graph.edges[:, 1:]) % lifting
-    entries = np.ones(rows.size, np.uint8)
-    shape = ((len(graph.row_starts) - 1) * lifting, rates.columns * lifting)
-    return sparse.csr_matrix((entries, (rows.ravel(), columns.ravel())), shape=shape)
 
 
 def cpu_seconds(run: Callable[..., object], *arguments: object) -> float:

@@ -8,6 +8,7 @@ from .laboratory import explore_files as explore_files
 from .pages.html_report import write_html_report as write_html_report
 from .pages.saved import read_report as read_report
 from .plotting.bell import plot_bell_test as plot_bell_test
+from .plotting.bench import plot_benchmark as plot_benchmark
 from .plotting.papers import plot_figure as plot_figure
 from .plotting.results import plot_finite_size as plot_finite_size
 from .plotting.results import plot_quantity as plot_quantity
@@ -26,6 +27,9 @@ from .schemes.behaviour import Behaviour as Behaviour
 from .schemes.bell_state import BellState as BellState
 from .schemes.cavity_cat import CavityCat as CavityCat
 from .schemes.cavity_link import CavityLink as CavityLink
+from .speed import Benchmark as Benchmark
+from .speed import bench as bench
+from .speed import read_benchmark as read_benchmark
 from .states.distribution import JointDistribution as JointDistribution
 from .schemes.entangled_coherent import EntangledCoherent as EntangledCoherent
 from .schemes.optics import Link as Link

@@ -79,6 +79,11 @@ from emulator import sweep as sweep
 from emulator import load_results as load_results
 from emulator import finite_size_study as finite_size_study
 
+# This machine
+from emulator import bench as bench
+from emulator import read_benchmark as read_benchmark
+from emulator import plot_benchmark as plot_benchmark
+
 # Pictures
 from emulator import plot_rate as plot_rate
 from emulator import plot_quantity as plot_quantity

@@ -138,6 +138,9 @@ CALLS = {
     "sweep": {"plan": PLAN, "store": New(".csv"), "executor": ThreadPoolExecutor(1)},
     "load_results": {"paths": "store.csv"},
     "finite_size_study": {"scenario": FINITE, "on_progress": begin},
+    "bench": {"stages": (), "on_progress": begin},
+    "read_benchmark": {},
+    "plot_benchmark": {"benchmark": diqkd.read_benchmark()},
     "plot_rate": {"stores": STORES},
     "plot_quantity": {"stores": STORES, "quantity": "chsh", "over": "distance_km"},
     "plot_finite_size": {"stores": STORES},
@@ -152,8 +155,8 @@ CALLS = {
 }
 # What the calls above return or raise, and nobody calls.
 RESULTS = {
-    "AmplifiedKey", "AttackReport", "BellTest", "Certificate", "DiqkdError", "DistillationReport",
-    "EmulatedFiles", "EmulatedRounds", "Exploration", "InputFileError",
+    "AmplifiedKey", "AttackReport", "BellTest", "Benchmark", "Certificate", "DiqkdError",
+    "DistillationReport", "EmulatedFiles", "EmulatedRounds", "Exploration", "InputFileError",
     "InvalidArgumentError", "LabReport", "LinkPlan", "Prediction", "ProtocolError",
     "ReconciledKey", "RunReport",
 }  # fmt: skip
@@ -212,6 +215,7 @@ ALIASES = {
     "run_attack.name": ("attack",),
     "load_plan.path": ("sweep",),
     "load_results.paths": ("store",),
+    "read_benchmark.path": ("benchmark",),
     "plot_figure.name": ("figure",),
 }
 
