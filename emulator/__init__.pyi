@@ -9,6 +9,8 @@ from .pages.html_report import write_html_report as write_html_report
 from .pages.saved import read_report as read_report
 from .plotting.bell import plot_bell_test as plot_bell_test
 from .plotting.bench import plot_benchmark as plot_benchmark
+from .plotting.codes import plot_codes as plot_codes
+from .plotting.codes import plot_failures as plot_failures
 from .plotting.papers import plot_figure as plot_figure
 from .plotting.results import plot_finite_size as plot_finite_size
 from .plotting.results import plot_quantity as plot_quantity

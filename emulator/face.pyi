@@ -48,6 +48,8 @@ from emulator import explore_files as explore_files
 from postprocessing import reconcile as reconcile
 from postprocessing import amplify as amplify
 from postprocessing import get_code as get_code
+from postprocessing import bring_code as bring_code
+from postprocessing import measure_code as measure_code
 from postprocessing import read_alist as read_alist
 from postprocessing import write_alist as write_alist
 from postprocessing import toeplitz_hash as toeplitz_hash
@@ -90,6 +92,8 @@ from emulator import plot_quantity as plot_quantity
 from emulator import plot_finite_size as plot_finite_size
 from emulator import plot_study as plot_study
 from emulator import plot_figure as plot_figure
+from emulator import plot_codes as plot_codes
+from emulator import plot_failures as plot_failures
 
 # Errors
 from postprocessing import DiqkdError as DiqkdError

@@ -31,6 +31,8 @@ from .network.party import run_party as run_party
 from .protocol.report import DistillationReport as DistillationReport
 from .protocol.distillation import distill as distill
 from .protocol.randomness import PartyRandomness as PartyRandomness
+from .reconciliation.brought import bring_code as bring_code
+from .reconciliation.brought import measure_code as measure_code
 from .reconciliation.lookup import get_code as get_code
 from .reconciliation.sifted import ReconciledKey as ReconciledKey
 from .reconciliation.sifted import reconcile as reconcile

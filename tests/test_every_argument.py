@@ -36,6 +36,7 @@ RECORD = diqkd.PartyRecord(np.zeros(20_000, np.uint8))
 BITS, SEED = np.ones(8, np.uint8), np.ones(11, np.uint8)
 SIGNS = dict.fromkeys(("alice_outcomes", "bob_outcomes"), np.ones(8, np.int8))
 TRIALS = diqkd.Trials(BITS, BITS, **SIGNS)
+CHECKS = sparse.csr_array(np.array([[1, 1, 0, 1], [0, 1, 1, 1]], np.uint8))
 SCENARIO = diqkd.load_scenario("ecs-100km", {"method": "asymptotic", "rounds": 1000, "seed": 1})
 FINITE = diqkd.load_scenario("ecs-100km", {"mean_photon_number": 0.1, "repetition_rate_hz": 1e9})
 LAYOUT = diqkd.Layout.of(SCHEME)
@@ -116,6 +117,8 @@ CALLS = {
     "explore_files": {"files": "rounds.csv", "layout": LAYOUT},
     "reconcile": {"reference_bits": BITS, "corrector_bits": BITS, "qber": 0.02},
     "get_code": {"name": "array-64-4x61"},
+    "bring_code": {"matrix": CHECKS},
+    "measure_code": {"code": diqkd.bring_code(CHECKS), "qbers": [0.1], "frames": 1},
     "read_alist": {"path": "code.alist"},
     "write_alist": {"path": New(".alist"), "matrix": sparse.csr_array(np.eye(2, dtype=np.uint8))},
     "amplify": {"bits": BITS, "length": 4},
@@ -146,6 +149,8 @@ CALLS = {
     "plot_finite_size": {"stores": STORES},
     "plot_study": {"study": FiniteSizeStudy(RUNS, RUNS, CURVES)},
     "plot_figure": {"name": "li-fig2b"},
+    "plot_codes": {"codes": [diqkd.get_code("fast0.04-512-53x200")]},
+    "plot_failures": {"measured": pd.DataFrame({"qber": [0.1], "frames": [9], "failed": [1]})},
     # Of the two packages, and not on the front door.
     "LocalSettings": {"corrector_test_probability": 0.1, "reference_test_probability": 0.1},
     "PartyRandomness": {},

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from emulator.cli.codes import code_named
 from emulator.cli.errors import EXIT_ABORTED
 from emulator.cli.options import AsJson, Replace, Threads
 
@@ -26,6 +27,12 @@ def command(
         typer.Option(help="the expected leakage, or the one that is exceeded once in 400 times"),
     ] = "mean",
     verification_bits: Annotated[int, typer.Option(help="length of the tag, 1 to 128")] = 50,
+    code: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME | FILE.alist", help="the code to use [default: the best of those we have]"
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="new file for the corrected bits")] = None,
     replace: Replace = False,
     threads: Threads = None,
@@ -46,6 +53,7 @@ def command(
         mode=mode,
         optimise=optimise,
         verification_bits=verification_bits,
+        code=None if code is None else code_named(code),
         threads=threads,
     )
     if out is not None and found.corrected_bits is not None:

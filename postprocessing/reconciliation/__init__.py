@@ -1,5 +1,6 @@
 """Error correction between the parties: codes, syndrome encoder, decoder, verification."""
 
+from postprocessing.reconciliation.brought import bring_code, measure_code
 from postprocessing.reconciliation.codes import (
     QCLDPCCode,
     RateAdaptation,
@@ -45,6 +46,7 @@ __all__ = [
     "RateAdaptation",
     "ReconciledKey",
     "begin_correction",
+    "bring_code",
     "candidates",
     "code_family",
     "collect",
@@ -56,6 +58,7 @@ __all__ = [
     "failure_rates",
     "frame_count",
     "get_code",
+    "measure_code",
     "most_failures",
     "planned",
     "reconcile",

@@ -262,6 +262,24 @@ class RateAdaptation:
         return (last - first) * self.mother.lifting
 
 
+@dataclass(frozen=True)
+class UnratedAdaptation(RateAdaptation):
+    """A code that was given itself, and of which nobody knows how often its frames fail.
+
+    Parameters
+    ----------
+    given : QCLDPCCode
+        The code.
+    """
+
+    given: QCLDPCCode
+
+    @property
+    def mother(self) -> QCLDPCCode:
+        """The code."""
+        return self.given
+
+
 @lru_cache(maxsize=32)
 def sent_graph(adaptation: RateAdaptation) -> Graph:
     """Return the graph of the syndromes sent."""

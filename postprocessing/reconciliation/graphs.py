@@ -12,6 +12,8 @@ from postprocessing.reconciliation.kernels import light_sets as _light_set_kerne
 
 # A cycle that is longer is none: no code of ours comes near.
 _NO_CYCLE = 1 << 30
+# Elements of a matrix that is reduced within seconds.
+_MOST_REDUCED = 1 << 23
 # Sets of light bits to look at in all.
 _MOST_NODES = 3_000_000
 
@@ -59,6 +61,28 @@ def girth(code: QCLDPCCode) -> int | None:
     first, neighbours = graph.indptr.astype(np.int64), graph.indices.astype(np.int64)
     found = _cycle_kernels.shortest_cycle(first, neighbours, starts, _NO_CYCLE)
     return None if found == _NO_CYCLE else int(found)
+
+
+def rank(code: QCLDPCCode) -> int | None:
+    """Return the rank of a code's parity-check matrix; None where it is too large to reduce.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> twice = np.array([[0, 3, -1], [0, 3, -1], [-1, 1, 2]], np.int16)
+    >>> rank(QCLDPCCode("twice", 64, twice))
+    128
+    """
+    import galois
+
+    side_by_side = not (code.shifts > 0).any()
+    times = code.lifting if side_by_side else 1
+    if code.rows * code.columns * (code.lifting // times) ** 2 > _MOST_REDUCED:
+        return None
+    matrix = (
+        galois.GF2((code.shifts >= 0).astype(np.uint8)) if side_by_side else code.parity_check()
+    )
+    return times * int(np.linalg.matrix_rank(matrix))
 
 
 def light_set(code: QCLDPCCode, most: int, heaviest: int) -> int:

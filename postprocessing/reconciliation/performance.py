@@ -22,7 +22,11 @@ from scipy.optimize import brentq
 from scipy.special import betainc, betaincc, ndtr
 
 from postprocessing.errors import InvalidArgumentError
-from postprocessing.reconciliation.codes import RateAdaptation, shipped_code
+from postprocessing.reconciliation.codes import (
+    RateAdaptation,
+    UnratedAdaptation,
+    shipped_code,
+)
 
 RATINGS_FILE = Path(__file__).parent / "matrices" / "ratings.json"
 # Shares of the columns kept, and of the rows split, at which codes are measured.
@@ -131,8 +135,11 @@ def failure_rates(adaptation: RateAdaptation, qber: float) -> tuple[float, ...]:
     -------
     tuple of float
         Decreasing; what stops one attempt for another reason than the number of errors, a tenth
-        is taken to stop the next one too, on another graph.
+        is taken to stop the next one too, on another graph. All frames of a code that was never
+        rated are taken to fail.
     """
+    if isinstance(adaptation, UnratedAdaptation):
+        return (1.0,) * adaptation.steps
     return tuple(
         min(
             1.0,

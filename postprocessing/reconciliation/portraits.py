@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from postprocessing.errors import InvalidArgumentError
 from postprocessing.reconciliation.codes import QCLDPCCode, code_family
-from postprocessing.reconciliation.graphs import bit_degrees, check_degrees, girth
+from postprocessing.reconciliation.graphs import bit_degrees, check_degrees, girth, rank
 from postprocessing.reconciliation.ladder import corrected_qber
+from postprocessing.reconciliation.lookup import get_code
 from postprocessing.reconciliation.performance import SPLIT_SHARES, waterfall
 from postprocessing.sections import Section, number
 
@@ -18,7 +22,7 @@ def portrait(code: QCLDPCCode, *, complete: bool = False) -> dict[str, Any]:
     Parameters
     ----------
     code : QCLDPCCode
-        One of the family, or made to measure.
+        One of the family, made to measure, or one's own.
     complete : bool, optional
         Whether to count degrees and to search for the shortest cycle too.
 
@@ -26,8 +30,8 @@ def portrait(code: QCLDPCCode, *, complete: bool = False) -> dict[str, Any]:
     -------
     dict of str to Any
         Sizes, syndrome bits a key bit, and ``corrected``: the error rate of whole frames at which
-        half of the first attempts fail, and what they send a bit, with `SPLIT_SHARES` of the block
-        rows split.
+        half of the first attempts fail (None for one's own), and what they send a bit, with
+        `SPLIT_SHARES` of the block rows split.
     """
     corrected = []
     for share in SPLIT_SHARES:
@@ -45,15 +49,25 @@ def portrait(code: QCLDPCCode, *, complete: bool = False) -> dict[str, Any]:
     }
     if complete:
         values |= {"bit_degrees": bit_degrees(code), "check_degrees": check_degrees(code)}
-        values["girth"] = girth(code)
+        values |= {"girth": girth(code), "rank": rank(code)}
     return values
 
 
-def _corrected(code: QCLDPCCode, split: int, leak: float) -> float:
-    """Return the error rate of which half of the frames are corrected."""
+def _corrected(code: QCLDPCCode, split: int, leak: float) -> float | None:
+    """Return the error rate of which half of the frames are corrected, if it was measured."""
+    if not _is_ours(code):
+        return None
     if code.name in code_family():
         return waterfall(code.name, code.frame_bits, split)[0] / code.frame_bits
     return corrected_qber(code.frame_bits, leak)
+
+
+def _is_ours(code: QCLDPCCode) -> bool:
+    """Tell whether it is the code that its name says, one of ours."""
+    try:
+        return np.array_equal(get_code(code.name).shifts, code.shifts)
+    except InvalidArgumentError:
+        return False
 
 
 def portraits() -> list[dict[str, Any]]:
@@ -76,7 +90,12 @@ def shown(found: Sequence[dict[str, Any]]) -> tuple[Section, ...]:
     sections = [Section("codes: as they are, and with all rows split", rows, header)]
     for one in found:
         if "girth" in one:
-            cycle = (("shortest cycle", str(one["girth"])),)
+            checks, found = one["rows"] * one["lifting"], one["rank"]
+            cycle = (
+                ("shortest cycle", number(one["girth"])),
+                ("checks", f"{checks:,}"),
+                ("rank", "not computed: too large" if found is None else f"{found:,}"),
+            )
             sections.append(Section(f"graph of {one['name']}", cycle))
             for kind in ("bit_degrees", "check_degrees"):
                 counts = tuple((str(d), f"{count:,}") for d, count in one[kind].items())
@@ -87,4 +106,6 @@ def shown(found: Sequence[dict[str, Any]]) -> tuple[Section, ...]:
 
 def _span(one: dict[str, Any], name: str) -> str:
     values = [each[name] for each in one["corrected"]]
+    if None in values:
+        return "see --measure"
     return f"{number(values[0], 2)} to {number(values[-1], 2)}"

@@ -9,6 +9,7 @@ from postprocessing.bits import WORD_BITS
 from postprocessing.reconciliation.codes import (
     QCLDPCCode,
     RateAdaptation,
+    UnratedAdaptation,
     code_family,
 )
 from postprocessing.reconciliation.performance import (
@@ -125,9 +126,21 @@ def _frame_bits(key_bits: int, frames: int) -> int:
 
 def with_growth(code: QCLDPCCode, bits: int, split: int) -> RateAdaptation:
     """Return a code with rows split at first, and what is added after each failure."""
+    return RateAdaptation(code.name, bits, _steps(code, split))
+
+
+def with_given(code: QCLDPCCode, key_bits: int) -> UnratedAdaptation:
+    """Return a code that was given: whole at first, all of its rows split in the end."""
+    bits = _frame_bits(key_bits, -(-key_bits // code.frame_bits))
+    steps = _steps(code, 0)
+    last = (code.rows,) if steps[-1] < code.rows else ()
+    return UnratedAdaptation(code.name, bits, steps + last, code)
+
+
+def _steps(code: QCLDPCCode, split: int) -> tuple[int, ...]:
     steps = [split]
     for growth in _GROWTH:
         more = max(steps[-1] + 1, round(growth * (code.rows + split)) - code.rows)
         if more <= code.rows:
             steps.append(more)
-    return RateAdaptation(code.name, bits, tuple(steps))
+    return tuple(steps)

@@ -10,13 +10,21 @@ from typing import Any, Literal
 import numpy as np
 
 from postprocessing.bits import Bits, PackedBits
-from postprocessing.checks import check_bits, one_of, probability, thread_count, whole_number
+from postprocessing.checks import (
+    check_bits,
+    instance_of,
+    one_of,
+    probability,
+    thread_count,
+    whole_number,
+)
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.reconciliation.attempts import in_steps, on_ladder
+from postprocessing.reconciliation.codes import QCLDPCCode
 from postprocessing.reconciliation.cost import StepPlan
 from postprocessing.reconciliation.ladder import MOST_LADDER_QBER, LadderPlan, planned
 from postprocessing.reconciliation.performance import binary_entropy
-from postprocessing.reconciliation.selection import MODES, MOST_QBER, Mode, candidates
+from postprocessing.reconciliation.selection import MODES, MOST_QBER, Mode, candidates, with_given
 from postprocessing.reconciliation.verification import MOST_TAG_BITS
 from postprocessing.sections import Section, number, sent_row
 
@@ -141,6 +149,7 @@ def reconcile(
     mode: Mode | Literal["auto"] = "auto",
     optimise: Literal["mean", "budget"] = "mean",
     verification_bits: int = 50,
+    code: QCLDPCCode | None = None,
     threads: int | None = None,
 ) -> ReconciledKey:
     """Correct one party's sifted key towards the other's, and count all that crosses the channel.
@@ -164,6 +173,9 @@ def reconcile(
     verification_bits : int, optional
         Length of the tag, or of each on a ladder: enough that `undetected_probability` is below 1,
         and at most 128.
+    code : QCLDPCCode, optional
+        The code to use, in the place of the best one: of `get_code`, or one's own (`bring_code`).
+        As nobody knows how often its frames fail, `budget_bits` is then the most that can be sent.
     threads : int, optional
         Threads that share the frames, in [1, 1000]; by default one a processor. The bits do not
         depend on it.
@@ -203,8 +215,13 @@ def reconcile(
     tag_bits = whole_number("verification_bits", verification_bits, 1, MOST_TAG_BITS)
     threads = thread_count(threads)
     keys = PackedBits.from_bits(reference_bits), PackedBits.from_bits(corrector_bits)
-    modes = tuple(each for each in MODES if chosen in ("auto", each))
-    plan = cheapest(modes, len(reference_bits), error_rate, tag_bits, of_budget=of_budget)
+    plan: StepPlan | LadderPlan
+    if code is not None:
+        adaptation = with_given(instance_of("code", code, QCLDPCCode), len(reference_bits))
+        plan = StepPlan(adaptation, len(reference_bits), error_rate, tag_bits)
+    else:
+        modes = tuple(each for each in MODES if chosen in ("auto", each))
+        plan = cheapest(modes, len(reference_bits), error_rate, tag_bits, of_budget=of_budget)
     if plan.undetected_probability() >= 1:
         allowed = f"enough to tell strings of {len(reference_bits)} bits apart"
         raise InvalidArgumentError("verification_bits", verification_bits, allowed)

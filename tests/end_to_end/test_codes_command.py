@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+from scipy import sparse
 from typer.testing import CliRunner, Result
 
 from emulator.cli.app import app
-from postprocessing.files.alist import read_alist
+from postprocessing.files.alist import read_alist, write_alist
 from postprocessing.reconciliation import code_family
 from postprocessing.reconciliation.performance import binary_entropy
 
@@ -53,3 +55,32 @@ def test_a_code_made_to_measure_is_shown_too() -> None:
     assert told["frame_bits"] == 157 * 64
     rates = [each["qber"] for each in told["corrected"]]
     assert 0.025 < rates[0] < 0.036 < rates[-1] < 0.11
+
+
+def test_ones_own_code_is_shown_measured_and_used(tmp_path: Path) -> None:
+    file = tmp_path / "mine.alist"
+    ring = np.eye(20, 30, dtype=np.uint8) + np.eye(20, 30, 7, dtype=np.uint8)
+    write_alist(file, sparse.csr_array(ring + np.eye(20, 30, 10, dtype=np.uint8)))
+    (shown,) = [json.loads(diqkd(file, "--json").stdout)]
+    assert (shown["name"], shown["frame_bits"]) == ("mine", 64 * 30)
+    assert "see --measure" in diqkd(file).stdout
+    words = ("--measure", 0.001, "--measure", 0.4, "--frames", 10, "--threads", 1)
+    rows = json.loads(diqkd(file, *words, "--plot", tmp_path / "f.png", "--json").stdout)
+    assert [row["qber"] for row in rows] == [0.001, 0.4]
+    assert rows[1]["failed"] > rows[0]["failed"]
+    assert (tmp_path / "f.png").stat().st_size > 1000
+    key = tmp_path / "key.bits"
+    key.write_text("01" * 2000, encoding="ascii")
+    told = CliRunner().invoke(
+        app, ["reconcile", str(key), str(key), "--qber", "0.001", "--code", str(file), "--json"]
+    )
+    assert json.loads(told.stdout)["code"] == "mine"
+
+
+def test_codes_are_drawn(tmp_path: Path) -> None:
+    assert diqkd("--plot", tmp_path / "codes.svg").exit_code == 0
+    assert (tmp_path / "codes.svg").exists()
+    assert diqkd("--plot", tmp_path / "codes.svg").exit_code == 2
+    assert diqkd(NAME, "--plot", tmp_path / "codes.txt").exit_code == 2
+    assert diqkd("--measure", 0.01).exit_code == 2
+    assert diqkd(tmp_path / "none.alist").exit_code == 2
