@@ -57,7 +57,9 @@ from postprocessing import toeplitz_hash as toeplitz_hash
 # Bell tests without a key
 from postprocessing import Trials as Trials
 from postprocessing import read_plain_trials as read_plain_trials
+from postprocessing import read_trials as read_trials
 from postprocessing import Game as Game
+from postprocessing import game_of as game_of
 from postprocessing import bell_test as bell_test
 from emulator import plot_bell_test as plot_bell_test
 

@@ -21,6 +21,8 @@ from .files.designs import write_design as write_design
 from .files.lab_report import Exploration as Exploration
 from .files.lab_report import LabReport as LabReport
 from .files.layout import Layout as Layout
+from .files.lab_trials import game_of as game_of
+from .files.lab_trials import read_trials as read_trials
 from .files.plain_trials import read_plain_trials as read_plain_trials
 from .files.records import read_records as read_records
 from .files.records import write_records as write_records

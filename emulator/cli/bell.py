@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emulator.cli.options import AsJson
+from emulator.cli.options import AsJson, LayoutFile
 from emulator.cli.progress import StageProgress
+from postprocessing.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from postprocessing.bell.game import Game
+    from postprocessing.bell.trials import Trials
 
 
 def command(
-    file: Annotated[
-        Path,
+    files: Annotated[
+        list[Path],
         typer.Argument(
-            metavar="FILE",
-            help="columns x, y (0, 1), a, b (±1; or 0 for +1, 1 for −1): .csv, .parquet, .npz, .h5",
+            metavar="FILE [FILE]",
+            help="columns x, y (0, 1), a, b (±1; or 0 for +1, 1 for −1): .csv, .parquet, .npz, "
+            ".h5; with a layout any columns, in one file or Alice's and Bob's",
         ),
     ],
+    layout: LayoutFile = None,
     game: Annotated[
         list[str] | None,
         typer.Option(
@@ -50,16 +58,16 @@ def command(
     from emulator.pages.bell import BELL_FILES, write_bell_test
     from emulator.pages.terminal import print_json, print_sections
     from postprocessing.bell.analysis import bell_test
-    from postprocessing.bell.game import Game
     from postprocessing.files.atomic import check_output_folder
-    from postprocessing.files.plain_trials import read_plain_trials
 
     if out is not None:
         check_output_folder(out, BELL_FILES)
     with StageProgress() as progress:
+        progress.show("reading", None)
+        trials, rules = _trials(files, layout, game or [])
         test = bell_test(
-            read_plain_trials(file),
-            Game.of(game or []),
+            trials,
+            rules,
             predictability=predictability,
             setting_probability_alice=setting_probability_alice,
             setting_probability_bob=setting_probability_bob,
@@ -68,8 +76,26 @@ def command(
             on_progress=lambda trials: progress.show(f"{trials:,} trials", None),
         )
     if out is not None:
-        write_bell_test(out, test, file.name)
+        write_bell_test(out, test, " and ".join(file.name for file in files))
     if as_json:
         print_json(test.to_dict())
     else:
         print_sections(section for section in test.present() if not section.is_detail)
+
+
+def _trials(
+    files: list[Path], layout: Path | None, game: list[str]
+) -> tuple[Iterator[Trials], Game]:
+    """Return the trials of files and the game that they play."""
+    from postprocessing.bell.game import Game
+    from postprocessing.files.lab_trials import game_of, read_trials
+    from postprocessing.files.layout import Layout
+    from postprocessing.files.plain_trials import read_plain_trials
+
+    if layout is not None:
+        described = Layout.read(layout)
+        return read_trials(*files, layout=described), game_of(described, game)
+    if len(files) != 1:
+        allowed = "one file, or given with a layout"
+        raise InvalidArgumentError("files", [str(file) for file in files], allowed)
+    return read_plain_trials(files[0]), Game.of(game)

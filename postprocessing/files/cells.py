@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ import pyarrow.compute
 
 from postprocessing.bits import Bits
 from postprocessing.errors import InputFileError
-from postprocessing.files.layout import UNKNOWN, Key, describe, key_among
+from postprocessing.files.meanings import UNKNOWN, Key, Meanings
 
 _MOST_VALUES = 1000
 _VALUE_TYPES = (
@@ -34,7 +33,7 @@ class Place(NamedTuple):
 
 def codes_of(
     column: pa.Array,
-    codes: Mapping[Key, int],
+    codes: Meanings,
     place: Place,
     kept: npt.NDArray[np.bool_] | None = None,
     *,
@@ -46,7 +45,7 @@ def codes_of(
     ----------
     column : pyarrow.Array
         The cells.
-    codes : mapping of value to int
+    codes : Meanings
         The code of each value.
     place : Place
         Where they stand.
@@ -69,24 +68,31 @@ def codes_of(
     places = encoded.indices.cast(pa.int64()).fill_null(empty).to_numpy(zero_copy_only=False)
     # A categorical may have more values than there are.
     used = np.flatnonzero(np.bincount(places, minlength=empty + 1)[:empty]).tolist()
-    if len(used) > _MOST_VALUES:
+    many = len(used) > _MOST_VALUES
+    if many and not codes.conditions and codes.otherwise is None:
         text = f"{len(used)} different values in {place.column!r}"
         raise InputFileError(f"{str(place.path)!r} must hold settings and outcomes: {text}")
-    values = {i: key_among(codes, encoded.dictionary[i].as_py()) for i in used}
-    values[empty] = None
+    numbers = _numbers(encoded.dictionary) if many else None
+    keys: dict[int, Key] = {}
+    if numbers is None:
+        keys = {i: codes.key_of(encoded.dictionary[i].as_py()) for i in used}
+        numbers = np.full(empty, np.nan)
+        for i, key in keys.items():
+            numbers[i] = key if isinstance(key, float) else np.nan
     table = np.full(empty + 1, UNKNOWN, np.uint8)
-    for index, value in values.items():
-        table[index] = codes.get(value, UNKNOWN)
+    table[:empty] = codes.codes(keys, numbers)
+    table[empty] = codes.exact.get(None, UNKNOWN)
     found: Bits = table[places]
     wrong = found == UNKNOWN
     if kept is not None:
         wrong &= kept
     if wrong.any():
         first = int(wrong.argmax())
-        value = values[int(places[first])]
+        at = int(places[first])
+        value = None if at == empty else codes.key_of(encoded.dictionary[at].as_py())
         given, hint = ("an empty cell", if_empty) if value is None else (repr(value), "")
         row = f"got {given} in row {place.row + first + 1}"
-        text = f"{place.column!r} must be one of {describe(codes)}, {row}"
+        text = f"{place.column!r} must be one of {codes.describe()}, {row}"
         raise InputFileError(f"{str(place.path)!r}: {text}{hint}")
     return found
 
@@ -96,3 +102,14 @@ def _holds_values(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         return _holds_values(kind.value_type)
     return any(holds(kind) for holds in _VALUE_TYPES)
+
+
+def _numbers(values: pa.Array) -> npt.NDArray[np.float64] | None:
+    """Return many different values as numbers, if all of them are."""
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        values = pa.compute.utf8_trim_whitespace(values)
+    try:
+        found = values.cast(pa.float64(), safe=False)
+    except pa.ArrowInvalid:
+        return None
+    return np.asarray(found.to_numpy(zero_copy_only=False), np.float64)

@@ -20,21 +20,25 @@ import pyarrow.parquet
 
 from postprocessing.errors import InputFileError
 from postprocessing.files.atomic import atomic_write
+from postprocessing.files.text_form import TextForm, text_reader
 
 Batch = dict[str, pa.Array]
 Column = npt.NDArray[np.int8]
 Blocks = Callable[[Sequence[str]], Iterable[Mapping[str, Column]]]
 
 SUFFIXES = (".parquet", ".csv", ".npz", ".h5", ".hdf5")
+# Of text files too, where a layout says how they are written.
+TEXT_SUFFIXES = (".csv", ".txt", ".dat", ".tsv", ".asc")
 ROWS = 1 << 20
 
 # No setting or outcome is written longer, and no file is read in larger pieces.
 _MOST_VALUE_BYTES = 256
 _MOST_CHUNK_BYTES = 1 << 28
-_CSV_BLOCK_BYTES = 1 << 23
 
 
-def read_batches(path: Path, columns: Sequence[str]) -> Iterator[Batch]:
+def read_batches(
+    path: Path, columns: Sequence[str], form: TextForm | None = None
+) -> Iterator[Batch]:
     """Read some columns of a file, in order.
 
     Parameters
@@ -43,6 +47,8 @@ def read_batches(path: Path, columns: Sequence[str]) -> Iterator[Batch]:
         A file whose name ends as one of `SUFFIXES`.
     columns : sequence of str
         Names; in HDF5 files paths of datasets.
+    form : TextForm, optional
+        How a text file is written: then a name may end as one of `TEXT_SUFFIXES`.
 
     Yields
     ------
@@ -56,11 +62,14 @@ def read_batches(path: Path, columns: Sequence[str]) -> Iterator[Batch]:
     Exception
         Whatever a library raises on a file that it cannot read; `explained` gives it a name.
     """
+    if form is not None and path.suffix.lower() in TEXT_SUFFIXES:
+        yield from _read_text(path, columns, form)
+        return
     match _suffix(path):
         case ".parquet":
             yield from _read_parquet(path, columns)
         case ".csv":
-            yield from _read_csv(path, columns)
+            yield from _read_text(path, columns, TextForm())
         case ".npz":
             yield from _read_npz(path, columns)
         case _:
@@ -152,21 +161,10 @@ def _read_parquet(path: Path, columns: Sequence[str]) -> Iterator[Batch]:
             yield {name: batch.column(name) for name in columns}
 
 
-def _read_csv(path: Path, columns: Sequence[str]) -> Iterator[Batch]:
-    options = pa.csv.ReadOptions(block_size=_CSV_BLOCK_BYTES)
-    with pa.csv.open_csv(path, read_options=options) as reader:
+def _read_text(path: Path, columns: Sequence[str], form: TextForm) -> Iterator[Batch]:
+    with text_reader(path, form) as reader:
         _check_columns(columns, reader.schema.names)
-    # Columns that the layout does not name may hold anything.
-    with pa.csv.open_csv(
-        path,
-        read_options=options,
-        convert_options=pa.csv.ConvertOptions(
-            column_types=dict.fromkeys(columns, pa.string()),
-            include_columns=list(columns),
-            null_values=[""],
-            strings_can_be_null=True,
-        ),
-    ) as reader:
+    with text_reader(path, form, columns) as reader:
         for batch in reader:
             yield {name: batch.column(name) for name in columns}
 

@@ -23,162 +23,22 @@ A layout is a TOML file, see ``docs/lab-data.md``::
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
+from pydantic import Field, ValidationError
 
-from postprocessing.checks import file_path, instance_of, plain
+from postprocessing.checks import file_path, instance_of
 from postprocessing.errors import InputFileError, InvalidArgumentError
+from postprocessing.files.layout_parts import BellLayout, HeraldLayout, PartyLayout
+from postprocessing.files.meanings import AnyOf, Meanings, Part
+from postprocessing.files.text_form import TextForm
 from postprocessing.files.toml import read_toml
-from postprocessing.limits import MOST_COUNTED
 from postprocessing.scheme import BellScheme, Party
 
 
-def _value(given: object) -> bool | int | float | str:
-    """Check a value of a layout.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it is no word, nor a number that is told from all others.
-    """
-    value = plain(given)
-    if isinstance(value, str) or (
-        isinstance(value, bool | int | float) and abs(value) <= MOST_COUNTED
-    ):
-        return value
-    allowed = "a word, a number up to 2**53, true or false"
-    raise InvalidArgumentError("value", given, allowed)
-
-
-Value = Annotated[bool | int | float | str, PlainValidator(_value)]
-Key = float | str | None
-
-# Codes that no record has: rows that are no rounds, and values that mean nothing.
-UNHERALDED, UNKNOWN = 254, 255
-
-# What programs write into empty cells, and into those of yes and no.
-_EMPTY_WORDS = frozenset({"NA", "null", "None"})
-_BOOLEANS = {"true": 1.0, "false": 0.0}
-
-
-def canonical(value: object) -> Key:
-    """Return what a value of a file means: a number, a word, or None for nothing.
-
-    Numbers are equal however they are written: 1, 1.0, "+1", true, "True".
-    """
-    if isinstance(value, bytes):
-        # Binary columns of a fixed width are filled up with zeros.
-        value = value.rstrip(b"\0").decode("utf-8", errors="replace")
-    if isinstance(value, str):
-        word = value.strip()
-        try:
-            # Python would read 1_0 as ten.
-            value = float(word.replace("_", "?"))
-        except ValueError:
-            return _BOOLEANS.get(word.lower(), word or None)
-    if isinstance(value, bool | int | float):
-        number = float(value)
-        return None if number != number else number
-    if value is None:
-        return None
-    raise InvalidArgumentError("column", type(value).__name__, "of numbers or words")
-
-
-def key_among(codes: Mapping[Key, int], value: object) -> Key:
-    """Return what a value of a file means where some values have codes.
-
-    NA, null and None are words where the layout lists them, and else an empty cell.
-    """
-    key = canonical(value)
-    return None if key in _EMPTY_WORDS and key not in codes else key
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class PartyLayout(_Part):
-    """Where a party's settings and outcomes are, and how they are written.
-
-    Parameters
-    ----------
-    setting_column, outcome_column : str
-        Names of the columns.
-    settings : dict
-        The value in the file for each setting's name, in the order of the settings.
-    plus, minus : list
-        The values of outcome +1 and of outcome −1. A code for "no click" stands in one of them.
-    no_click : {"plus", "minus", "never"}
-        The outcome that an empty cell of a heralded round counts as; "never" refuses them. Such
-        rounds are never dropped: that would let devices choose the rounds they are judged by.
-    """
-
-    setting_column: str
-    outcome_column: str
-    settings: dict[str, Value]
-    plus: tuple[Value, ...]
-    minus: tuple[Value, ...]
-    no_click: Literal["plus", "minus", "never"]
-
-    def setting_codes(self) -> dict[Key, int]:
-        """Return the index of each setting by its value."""
-        return _codes("settings", [(value, i) for i, value in enumerate(self.settings.values())])
-
-    def outcome_codes(self) -> dict[Key, int]:
-        """Return the outcome bit by value, 0 for +1 and 1 for −1, empty cells included."""
-        pairs = [(value, 0) for value in self.plus] + [(value, 1) for value in self.minus]
-        codes = _codes("plus and minus", pairs)
-        if self.no_click != "never":
-            codes[None] = int(self.no_click == "minus")
-        return codes
-
-
-class HeraldLayout(_Part):
-    """Where the announcements are, and which of them herald.
-
-    Parameters
-    ----------
-    column : str, optional
-        Name of the column; without one, every row is a heralded round of the only herald.
-    values : dict
-        The value in the file for each herald's name.
-    unheralded : list
-        The values of rows that are no rounds, "" for an empty cell; these are skipped before
-        anything else is read.
-    """
-
-    column: str | None = None
-    values: dict[str, Value]
-    unheralded: tuple[Value, ...] = ()
-
-    def codes(self) -> dict[Key, int]:
-        """Return the index of each herald by its value."""
-        pairs = [(value, i) for i, value in enumerate(self.values.values())]
-        return _codes("heralds", pairs + [(value, UNHERALDED) for value in self.unheralded])
-
-
-class BellLayout(_Part):
-    """Which pairs of settings make the key and the CHSH game, by name.
-
-    Parameters
-    ----------
-    key : (str, str)
-        Alice's and Bob's setting of key rounds.
-    chsh : list of (str, str, int)
-        Alice's and Bob's setting, and the sign of their correlator in S.
-    flip : list of (str, str)
-        Herald and setting for which Bob inverts his outcome.
-    """
-
-    key: tuple[str, str]
-    chsh: tuple[tuple[str, str, int], ...]
-    flip: tuple[tuple[str, str], ...] = ()
-
-
-class Layout(_Part):
+class Layout(Part):
     """The layout of files of rounds.
 
     Parameters
@@ -187,8 +47,13 @@ class Layout(_Part):
         Where each party's settings and outcomes are.
     heralds : HeraldLayout
         Where the announcements are.
-    bell : BellLayout
+    bell : BellLayout, optional
         What the settings are for.
+    rows : dict
+        Columns and the values that they must have in rows that count; all others are skipped before
+        anything else is read. None may be an outcome: that would choose rounds by how they ended.
+    file : TextForm, optional
+        How a text file is written.
 
     Raises
     ------
@@ -205,8 +70,10 @@ class Layout(_Part):
 
     alice: PartyLayout
     bob: PartyLayout
-    heralds: HeraldLayout
-    bell: BellLayout
+    heralds: HeraldLayout = Field(default_factory=HeraldLayout)
+    bell: BellLayout | None = None
+    rows: dict[str, AnyOf] = Field(default_factory=dict)
+    file: TextForm | None = None
 
     def __init__(self, **fields: Any) -> None:
         try:
@@ -224,7 +91,7 @@ class Layout(_Part):
             return PartyLayout(
                 setting_column=f"{name}_setting",
                 outcome_column=f"{name}_outcome",
-                settings={label: i for i, label in enumerate(scheme.labels(name))},
+                settings={label: (i,) for i, label in enumerate(scheme.labels(name))},
                 plus=(1,),
                 minus=(-1,),
                 no_click="never",
@@ -239,7 +106,7 @@ class Layout(_Part):
         ]
         key = (alice[scheme.key_pair[0]], bob[scheme.key_pair[1]])
         chsh = tuple((alice[x], bob[y], sign) for x, y, sign in scheme.chsh_signs)
-        heralds = {herald: i for i, herald in enumerate(scheme.heralds)}
+        heralds = {herald: (i,) for i, herald in enumerate(scheme.heralds)}
         return cls(
             alice=party("alice"),
             bob=party("bob"),
@@ -270,25 +137,55 @@ class Layout(_Part):
         InvalidArgumentError
             If not.
         """
-        if self.heralds.column is None and len(self.heralds.values) != 1:
+        heralds = self.heralds
+        if heralds.where and (heralds.column is not None or heralds.unheralded):
+            allowed = "left out where there is a column"
+            raise InvalidArgumentError("heralds.where", tuple(heralds.where), allowed)
+        if not heralds.where and heralds.column is None and len(heralds.values) != 1:
             allowed = "given, or a single herald"
             raise InvalidArgumentError("heralds.column", None, allowed)
+        for name, ways in heralds.where.items():
+            if not ways or not all(ways):
+                raise InvalidArgumentError("heralds.where", name, "tables of columns and values")
+        for table in (self.rows, *(way for ways in heralds.where.values() for way in ways)):
+            for column, wanted in table.items():
+                Meanings.of(
+                    f"values of {column!r}", [(value, 0) for value in wanted if value != ""]
+                )
         self._check_columns()
-        self.heralds.codes()
+        heralds.codes()
         for party in (self.alice, self.bob):
             party.setting_codes()
             party.outcome_codes()
-        self.bell_scheme()
+        if self.bell is not None:
+            if self.bell.key is not None:
+                self.bell_scheme()
+            else:
+                self.game()
 
     def _check_columns(self) -> None:
         """Check that a party's columns have different names; the other's may be in another file."""
         for party in (self.alice, self.bob):
-            columns = [party.setting_column, party.outcome_column]
-            if self.heralds.column is not None:
-                columns.append(self.heralds.column)
+            columns = [party.setting_column, party.outcome_column, *self.heralds.columns]
             if "" in columns or len(set(columns)) < len(columns):
                 allowed = "different names for settings, outcomes and heralds, none of them empty"
                 raise InvalidArgumentError("columns", columns, allowed)
+        outcomes = {party.outcome_column for party in (self.alice, self.bob)}
+        for column in self.rows:
+            if column in outcomes or not column:
+                allowed = "no outcome: rounds must not be chosen by how they ended"
+                raise InvalidArgumentError("rows", column, allowed)
+        if self.file is not None:
+            self.file.check_columns(self.columns(("alice", "bob")))
+
+    def columns(self, parties: Sequence[Party]) -> list[str]:
+        """Return the columns to read: heralds, what rows must have, then those of parties."""
+        found = [*self.heralds.columns, *(c for c in self.rows if c not in self.heralds.columns)]
+        for party in parties:
+            part = self.party(party)
+            found += [c for c in (part.setting_column,) if c not in self.rows]
+            found.append(part.outcome_column)
+        return found
 
     def party(self, name: Party) -> PartyLayout:
         """Return the part that describes a party."""
@@ -302,12 +199,10 @@ class Layout(_Part):
         InvalidArgumentError
             If a name is unknown or the settings make no CHSH game with a key setting.
         """
+        if self.bell is None or self.bell.key is None:
+            raise InvalidArgumentError("bell.key", None, "given: without key settings is no key")
         alice, bob = tuple(self.alice.settings), tuple(self.bob.settings)
-        heralds = tuple(self.heralds.values)
-        flipped = {
-            (_index("flip", heralds, herald), _index("flip", bob, label))
-            for herald, label in self.bell.flip
-        }
+        heralds, flipped = self.heralds.names, self._flipped()
         pair = self.bell.key
         return BellScheme(
             alice_labels=alice,
@@ -323,6 +218,55 @@ class Layout(_Part):
                 for herald in range(len(heralds))
             ),
         )
+
+    def _flipped(self) -> set[tuple[int, int]]:
+        """Return for which heralds and settings Bob inverts his outcome, by number."""
+        bob = tuple(self.bob.settings)
+        return {
+            (_index("flip", self.heralds.names, herald), _index("flip", bob, label))
+            for herald, label in (self.bell.flip if self.bell else ())
+        }
+
+    def game(self) -> tuple[tuple[int, ...], tuple[int, ...], dict[str, str] | None]:
+        """Return Alice's and Bob's two settings of the CHSH game, and its signs by herald.
+
+        Returns
+        -------
+        alice, bob : tuple of int
+            Numbers of the settings.
+        signs : dict of str to str or None
+            Signs of the pairs 00, 01, 10, 11 that win, by herald; None where nothing says so.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a name is unknown, or there are not two settings a side and a sign for each pair.
+        """
+        alice, bob = tuple(self.alice.settings), tuple(self.bob.settings)
+        if self.bell is None or not self.bell.chsh:
+            if (len(alice), len(bob)) != (2, 2):
+                allowed = "given, or two settings a side"
+                raise InvalidArgumentError("bell.chsh", None, allowed)
+            return (0, 1), (0, 1), None
+        signs = {
+            (_index("chsh", alice, x), _index("chsh", bob, y)): sign
+            for x, y, sign in self.bell.chsh
+        }
+        own, other = sorted({x for x, _ in signs}), sorted({y for _, y in signs})
+        plain_signs = set(signs.values()) <= {1, -1}
+        if not (len(own) == len(other) == 2 and len(signs) == 4 and plain_signs):
+            allowed = "a sign 1 or -1 for each pair of two settings a side"
+            raise InvalidArgumentError("bell.chsh", self.bell.chsh, allowed)
+        flipped = self._flipped()
+        by_herald = {
+            name: "".join(
+                "+" if signs[x, y] * (-1 if (herald, y) in flipped else 1) > 0 else "-"
+                for x in own
+                for y in other
+            )
+            for herald, name in enumerate(self.heralds.names)
+        }
+        return tuple(own), tuple(other), by_herald
 
 
 def layout_of(scheme: BellScheme | None, layout: Layout | Path | str | None) -> Layout:
@@ -373,20 +317,3 @@ def _index(argument: str, names: Sequence[str], name: str) -> int:
     if name not in names:
         raise InvalidArgumentError(argument, name, f"one of {', '.join(names)}")
     return names.index(name)
-
-
-def _codes(argument: str, pairs: Sequence[tuple[Value, int]]) -> dict[Key, int]:
-    """Return codes by value, each value once."""
-    codes: dict[Key, int] = {}
-    for value, code in pairs:
-        key = canonical(value)
-        # Of empty cells there is another rule for outcomes, and none for settings.
-        if (key is None and code != UNHERALDED) or key in codes:
-            raise InvalidArgumentError(argument, value, "different values, none of them empty")
-        codes[key] = code
-    return codes
-
-
-def describe(codes: Mapping[Key, int]) -> str:
-    """Return the values that a column may have, for messages."""
-    return ", ".join("an empty cell" if key is None else f"{key!r}" for key in codes)

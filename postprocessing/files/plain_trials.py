@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,12 @@ from postprocessing.checks import file_path
 from postprocessing.errors import InputFileError
 from postprocessing.files.cells import Place, codes_of
 from postprocessing.files.formats import explained, read_batches
-from postprocessing.files.layout import Key, canonical
+from postprocessing.files.meanings import Key, Meanings, canonical
 
 COLUMNS = ("x", "y", "a", "b")
-_SETTINGS: Mapping[Key, int] = {0.0: 0, 1.0: 1}
+_SETTINGS = Meanings({0.0: 0, 1.0: 1})
 # By the value that tells them apart: 1 is +1 beside −1, and −1 beside 0.
-_OUTCOMES: Mapping[Key, Mapping[Key, int]] = {0.0: {0.0: 0, 1.0: 1}, -1.0: {1.0: 0, -1.0: 1}}
+_OUTCOMES = {0.0: Meanings({0.0: 0, 1.0: 1}), -1.0: Meanings({1.0: 0, -1.0: 1})}
 
 
 def read_plain_trials(path: Path | str) -> Iterator[Trials]:
@@ -70,7 +70,7 @@ def _blocks(path: Path) -> Iterator[Trials]:
             yield Trials(x, y, a, b)
 
 
-def _coding(path: Path) -> Mapping[Key, int]:
+def _coding(path: Path) -> Meanings:
     """Return the outcome bits by value, as the first outcome that is not 1 tells.
 
     Raises

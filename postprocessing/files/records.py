@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from postprocessing.checks import file_path, instance_of, one_of
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.cells import Place, codes_of
 from postprocessing.files.formats import ROWS, Column, explained, read_batches, write_columns
-from postprocessing.files.layout import UNHERALDED, Key, Layout
+from postprocessing.files.layout import Layout
+from postprocessing.files.meanings import UNHERALDED, Meanings
 from postprocessing.limits import MOST_ROUNDS
 from postprocessing.records import PartyRecord, record_codes
 from postprocessing.scheme import BellScheme, Party
@@ -148,17 +150,14 @@ def _column(record: PartyRecord, name: str) -> Column:
 
 def _read(path: Path, layout: Layout, parties: Sequence[Party]) -> list[PartyRecord]:
     """Read the heralded rows of a file."""
-    herald_column = layout.heralds.column
-    columns = [] if herald_column is None else [herald_column]
-    for party in parties:
-        columns += [layout.party(party).setting_column, layout.party(party).outcome_column]
+    columns = layout.columns(parties)
     if len(set(columns)) < len(columns):
         allowed = "columns of different names for both parties, where one file holds them"
         raise InvalidArgumentError("layout", columns, allowed)
     records = {party: bytearray() for party in parties}
     reader = _BatchReader(path, layout)
     with explained(path):
-        for batch in read_batches(path, columns):
+        for batch in read_batches(path, columns, layout.file):
             for party, codes in reader.read(batch, parties).items():
                 records[party] += codes.data
                 _check_size(path, len(records[party]))
@@ -182,12 +181,11 @@ class _BatchReader:
     def read(self, batch: Mapping[str, pa.Array], parties: Sequence[Party]) -> dict[Party, Bits]:
         """Return each party's codes of the heralded rows."""
         size = len(next(iter(batch.values())))
-        column = self._layout.heralds.column
-        everything = np.ones(size, bool)
-        heralds = np.zeros(size, np.uint8)
-        if column is not None:
-            heralds = self._codes(batch[column], column, self._heralds, everything)
-        kept = heralds != UNHERALDED
+        counts = np.ones(size, bool)
+        for column, wanted in self._layout.rows.items():
+            counts &= self._holds(batch[column], column, wanted)
+        heralds = self._heralded(batch, counts)
+        kept = counts & (heralds != UNHERALDED)
         found: dict[Party, Bits] = {}
         for party in parties:
             part = self._layout.party(party)
@@ -199,8 +197,40 @@ class _BatchReader:
         self._row += size
         return found
 
+    def _heralded(self, batch: Mapping[str, pa.Array], counts: npt.NDArray[np.bool_]) -> Bits:
+        """Return the herald of each row, `UNHERALDED` of rows that are no rounds."""
+        layout = self._layout.heralds
+        if layout.column is not None:
+            return self._codes(batch[layout.column], layout.column, self._heralds, counts)
+        if not layout.where:
+            return np.zeros(len(counts), np.uint8)
+        found = np.full(len(counts), UNHERALDED, np.uint8)
+        for number, (name, ways) in enumerate(layout.where.items()):
+            for way in ways:
+                holds = counts.copy()
+                for column, wanted in way.items():
+                    holds &= self._holds(batch[column], column, wanted)
+                twice = holds & (found != UNHERALDED) & (found != number)
+                if twice.any():
+                    row = self._row + int(twice.argmax()) + 1
+                    text = f"heralds must exclude each other, {name!r} and another in row {row}"
+                    raise InputFileError(f"{str(self._path)!r}: {text}")
+                found[holds] = number
+        return found
+
+    def _holds(self, column: pa.Array, name: str, wanted: Sequence[Any]) -> npt.NDArray[np.bool_]:
+        """Tell in which rows a column has one of the values."""
+        # Whatever else there is, empty or not, has none.
+        pairs = [(value, 0) for value in wanted if value != ""]
+        codes = Meanings.of(name, pairs)
+        codes = replace(codes, exact={**codes.exact, None: 0 if "" in wanted else UNHERALDED})
+        if codes.otherwise is None:
+            codes = replace(codes, otherwise=UNHERALDED)
+        found = self._codes(column, name, codes, np.ones(len(column), bool))
+        return np.asarray(found == 0, np.bool_)
+
     def _codes(
-        self, column: pa.Array, name: str, codes: Mapping[Key, int], kept: npt.NDArray[np.bool_]
+        self, column: pa.Array, name: str, codes: Meanings, kept: npt.NDArray[np.bool_]
     ) -> Bits:
         """Return the code of each value; those of heralded rows must all have one."""
         where = Place(self._path, name, self._row)
@@ -208,7 +238,7 @@ class _BatchReader:
 
     def _of_empty(self, name: str) -> str:
         """Return what is missing where a cell of a column is empty."""
-        if name == self._layout.heralds.column:
+        if name in self._layout.heralds.columns:
             return "; the herald is missing"
         if name in (self._layout.party(party).outcome_column for party in _PARTIES):
             return "; the layout must say what a missing outcome counts as"

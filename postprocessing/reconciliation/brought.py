@@ -12,6 +12,7 @@ from scipy import sparse
 from postprocessing.bits import WORD_BITS, PackedBits
 from postprocessing.checks import (
     instance_of,
+    plain,
     probability,
     real_numbers,
     seed_number,
@@ -78,7 +79,7 @@ def bring_code(matrix: Matrix, name: str = "own") -> QCLDPCCode:
         raise InvalidArgumentError("matrix", ones.shape, "of fewer checks than bits")
     if len(np.unique(ones.row)) < checks or len(np.unique(ones.col)) < bits:
         raise InvalidArgumentError("matrix", ones.shape, "without empty rows and columns")
-    called = instance_of("name", name, str)
+    called = instance_of("name", plain(name), str)
     rows, columns = ones.row.astype(np.int64), ones.col.astype(np.int64)
     common = int(np.gcd(checks, bits))
     for lifting in range(common - common % WORD_BITS, 0, -WORD_BITS):

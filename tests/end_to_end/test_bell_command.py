@@ -131,3 +131,29 @@ def test_a_malformed_file_is_refused(tmp_path):
     result = call(path)
     assert result.exit_code == 2
     assert "'y' must be one of 0.0, 1.0, got 2.0 in row 2" in result.stderr
+
+
+def test_a_layout_describes_other_files(tmp_path: Path) -> None:
+    """Two settings a side, or a key layout whose rounds of the game are taken."""
+    file = tmp_path / "trials.txt"
+    rows = [f"{k % 2}\t{k // 2 % 2}\t{0 if k % 4 == 3 else 1}\t1\n" for k in range(400)]
+    file.write_text("% made by hand\n" + "".join(rows), encoding="ascii")
+    layout = tmp_path / "lab.toml"
+    sides = "".join(
+        f'[{party}]\nsetting_column = "{setting}"\nsettings = {{ "0" = 0, "1" = 1 }}\n'
+        f'outcome_column = "{outcome}"\nplus = [1]\nminus = [{{ otherwise = true }}]\n'
+        'no_click = "never"\n'
+        for party, setting, outcome in (("alice", 1, 3), ("bob", 2, 4))
+    )
+    layout.write_text(
+        sides + '[file]\nheader = false\nseparator = "tab"\ncomment = "%"\n', encoding="ascii"
+    )
+    done = CliRunner().invoke(app, ["bell", str(file), "--layout", str(layout), "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["trials"], told["wins"]) == (400, 400)
+    other = CliRunner().invoke(
+        app, ["bell", str(file), "--layout", str(layout), "--game", "-+++", "--json"]
+    )
+    assert json.loads(other.stdout)["wins"] == 200
+    assert CliRunner().invoke(app, ["bell", str(file), str(file)]).exit_code == 2

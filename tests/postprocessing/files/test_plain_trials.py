@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from postprocessing.errors import InputFileError, InvalidArgumentError
-from postprocessing.files import formats
+from postprocessing.files import formats, text_form
 from postprocessing.files.plain_trials import read_plain_trials
 
 HEAD = "x,y,a,b"
@@ -52,7 +52,7 @@ def test_every_format_and_block_says_the_same(tmp_path, suffix, monkeypatch):
     path = tmp_path / f"trials.{suffix}"
     formats.write_columns(path, list("xyab"), 5000, lambda names: [{n: table[n] for n in names}])
     monkeypatch.setattr(formats, "ROWS", 700)
-    monkeypatch.setattr(formats, "_CSV_BLOCK_BYTES", 1000)
+    monkeypatch.setattr(text_form, "_BLOCK_BYTES", 1000)
     expected = np.stack([table["x"], table["y"], 1 - 2 * table["a"], 1 - 2 * table["b"]], axis=1)
     assert len(list(read_plain_trials(path))) > 1
     assert read(path) == expected.tolist()

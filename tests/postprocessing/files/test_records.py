@@ -14,7 +14,8 @@ from plain_rounds import XIE_SCHEME as SCHEME
 
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files import formats
-from postprocessing.files.layout import Layout, canonical
+from postprocessing.files.layout import Layout
+from postprocessing.files.meanings import canonical
 from postprocessing.files.records import read_party_record, read_records, write_records
 from postprocessing.records import PartyRecord
 
