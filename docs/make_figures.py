@@ -19,7 +19,9 @@ import pandas as pd
 from scipy.stats import norm
 
 from emulator.papers import FIGURES
+from emulator.plotting.bench import plot_benchmark
 from emulator.plotting.style import COLOURS, legend_below, new_axes, save_axes, show_grid
+from emulator.speed import Benchmark, read_benchmark
 from postprocessing.reconciliation.performance import binary_entropy
 from postprocessing.reconciliation.selection import MODES as MODE_NAMES
 from postprocessing.reconciliation.sifted import cheapest
@@ -52,6 +54,7 @@ RESULTS = {
     "link-sensitivities": "plot sensitivities single-photon-11km",
 }
 STUDY, RECONCILIATION, SIZES = "finite-size-study", "reconciliation", "reconciliation-sizes"
+SPEED, CODES = "speed", "codes"
 SIZE_QBERS = {0.0144: "blue", 0.036: "vermillion", 0.078: "green"}
 MODES = {"throughput": "blue", "efficiency": "vermillion"}
 RUN = "run ecs-100km --seed 7 --out run"
@@ -80,8 +83,12 @@ def draw(name: str, folder: Path) -> None:
         (picture,) = (folder / "study").glob("*.png")
         (FOLDER / f"{name}.png").write_bytes(picture.read_bytes())
         return
-    if name in (RECONCILIATION, SIZES):
-        draw_reconciliation() if name == RECONCILIATION else draw_sizes()
+    own = {RECONCILIATION: draw_reconciliation, SIZES: draw_sizes, SPEED: draw_speed}
+    if name in own:
+        own[name]()
+        return
+    if name == CODES:
+        diqkd(f"codes --plot {FOLDER / name}.png --replace", folder)
         return
     words = RESULTS.get(name, f"plot {name}")
     prepare(words, folder)
@@ -130,6 +137,37 @@ def draw_sizes() -> None:
     save_axes(axes, FOLDER / f"{SIZES}.png")
 
 
+def draw_speed() -> None:
+    """Draw the shipped benchmark, and write its table into the page."""
+    reference = read_benchmark()
+    save_axes(plot_benchmark(reference), FOLDER / f"{SPEED}.png")
+    page = DOCS / "speed.md"
+    before, _, rest = page.read_text(encoding="utf-8").partition("<!-- reference -->")
+    table = "\n".join(speed_table(reference))
+    after = rest.partition("<!-- end -->")[2]
+    text = f"{before}<!-- reference -->\n{table}\n<!-- end -->{after}"
+    page.write_text(text, encoding="utf-8")
+
+
+def speed_table(benchmark: Benchmark) -> list[str]:
+    """Return a benchmark as lines of Markdown."""
+    machine = benchmark.machine
+    packages = ", ".join(f"{name} {number}" for name, number in machine.packages.items())
+    told = f"{machine.processor}, {machine.processors} processors, {' '.join(machine.instructions)}"
+    lines = [f"{told}; Python {machine.python}, {packages}; {benchmark.date}.", ""]
+    for section in benchmark.present()[1:]:
+        head = ("stage", *section.header)
+        if len(lines) == 2:
+            names = (*head[:3], "rate", *head[4:])
+            lines += [f"| {' | '.join(names)} |", "|" + "---|" * len(names)]
+        unit = section.header[2]
+        lines += [
+            f"| {section.title} | {' | '.join((*row[:2], f'{row[2]} {unit}', *row[3:]))} |"
+            for row in section.rows
+        ]
+    return lines
+
+
 def least_budget_bits(n: int, qber: float) -> float:
     """Return the bits that all codes need with a probability of 1/400 (normal approximation)."""
     spread = math.sqrt(n * qber * (1 - qber)) * math.log2((1 - qber) / qber)
@@ -138,7 +176,7 @@ def least_budget_bits(n: int, qber: float) -> float:
 
 def main() -> None:
     """Draw the figures that are named, or all."""
-    known = [*FIGURES, *RESULTS, STUDY, RECONCILIATION, SIZES]
+    known = [*FIGURES, *RESULTS, STUDY, RECONCILIATION, SIZES, SPEED, CODES]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help=", ".join(known))
     names = parser.parse_args().figures or known

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emulator.cli.options import AsJson, LayoutFile
+from emulator.cli.options import AsJson
 from emulator.cli.progress import StageProgress
 from postprocessing.errors import InvalidArgumentError
 
@@ -26,7 +26,12 @@ def command(
             ".h5; with a layout any columns, in one file or Alice's and Bob's",
         ),
     ],
-    layout: LayoutFile = None,
+    layout: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML file that describes the files, or delft-2015, eth-2023 or nist-2015"
+        ),
+    ] = None,
     game: Annotated[
         list[str] | None,
         typer.Option(

@@ -37,6 +37,10 @@ from postprocessing.files.text_form import TextForm
 from postprocessing.files.toml import read_toml
 from postprocessing.scheme import BellScheme, Party
 
+_FOLDER = Path(__file__).parent / "layouts"
+# Of published Bell tests.
+SHIPPED = tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
+
 
 class Layout(Part):
     """The layout of files of rounds.
@@ -116,14 +120,17 @@ class Layout(Part):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a layout from a TOML file.
+        """Read a layout from a TOML file, or one of `SHIPPED` by its name.
 
         Raises
         ------
         InputFileError
             If the file cannot be read, is not TOML or describes no layout.
         """
-        parameters = read_toml("layout", file_path("layout", path))
+        path = file_path("layout", path)
+        if str(path) in SHIPPED and not path.exists():
+            path = _FOLDER / f"{path}.toml"
+        parameters = read_toml("layout", path)
         try:
             return cls(**parameters)
         except InvalidArgumentError as error:
@@ -276,7 +283,7 @@ def layout_of(scheme: BellScheme | None, layout: Layout | Path | str | None) -> 
     ----------
     scheme : BellScheme or None
         Settings of the design.
-    layout : Layout, path of a TOML file, or None
+    layout : Layout, path of a TOML file, name of a shipped one, or None
         What describes the files; by default they are as `write_records` makes them.
 
     Raises

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -161,3 +162,10 @@ def test_calls_are_counted_after_the_first() -> None:
     timing = timed(lambda: called.append(len(called)), 1e-9, 4)
     assert (len(called), timing.calls, timing.result) == (5, 4, None)
     assert isinstance(REFERENCE.measurements[0], Measurement)
+
+
+def test_the_page_shows_the_shipped_benchmark() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    table = runpy.run_path(str(docs / "make_figures.py"))["speed_table"](REFERENCE)
+    page = (docs / "speed.md").read_text(encoding="utf-8")
+    assert page.partition("<!-- reference -->\n")[2].startswith("\n".join(table) + "\n<!-- end -->")

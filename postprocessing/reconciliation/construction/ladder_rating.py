@@ -3,8 +3,8 @@
 Frames with random errors climb the ladder that is planned for them; what a frame needs lies between
 its last rung and the one before. The efficiency κ and the width σ of
 `postprocessing.reconciliation.ladder.lengths` are those of the greatest likelihood. Three codes
-each, of slightly different lengths, since codes differ. The decoder is symmetric, so the reference
-party's bits can be zero throughout.
+each, six of short frames, of slightly different lengths, since codes differ. The decoder is
+symmetric, so the reference party's bits can be zero throughout.
 
 Run as ``python -m postprocessing.reconciliation.construction.ladder_rating`` to write
 ``matrices/ladder_ratings.json``: half an hour. The ladders are planned by the table before, so run
@@ -34,8 +34,10 @@ from postprocessing.reconciliation.performance import binary_entropy
 Floats = npt.NDArray[np.float64]
 _FRAME_BITS = (1_000, 2_000, 4_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 _QBERS = (0.004, 0.008, 0.015, 0.025, 0.035, 0.055, 0.08, 0.12, 0.2)
-# Lengths of the three codes, and what is decoded of each: bits in all, or frames.
-_LENGTHS = (1.0, 1.02, 1.05)
+# Lengths of the codes, more of them for short frames, and what is decoded of each: bits in all, or
+# frames.
+_LENGTHS, _SHORT_LENGTHS = (1.0, 1.02, 1.05), (1.0, 1.01, 1.02, 1.03, 1.04, 1.05)
+_SHORT = 10_000
 _BITS, _LEAST_FRAMES, _MOST_FRAMES = 2_000_000, 4, 200
 _TAG_BITS = 50
 # Share of frames that may need no more than the first rung.
@@ -105,7 +107,7 @@ def fitted(climbs: list[Climbs]) -> tuple[float, float]:
 def rate(frame_bits: int, qber: float) -> tuple[float, float] | None:
     """Return κ and σ of frames; None where there is no code for them."""
     climbs = []
-    for seed, share in enumerate(_LENGTHS):
+    for seed, share in enumerate(_SHORT_LENGTHS if frame_bits <= _SHORT else _LENGTHS):
         length = round(share * frame_bits / WORD_BITS) * WORD_BITS
         plan = planned(length, qber, _TAG_BITS)
         if plan is None:

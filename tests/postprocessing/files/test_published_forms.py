@@ -18,7 +18,7 @@ from postprocessing.bell.game import Game
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files import text_form
 from postprocessing.files.lab_trials import game_of, read_trials
-from postprocessing.files.layout import Layout
+from postprocessing.files.layout import SHIPPED, Layout
 from postprocessing.files.meanings import Meanings, Otherwise, Range
 from postprocessing.files.records import read_records
 
@@ -164,6 +164,90 @@ def test_counts_are_those_planted(
     path, layout, counts = form(tmp_path)
     assert counts.sum() > 300
     assert np.array_equal(counts_of(path, layout, len(counts)), counts)
+
+
+def delft(folder: Path, rows: int = 6000) -> tuple[Path, Counts]:
+    """Write rows as `bell_open_data.txt` has them, and count by what its authors' script says."""
+    truth, rng = drawn(rows, 11), np.random.default_rng(12)
+    first, second = rng.integers(0, 2, (2, rows))
+    starts = np.array([5_426_350, 5_425_700])
+    early = starts[first] + rng.choice(
+        [-1, 0, 30_000, 52_449, 52_450], rows, p=[0.05, *[0.3] * 3, 0.05]
+    )
+    late = starts[second] + 250_000
+    late = late + rng.choice([-1, 0, 20_000, 52_449, 52_450], rows, p=[0.05, *[0.3] * 3, 0.05])
+    clicks = [
+        np.where(
+            truth[name] == 0,
+            rng.choice([10_621, 14_320], rows),
+            rng.choice([0, 10_620, 14_321], rows),
+        )
+        for name in "ab"
+    ]
+    excited = rng.choice([0, 0, 0, 0, 1234], (2, rows))
+    invalid = rng.choice([0, 0, 100, 250, 251, 9000], (2, rows))
+    stamp = np.full(rows, "2015-06-29 16:36:34.421376")
+    columns = [stamp, np.ones(rows, int), np.arange(rows), early, first, late, second]
+    columns += [truth["x"], truth["y"], *rng.integers(10_300, 10_500, (2, rows)), *clicks]
+    columns += [*excited, *invalid]
+    path = folder / "bell_open_data.txt"
+    lines = (",".join(map(str, row)) for row in zip(*columns, strict=True))
+    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    length = 55_000 - 2_550
+    kept = (starts[first] <= early) & (early < starts[first] + length) & (first != second)
+    kept &= (starts[second] + 250_000 <= late) & (late < starts[second] + 250_000 + length)
+    kept &= (excited == 0).all(axis=0) & ((invalid == 0) | (invalid > 250)).all(axis=0)
+    return path, planted(truth, kept)
+
+
+def eth(folder: Path, rows: int = 4000) -> tuple[Path, Counts]:
+    truth = drawn(rows, 13)
+    signs = [truth["x"], 1 - 2 * truth["a"], truth["y"], 1 - 2 * truth["b"]]
+    path = folder / "main_dataset_all_events.txt"
+    lines = [",".join(map(str, row)) for row in zip(*signs, strict=True)]
+    head = ["# all events, one trial a line", "Input Alice, Output Alice, Input Bob, Output Bob"]
+    path.write_text("\n".join(head + lines) + "\n", encoding="ascii")
+    return path, planted(truth, np.ones(rows, bool))
+
+
+def nist(folder: Path, rows: int = 5000) -> tuple[Path, Counts]:
+    truth, rng = drawn(rows, 14), np.random.default_rng(15)
+    path, kept = folder / "run.compressed.build.hdf5", np.ones(rows, bool)
+    with h5py.File(path, "w") as file:
+        for name, setting, outcome in (("alice", "x", "a"), ("bob", "y", "b")):
+            inside = 1 << rng.integers(3, 8, rows)
+            outside = rng.choice([0, 1, 4, 1 << 8, 1 << 15], rows)
+            words = rng.choice([0, 1, 2, 3], rows, p=[0.01, 0.49, 0.49, 0.01])
+            words = np.where(np.isin(words, (1, 2)), 1 + truth[setting], words)
+            kept &= np.isin(words, (1, 2))
+            group = file.create_group(name)
+            group["settings"] = words.astype(np.uint8)
+            group["clicks"] = (np.where(truth[outcome] == 0, inside, 0) | outside).astype(np.uint16)
+            group["laserPulseNumber"] = np.arange(2 * rows + 3)
+            group["badSyncInfo"] = np.zeros((1, 7), np.uint64)
+    return path, planted(truth, kept)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"), [("delft-2015", delft), ("eth-2023", eth), ("nist-2015", nist)]
+)
+def test_shipped_layouts_read_what_their_authors_would(
+    tmp_path: Path, name: str, write: Any
+) -> None:
+    path, counts = write(tmp_path)
+    assert counts.sum() > 300
+    assert np.array_equal(counts_of(path, Layout.read(Path(name)), 1), counts)
+    assert name in SHIPPED
+    assert len(SHIPPED) == 3
+
+
+def test_a_file_of_its_own_comes_before_a_shipped_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("eth-2023").write_text("[alice]", encoding="ascii")
+    with pytest.raises(InputFileError, match=r"layout 'eth-2023'"):
+        Layout.read(Path("eth-2023"))
 
 
 def test_the_parts_on_the_page_are_parts_of_a_layout() -> None:
