@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from emulator.cli.options import AsJson
 from emulator.cli.progress import StageProgress
-from postprocessing.errors import InvalidArgumentError
-
-if TYPE_CHECKING:
-    from postprocessing.bell.game import Game
-    from postprocessing.bell.trials import Trials
 
 
 def command(
@@ -28,9 +22,7 @@ def command(
     ],
     layout: Annotated[
         Path | None,
-        typer.Option(
-            help="TOML file that describes the files, or delft-2015, eth-2023 or nist-2015"
-        ),
+        typer.Option(help="TOML file of what is in the files, delft-2015, eth-2023 or nist-2015"),
     ] = None,
     game: Annotated[
         list[str] | None,
@@ -64,12 +56,13 @@ def command(
     from emulator.pages.terminal import print_json, print_sections
     from postprocessing.bell.analysis import bell_test
     from postprocessing.files.atomic import check_output_folder
+    from postprocessing.files.lab_trials import trials_and_game
 
     if out is not None:
         check_output_folder(out, BELL_FILES)
     with StageProgress() as progress:
         progress.show("reading", None)
-        trials, rules = _trials(files, layout, game or [])
+        trials, rules = trials_and_game(files, layout, game or [])
         test = bell_test(
             trials,
             rules,
@@ -82,25 +75,5 @@ def command(
         )
     if out is not None:
         write_bell_test(out, test, " and ".join(file.name for file in files))
-    if as_json:
-        print_json(test.to_dict())
-    else:
-        print_sections(section for section in test.present() if not section.is_detail)
-
-
-def _trials(
-    files: list[Path], layout: Path | None, game: list[str]
-) -> tuple[Iterator[Trials], Game]:
-    """Return the trials of files and the game that they play."""
-    from postprocessing.bell.game import Game
-    from postprocessing.files.lab_trials import game_of, read_trials
-    from postprocessing.files.layout import Layout
-    from postprocessing.files.plain_trials import read_plain_trials
-
-    if layout is not None:
-        described = Layout.read(layout)
-        return read_trials(*files, layout=described), game_of(described, game)
-    if len(files) != 1:
-        allowed = "one file, or given with a layout"
-        raise InvalidArgumentError("files", [str(file) for file in files], allowed)
-    return read_plain_trials(files[0]), Game.of(game)
+    shown = (section for section in test.present() if not section.is_detail)
+    print_json(test.to_dict()) if as_json else print_sections(shown)

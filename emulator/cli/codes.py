@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from emulator.cli.options import AsJson, Replace, Threads
+from emulator.cli.progress import StageProgress
 from postprocessing.errors import InvalidArgumentError
-
-if TYPE_CHECKING:
-    from postprocessing.reconciliation import QCLDPCCode
-
-_ALIST = ".alist"
 
 
 def command(
@@ -41,9 +37,12 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Show codes."""
-    from emulator.pages.terminal import print_json, print_sections
-    from emulator.plotting.style import check_suffix
+    from emulator.pages.terminal import print_frame, print_json, print_sections
+    from emulator.plotting.codes import plot_codes, plot_failures
+    from emulator.plotting.style import check_suffix, save_axes
+    from postprocessing.files.alist import named_code, write_alist
     from postprocessing.files.atomic import check_new_file
+    from postprocessing.reconciliation import measure_code
     from postprocessing.reconciliation.portraits import portrait, portraits, shown
 
     for option, value in (("alist", alist), ("measure", measure)):
@@ -55,69 +54,23 @@ def command(
     if plot is not None:
         check_suffix(plot)
     if name is None:
-        _draw(plot, None)
         found = portraits()
+        if plot is not None:
+            save_axes(plot_codes(), plot)
         print_json(found) if as_json else print_sections(shown(found))
         return
-    code = code_named(name)
+    code = named_code(name)
     if alist is not None:
-        from postprocessing.files.alist import write_alist
-
         write_alist(alist, code.sparse_parity_check(), replace=replace)
     if measure:
-        _measure(code, measure, frames, seed, threads, plot, as_json=as_json)
+        with StageProgress() as progress:
+            progress.show(f"{frames} frames at each QBER", None)
+            failures = measure_code(code, measure, frames=frames, seed=seed, threads=threads)
+        if plot is not None:
+            save_axes(plot_failures(failures), plot)
+        print_frame(failures, as_json=as_json, as_csv=False)
         return
-    _draw(plot, code)
+    if plot is not None:
+        save_axes(plot_codes([code]), plot)
     one = portrait(code, complete=True)
     print_json(one) if as_json else print_sections(shown([one]))
-
-
-def code_named(name: str) -> QCLDPCCode:
-    """Return the code of a name, or that of an alist file."""
-    from postprocessing.reconciliation import bring_code, get_code
-
-    if not name.endswith(_ALIST):
-        return get_code(name)
-    from postprocessing.files.alist import read_alist
-
-    return bring_code(read_alist(Path(name)), Path(name).name.removesuffix(_ALIST))
-
-
-def _draw(path: Path | None, code: QCLDPCCode | None) -> None:
-    """Draw one code, or all."""
-    if path is not None:
-        from emulator.plotting.codes import plot_codes
-        from emulator.plotting.style import save_axes
-
-        save_axes(plot_codes(None if code is None else [code]), path)
-
-
-def _measure(
-    code: QCLDPCCode,
-    qbers: list[float],
-    frames: int,
-    seed: int,
-    threads: int | None,
-    plot: Path | None,
-    *,
-    as_json: bool,
-) -> None:
-    """Decode random frames at each error rate, and print and draw what became of them."""
-    import pandas as pd
-
-    from emulator.cli.progress import StageProgress
-    from emulator.pages.terminal import print_frame
-    from postprocessing.reconciliation import measure_code
-
-    with StageProgress() as progress:
-        rows = [
-            measure_code(code, [qber], frames=frames, seed=seed, threads=threads)
-            for qber in progress.steps(f"{code.name}: {frames} frames at each QBER", qbers)
-        ]
-    found = pd.concat(rows, ignore_index=True)
-    if plot is not None:
-        from emulator.plotting.codes import plot_failures
-        from emulator.plotting.style import save_axes
-
-        save_axes(plot_failures(found), plot)
-    print_frame(found, as_json=as_json, as_csv=False)

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from emulator.cli.codes import code_named
 from emulator.cli.errors import EXIT_ABORTED
 from emulator.cli.options import AsJson, Replace, Threads
 
@@ -40,6 +39,7 @@ def command(
 ) -> None:
     """Reconcile files of bits."""
     from emulator.pages.terminal import print_json, print_sections
+    from postprocessing.files.alist import named_code
     from postprocessing.files.atomic import check_new_file
     from postprocessing.files.bit_strings import read_bits, write_bits
     from postprocessing.reconciliation import reconcile
@@ -53,7 +53,7 @@ def command(
         mode=mode,
         optimise=optimise,
         verification_bits=verification_bits,
-        code=None if code is None else code_named(code),
+        code=None if code is None else named_code(code),
         threads=threads,
     )
     if out is not None and found.corrected_bits is not None:

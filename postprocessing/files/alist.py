@@ -17,7 +17,9 @@ from scipy import sparse
 from postprocessing.checks import file_path, flag, instance_of
 from postprocessing.errors import InputFileError
 from postprocessing.files.atomic import atomic_write
+from postprocessing.reconciliation import QCLDPCCode, bring_code, get_code
 
+_SUFFIX = ".alist"
 Matrix = sparse.csr_array[Any, tuple[int, int]]
 Integers = npt.NDArray[np.int64]
 
@@ -119,6 +121,21 @@ def read_alist(path: Path | str) -> Matrix:
     ):
         raise InputFileError(f"alist must say the same by columns and by rows, {str(path)!r} not")
     return by_row
+
+
+def named_code(name: str) -> QCLDPCCode:
+    """Return the code of a name, or that of a file whose name ends in .alist.
+
+    Raises
+    ------
+    InputFileError
+        If the file cannot be read.
+    InvalidArgumentError
+        If there is no such code, or the matrix is none.
+    """
+    if not name.endswith(_SUFFIX):
+        return get_code(name)
+    return bring_code(read_alist(Path(name)), Path(name).name.removesuffix(_SUFFIX))
 
 
 def _places(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from postprocessing.bell.trials import Trials
 from postprocessing.checks import instance_of
 from postprocessing.errors import InputFileError, InvalidArgumentError
 from postprocessing.files.layout import Layout
+from postprocessing.files.plain_trials import read_plain_trials
 from postprocessing.files.records import read_records
 from postprocessing.records import PartyRecord
 
@@ -93,6 +94,27 @@ def read_trials(*paths: Path | str, layout: Layout) -> Iterator[Trials]:
     if not len(alice):
         raise InputFileError(f"files must hold a trial, got {list(map(str, paths))}")
     return _blocks((alice, bob), (own, other), layout.heralds.names)
+
+
+def trials_and_game(
+    files: Sequence[Path], layout: Path | None, texts: Sequence[str]
+) -> tuple[Iterator[Trials], Game]:
+    """Return the trials of files and the game that they play: of a layout, or plain ones.
+
+    Raises
+    ------
+    InputFileError
+        If a file cannot be read.
+    InvalidArgumentError
+        If there are two files without a layout, or no such game.
+    """
+    if layout is not None:
+        described = Layout.read(layout)
+        return read_trials(*files, layout=described), game_of(described, list(texts))
+    if len(files) != 1:
+        allowed = "one file, or given with a layout"
+        raise InvalidArgumentError("files", [str(file) for file in files], allowed)
+    return read_plain_trials(files[0]), Game.of(list(texts))
 
 
 def _blocks(
