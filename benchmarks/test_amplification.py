@@ -76,11 +76,9 @@ def implementation(name: str, n: int) -> tuple[bool, Callable[[Any, Any], Any]]:
     if name.startswith("packed"):
         threads = int(name.partition("-")[2] or 1)
         return True, lambda x, t: toeplitz_hash_packed(x, t, length, threads=threads)
-    byte_hashes: dict[str, Callable[[Bits, Bits, int], Bits]] = {
-        "bytes": toeplitz_hash,
-        **HASHES,
-    }
-    return False, lambda x, t: byte_hashes[name](x, t, length)
+    if name == "bytes":
+        return False, lambda x, t: toeplitz_hash(x, t, length)
+    return False, lambda x, t: HASHES[name](x, t, length)()
 
 
 def variant(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emulator.plotting.style import COLOURS, axes_or_new, canvas_of, legend_below, show_grid
+from emulator.plotting.style import COLOURS, axes_or_new, canvas_of, show_grid, single_legend_below
 from emulator.speed.result import Benchmark, Measurement
 from postprocessing.checks import instance_of
 
@@ -60,17 +60,18 @@ def plot_benchmark(
             label=label,
         )
         if each.by != "diqkd":
+            # By turns above and below, since those of one line may be near each other.
+            lines[_line(each)] += 1
             at = (each.rate_wall, places[_line(each)])
+            offset = (0, 5) if lines[_line(each)] % 2 else (0, -11)
             axes.annotate(
-                each.by, at, xytext=(0, 4), textcoords="offset points", ha="center", fontsize=7
+                each.by, at, xytext=offset, textcoords="offset points", ha="center", fontsize=7
             )
     axes.set_yticks(list(places.values()), list(places), fontsize=8)
     axes.invert_yaxis()
     axes.set(xscale="log", xlabel="million rounds or key bits a second")
     show_grid(axes)
-    handles, labels = axes.get_legend_handles_labels()
-    single = dict(zip(labels, handles, strict=True))
-    legend_below(axes, columns=4, handles=list(single.values()), labels=list(single))
+    single_legend_below(axes, columns=4)
     return axes
 
 

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emulator.plotting.style import COLOURS, LINES, axes_or_new, legend_below, show_grid
+from emulator.plotting.style import (
+    COLOURS,
+    LINES,
+    axes_or_new,
+    legend_below,
+    show_grid,
+    single_legend_below,
+)
 from postprocessing.checks import instance_of, one_of
 from postprocessing.errors import InvalidArgumentError
 from postprocessing.reconciliation import QCLDPCCode, code_family
@@ -66,9 +73,7 @@ def plot_codes(codes: Sequence[QCLDPCCode] | None = None, ax: Axes | None = None
     axes.axhline(1, color=COLOURS["black"], linestyle=LINES["dashed"], label="Shannon's limit")
     axes.set(xscale="log", xlabel="QBER", ylabel="f where half of the frames fail")
     show_grid(axes)
-    handles, labels = axes.get_legend_handles_labels()
-    single = dict(zip(labels, handles, strict=True))
-    legend_below(axes, columns=3, handles=list(single.values()), labels=list(single))
+    single_legend_below(axes, columns=3)
     return axes
 
 

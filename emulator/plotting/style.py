@@ -87,6 +87,13 @@ def legend_below(axes: Axes, columns: int, **arguments: object) -> Legend:
     )
 
 
+def single_legend_below(axes: Axes, columns: int) -> Legend:
+    """Set the legend below the axes, each label once however many lines have it."""
+    handles, labels = axes.get_legend_handles_labels()
+    single = dict(zip(labels, handles, strict=True))
+    return legend_below(axes, columns, handles=list(single.values()), labels=list(single))
+
+
 def check_suffix(path: Path | str) -> None:
     """Refuse a file name whose suffix is no format of a picture.
 

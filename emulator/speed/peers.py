@@ -33,7 +33,7 @@ _FRAMES = 2
 # Enough for the serial schedule, the fastest of `ldpc` that decodes everything here.
 _ITERATIONS = 60
 
-Hash = Callable[[Bits, Bits, int], Bits]
+Hash = Callable[[], Bits]
 
 
 def parity_check(rates: RateAdaptation) -> sparse.csr_matrix:
@@ -53,32 +53,37 @@ def frame_bits(frames: Frames) -> npt.NDArray[np.uint8]:
     return np.unpackbits(frames.words.view(np.uint8), axis=1, bitorder="little")
 
 
-def scipy_hash(bits: Bits, seed: Bits, length: int) -> Bits:
-    """Hash by the real transforms of scipy."""
+def scipy_hash(bits: Bits, seed: Bits, length: int) -> Hash:
+    """Return the hash by the real transforms of scipy."""
     size = scipy.fft.next_fast_len(seed.size, real=True)
-    counts = scipy.fft.irfft(scipy.fft.rfft(bits, size) * scipy.fft.rfft(seed, size), size)
-    kept = np.rint(counts[bits.size - 1 : bits.size - 1 + length])
-    return (kept.astype(np.int64) & 1).astype(np.uint8)
+
+    def work() -> Bits:
+        counts = scipy.fft.irfft(scipy.fft.rfft(bits, size) * scipy.fft.rfft(seed, size), size)
+        kept = np.rint(counts[bits.size - 1 : bits.size - 1 + length])
+        return (kept.astype(np.int64) & 1).astype(np.uint8)
+
+    return work
 
 
-def cryptomite_hash(bits: Bits, seed: Bits, length: int) -> Bits:
-    """Hash by `cryptomite`, whose seed begins with our diagonal 0."""
+def cryptomite_hash(bits: Bits, seed: Bits, length: int) -> Hash:
+    """Return the hash by `cryptomite`, whose seed begins with our diagonal 0."""
     from cryptomite.toeplitz import Toeplitz
 
     extractor = Toeplitz(bits.size, length)
-    rolled = np.roll(seed, 1 - bits.size)
-    return np.array(extractor.extract(bits.tolist(), rolled.tolist()), dtype=np.uint8)
+    given = bits.tolist(), np.roll(seed, 1 - bits.size).tolist()
+    return lambda: np.array(extractor.extract(*given), dtype=np.uint8)
 
 
-def randextract_hash(bits: Bits, seed: Bits, length: int) -> Bits:
-    """Hash by `randextract`, whose seed begins with our diagonal 0."""
+def randextract_hash(bits: Bits, seed: Bits, length: int) -> Hash:
+    """Return the hash by `randextract`, whose seed begins with our diagonal 0."""
     from randextract import ToeplitzHashing
 
-    extractor = ToeplitzHashing(bits.size, length)
-    return np.asarray(extractor.extract(bits, np.roll(seed, 1 - bits.size)), dtype=np.uint8)
+    extractor, rolled = ToeplitzHashing(bits.size, length), np.roll(seed, 1 - bits.size)
+    return lambda: np.asarray(extractor.extract(bits, rolled), dtype=np.uint8)
 
 
-HASHES: dict[str, Hash] = {
+# Each takes its input in the form it wants, and returns what there is to time.
+HASHES: dict[str, Callable[[Bits, Bits, int], Hash]] = {
     "scipy": scipy_hash,
     "cryptomite": cryptomite_hash,
     "randextract": randextract_hash,
@@ -152,7 +157,7 @@ def _hashing(name: str, _: int) -> Prepared:
     bits, diagonals = string.to_bits(), seed.to_bits()
     return Prepared(
         n,
-        lambda: HASHES[name](bits, diagonals, n // 2),
+        HASHES[name](bits, diagonals, n // 2),
         lambda found: bool(np.array_equal(found, wanted)),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -58,25 +60,29 @@ def timed(work: Callable[[], Any], seconds: float, least: int = LEAST_REPEATS) -
     first = time.perf_counter() - started
     wall: list[float] = []
     cpu: list[float] = []
-    before = _memory_mib("VmRSS")
-    _clear_peak()
+    before = _memory_mib("VmRSS") if _clear_peak() else None
     while len(wall) < least or sum(wall) < seconds:
         began, began_cpu = time.perf_counter(), time.process_time()
         work()
         wall.append(time.perf_counter() - began)
         cpu.append(time.process_time() - began_cpu)
     peak = _memory_mib("VmHWM")
-    added = None if peak is None or before is None else max(0.0, peak - before)
+    added = max(0.0, peak - before) if peak is not None and before is not None else None
     middle = statistics.median(wall), statistics.median(cpu)
     return Timing(first, *middle, len(wall), added, result)
 
 
-def _clear_peak() -> None:
-    """Have the system count the most memory anew, where it can."""
+def _clear_peak() -> bool:
+    """Have the system count the most memory anew; tell whether it does."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is not None:
+        # What was freed before is given back, so that it does not count as held.
+        trim(0)
     try:
         _CLEAR_PEAK.write_text("5", encoding="ascii")
     except OSError:
-        return
+        return False
+    return True
 
 
 def _memory_mib(what: str) -> float | None:

@@ -74,7 +74,9 @@ def codes_of(
         raise InputFileError(f"{str(place.path)!r} must hold settings and outcomes: {text}")
     numbers = _numbers(encoded.dictionary) if many else None
     keys: dict[int, Key] = {}
-    if numbers is None:
+    if numbers is not None:
+        keys = dict.fromkeys(np.flatnonzero(np.isnan(numbers)).tolist())
+    else:
         keys = {i: codes.key_of(encoded.dictionary[i].as_py()) for i in used}
         numbers = np.full(empty, np.nan)
         for i, key in keys.items():
@@ -110,6 +112,6 @@ def _numbers(values: pa.Array) -> npt.NDArray[np.float64] | None:
         values = pa.compute.utf8_trim_whitespace(values)
     try:
         found = values.cast(pa.float64(), safe=False)
-    except pa.ArrowInvalid:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
     return np.asarray(found.to_numpy(zero_copy_only=False), np.float64)

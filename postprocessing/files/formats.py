@@ -221,6 +221,8 @@ def _read_hdf5(path: Path, columns: Sequence[str]) -> Iterator[Batch]:
                 raise ValueError(f"{name} is not a flat data set of numbers or short words")
             if math.prod(found.chunks or ()) * found.dtype.itemsize > _MOST_CHUNK_BYTES:
                 raise ValueError(f"{name} has chunks of more than {_MOST_CHUNK_BYTES} bytes")
+        if len(set(sets.values())) < len(sets):
+            raise ValueError(f"two of {', '.join(sets)} are links to one data set")
         rows = _common_length({name: len(found) for name, found in sets.items()})
         step = _block_rows(found.dtype for found in sets.values())
         for start in range(0, rows, step):

@@ -145,12 +145,15 @@ class Layout(Part):
             If not.
         """
         heralds = self.heralds
-        if heralds.where and (heralds.column is not None or heralds.unheralded):
-            allowed = "left out where there is a column"
+        if heralds.where and (heralds.column is not None or heralds.says_values()):
+            allowed = "left out where there is a column, or values of one"
             raise InvalidArgumentError("heralds.where", tuple(heralds.where), allowed)
         if not heralds.where and heralds.column is None and len(heralds.values) != 1:
             allowed = "given, or a single herald"
             raise InvalidArgumentError("heralds.column", None, allowed)
+        if heralds.column is None and heralds.unheralded:
+            allowed = "left out where there is no column"
+            raise InvalidArgumentError("heralds.unheralded", heralds.unheralded, allowed)
         for name, ways in heralds.where.items():
             if not ways or not all(ways):
                 raise InvalidArgumentError("heralds.where", name, "tables of columns and values")
@@ -177,22 +180,31 @@ class Layout(Part):
             if "" in columns or len(set(columns)) < len(columns):
                 allowed = "different names for settings, outcomes and heralds, none of them empty"
                 raise InvalidArgumentError("columns", columns, allowed)
-        outcomes = {party.outcome_column for party in (self.alice, self.bob)}
-        for column in self.rows:
-            if column in outcomes or not column:
+        outcomes = {_plain(party.outcome_column) for party in (self.alice, self.bob)}
+        for column in (*self.rows, *self.heralds.columns):
+            if _plain(column) in outcomes or not column:
                 allowed = "no outcome: rounds must not be chosen by how they ended"
                 raise InvalidArgumentError("rows", column, allowed)
         if self.file is not None:
-            self.file.check_columns(self.columns(("alice", "bob")))
+            self.file.check_columns([*self.columns(["alice"]), *self.columns(["bob"])])
 
     def columns(self, parties: Sequence[Party]) -> list[str]:
-        """Return the columns to read: heralds, what rows must have, then those of parties."""
-        found = [*self.heralds.columns, *(c for c in self.rows if c not in self.heralds.columns)]
-        for party in parties:
-            part = self.party(party)
-            found += [c for c in (part.setting_column,) if c not in self.rows]
-            found.append(part.outcome_column)
-        return found
+        """Return the columns to read, each once: heralds, what rows must have, those of parties.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If two parties have a column of one name, where one file holds both.
+        """
+        own = [
+            column
+            for party in parties
+            for column in (self.party(party).setting_column, self.party(party).outcome_column)
+        ]
+        if len(set(own)) < len(own):
+            allowed = "columns of different names for both parties, where one file holds them"
+            raise InvalidArgumentError("layout", own, allowed)
+        return list(dict.fromkeys([*self.heralds.columns, *self.rows, *own]))
 
     def party(self, name: Party) -> PartyLayout:
         """Return the part that describes a party."""
@@ -251,6 +263,9 @@ class Layout(Part):
         """
         alice, bob = tuple(self.alice.settings), tuple(self.bob.settings)
         if self.bell is None or not self.bell.chsh:
+            if self.bell is not None and self.bell.flip:
+                allowed = "left out where there are no signs of a game to turn"
+                raise InvalidArgumentError("bell.flip", self.bell.flip, allowed)
             if (len(alice), len(bob)) != (2, 2):
                 allowed = "given, or two settings a side"
                 raise InvalidArgumentError("bell.chsh", None, allowed)
@@ -261,7 +276,8 @@ class Layout(Part):
         }
         own, other = sorted({x for x, _ in signs}), sorted({y for _, y in signs})
         plain_signs = set(signs.values()) <= {1, -1}
-        if not (len(own) == len(other) == 2 and len(signs) == 4 and plain_signs):
+        once = len(self.bell.chsh) == len(signs) == 4
+        if not (len(own) == len(other) == 2 and once and plain_signs):
             allowed = "a sign 1 or -1 for each pair of two settings a side"
             raise InvalidArgumentError("bell.chsh", self.bell.chsh, allowed)
         flipped = self._flipped()
@@ -324,3 +340,8 @@ def _index(argument: str, names: Sequence[str], name: str) -> int:
     if name not in names:
         raise InvalidArgumentError(argument, name, f"one of {', '.join(names)}")
     return names.index(name)
+
+
+def _plain(column: str) -> str:
+    """Return the path of a data set without what says nothing, /a, a//b and ./a being a, a/b, a."""
+    return "/".join(part for part in column.split("/") if part not in ("", "."))

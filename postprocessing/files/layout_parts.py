@@ -74,6 +74,10 @@ class HeraldLayout(Part):
     unheralded: tuple[Meaning, ...] = ()
     where: dict[str, tuple[dict[str, AnyOf], ...]] = Field(default_factory=dict)
 
+    def says_values(self) -> bool:
+        """Tell whether it says values of a column."""
+        return bool(self.unheralded) or "values" in self.model_fields_set
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the heralds."""

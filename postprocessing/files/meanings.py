@@ -120,11 +120,15 @@ class AnyBit(Part):
     )
 
     def holds(self, numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-        """Tell which numbers have such a bit; what is no whole number of at least 0 does not."""
-        whole = (numbers >= 0) & (numbers <= MOST_COUNTED) & (numbers == np.floor(numbers))
-        mask = sum(1 << bit for bit in set(self.any_bit))
-        set_there = np.where(whole, numbers, 0).astype(np.int64) & mask != 0
-        return np.asarray(whole & set_there, np.bool_)
+        """Tell which numbers have such a bit; what is no mask has none."""
+        words = np.where(self.are_masks(numbers), numbers, 0).astype(np.int64)
+        return np.asarray(words & sum(1 << bit for bit in set(self.any_bit)) != 0, np.bool_)
+
+    @staticmethod
+    def are_masks(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Tell which numbers are whole, and so small that a double has all of their bits."""
+        whole = (numbers >= 0) & (numbers < MOST_COUNTED) & (numbers == np.floor(numbers))
+        return np.asarray(whole, np.bool_)
 
     def __str__(self) -> str:
         """Return what it asks for."""
@@ -262,6 +266,9 @@ class Meanings:
             found[holds] = code
             found[clash] = UNKNOWN
             hit |= holds
+            if isinstance(condition, AnyBit):
+                # Signed or too long masks would seem to lack the bits.
+                found[~condition.are_masks(numbers)] = UNKNOWN
         for key, code in self.exact.items():
             if isinstance(key, float):
                 found[numbers == key] = code

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -62,11 +63,12 @@ def read_records(*paths: Path | str, layout: Layout) -> tuple[PartyRecord, Party
     files = [file_path("files", path) for path in paths]
     instance_of("layout", layout, Layout)
     if len(files) == 1:
-        alice, bob = _read(files[0], layout, _PARTIES)
+        (alice, bob), _ = _read(files[0], layout, _PARTIES)
         return alice, bob
     if len(files) == 2:
-        halves = zip(files, _PARTIES, strict=True)
-        alice, bob = (read_party_record(file, layout, party) for file, party in halves)
+        halves = [_read(file, layout, [side]) for file, side in zip(files, _PARTIES, strict=True)]
+        _check_rows(files, layout, *(rows for _, rows in halves))
+        ((alice,), _), ((bob,), _) = halves
         return alice, bob
     allowed = "one joint file, or Alice's and Bob's"
     raise InvalidArgumentError("files", [str(file) for file in files], allowed)
@@ -78,7 +80,7 @@ def read_party_record(path: Path | str, layout: Layout, party: Party) -> PartyRe
     Parameters and errors are those of `read_records`.
     """
     one_of("party", party, _PARTIES)
-    (record,) = _read(file_path("record", path), layout, [party])
+    (record,), _ = _read(file_path("record", path), layout, [party])
     return record
 
 
@@ -148,12 +150,28 @@ def _column(record: PartyRecord, name: str) -> Column:
     return np.int8(1) - np.int8(2) * values if name == "outcomes" else values
 
 
-def _read(path: Path, layout: Layout, parties: Sequence[Party]) -> list[PartyRecord]:
-    """Read the heralded rows of a file."""
+class _Rows(NamedTuple):
+    """How many rows a file has, and a digest of which of them are rounds."""
+
+    there: int
+    kept: bytes
+
+
+def _check_rows(files: Sequence[Path], layout: Layout, alice: _Rows, bob: _Rows) -> None:
+    """Refuse two files of which other rows are rounds.
+
+    A file may hold the heralded rounds alone, where only a herald column says which they are.
+    """
+    conditions = bool(layout.rows or layout.heralds.where)
+    if alice != bob and (conditions or alice.there == bob.there):
+        given = f"{alice.there} and {bob.there} rows" if alice.there != bob.there else "others"
+        named = " and ".join(repr(str(file)) for file in files)
+        raise InputFileError(f"{named} must have the same rows as rounds, got {given}")
+
+
+def _read(path: Path, layout: Layout, parties: Sequence[Party]) -> tuple[list[PartyRecord], _Rows]:
+    """Read the heralded rows of a file, and say which these are."""
     columns = layout.columns(parties)
-    if len(set(columns)) < len(columns):
-        allowed = "columns of different names for both parties, where one file holds them"
-        raise InvalidArgumentError("layout", columns, allowed)
     records = {party: bytearray() for party in parties}
     reader = _BatchReader(path, layout)
     with explained(path):
@@ -161,7 +179,8 @@ def _read(path: Path, layout: Layout, parties: Sequence[Party]) -> list[PartyRec
             for party, codes in reader.read(batch, parties).items():
                 records[party] += codes.data
                 _check_size(path, len(records[party]))
-    return [PartyRecord(np.frombuffer(records[party], np.uint8)) for party in parties]
+    found = [PartyRecord(np.frombuffer(records[party], np.uint8)) for party in parties]
+    return found, reader.rows
 
 
 def _check_size(path: Path, rounds: int) -> None:
@@ -176,7 +195,13 @@ class _BatchReader:
 
     def __init__(self, path: Path, layout: Layout) -> None:
         self._path, self._layout, self._row = path, layout, 0
+        self._kept = hashlib.sha256()
         self._heralds = layout.heralds.codes()
+
+    @property
+    def rows(self) -> _Rows:
+        """What has been read."""
+        return _Rows(self._row, self._kept.digest())
 
     def read(self, batch: Mapping[str, pa.Array], parties: Sequence[Party]) -> dict[Party, Bits]:
         """Return each party's codes of the heralded rows."""
@@ -186,6 +211,8 @@ class _BatchReader:
             counts &= self._holds(batch[column], column, wanted)
         heralds = self._heralded(batch, counts)
         kept = counts & (heralds != UNHERALDED)
+        # By number, so that files of other formats and blocks have the same digest.
+        self._kept.update((self._row + np.flatnonzero(kept)).astype("<u8").tobytes())
         found: dict[Party, Bits] = {}
         for party in parties:
             part = self._layout.party(party)

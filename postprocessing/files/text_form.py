@@ -16,7 +16,9 @@ from postprocessing.errors import InvalidArgumentError
 from postprocessing.files.meanings import Part
 
 _SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|", "blanks": "\t"}
+_QUOTED = ("comma", "semicolon")
 _BLOCK_BYTES = 1 << 23
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class TextForm(Part):
@@ -26,7 +28,7 @@ class TextForm(Part):
     ----------
     separator : {"comma", "semicolon", "tab", "bar", "blanks"}
         What stands between cells; "blanks" are any number of spaces and tabs, so that no cell is
-        empty.
+        empty. Quotation marks enclose cells between commas and semicolons only.
     header : bool
         Whether a line names the columns; without, they are called "1", "2" and so on.
     comment : str, optional
@@ -79,7 +81,9 @@ def text_reader(path: Path, form: TextForm, columns: Sequence[str] | None = None
         skip_rows=form.skip_lines,
         column_names=None if form.header else _numbers(path, form),
     )
-    parsing = pa.csv.ParseOptions(delimiter=_SEPARATORS[form.separator])
+    # A quotation mark in a remark would swallow rows up to the next one.
+    quotes = '"' if form.separator in _QUOTED else False
+    parsing = pa.csv.ParseOptions(delimiter=_SEPARATORS[form.separator], quote_char=quotes)
     converted = None
     if columns is not None:
         # Columns that the layout does not name may hold anything.
@@ -125,6 +129,9 @@ class _Lines(io.RawIOBase):
         self._content, self._skip = content, form.skip_lines
         self._comment = None if form.comment is None else form.comment.encode()
         self._joined, self._rest = form.separator == "blanks", b""
+        # Before a comment there may be blanks, but no empty cells.
+        self._blanks = b" " if form.separator == "tab" else b" \t"
+        self._is_first = True
 
     def readable(self) -> bool:
         """Tell that one can read it."""
@@ -143,10 +150,14 @@ class _Lines(io.RawIOBase):
 
     def _cleaned(self, lines: list[bytes]) -> Iterator[bytes]:
         for line in lines:
+            if self._is_first:
+                line, self._is_first = line.removeprefix(_BYTE_ORDER_MARK), False
+            if b"\r" in line.rstrip(b"\r\n"):
+                raise ValueError("lines must end as those of Unix or Windows do")
             if self._skip:
                 self._skip -= 1
                 yield b"\n"
-            elif self._comment is not None and line.lstrip().startswith(self._comment):
+            elif self._comment is not None and line.lstrip(self._blanks).startswith(self._comment):
                 continue
             elif self._joined:
                 words = line.split()

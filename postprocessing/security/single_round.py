@@ -19,7 +19,7 @@ from postprocessing.security.entropy import Real, entropy_of_coherence, steepnes
 
 _LN2 = math.log(2)
 # Cells of the range where no tangent bounds; they are halved until so many of them matter.
-_CELLS, _MOST_CELLS = 32, 1 << 12
+_CELLS, _MOST_CELLS, _MOST_HALVINGS = 32, 1 << 12, 48
 _LEAST_GAP = 1e-6
 
 
@@ -99,17 +99,19 @@ def least_in_cells(
     """
     ends = np.linspace(0, most, _CELLS + 1)
     lows, highs = ends[:-1], ends[1:]
-    while True:
+    for _ in range(_MOST_HALVINGS):
         had = entropy(lows)
         bounds = had - scored(highs)
         enough = min(enough, float((had - scored(lows)).min()))
         matter = ~(bounds >= enough)
         count = int(matter.sum())
         if not 0 < count <= _MOST_CELLS:
-            return min(enough, float(bounds.min()))
+            break
         lows, highs = lows[matter], highs[matter]
         middles = (lows + highs) / 2
         lows, highs = np.append(lows, middles), np.append(middles, highs)
+    # What is not a number is no bound, and stays so.
+    return float(np.minimum(enough, bounds.min()))
 
 
 @dataclass(frozen=True)

@@ -169,3 +169,21 @@ def test_the_page_shows_the_shipped_benchmark() -> None:
     table = runpy.run_path(str(docs / "make_figures.py"))["speed_table"](REFERENCE)
     page = (docs / "speed.md").read_text(encoding="utf-8")
     assert page.partition("<!-- reference -->\n")[2].startswith("\n".join(table) + "\n<!-- end -->")
+
+
+@pytest.mark.usefixtures("small")
+def test_wrong_results_are_not_taken_for_right_ones() -> None:
+    """Of each stage whose check is more than a look at a flag: one bit of the result turned."""
+    for case in own_cases():
+        if case.stage in ("verification", "encoding", "amplification"):
+            ready = case.prepare(1)
+            result = ready.work()
+            assert ready.is_right(result)
+            if case.stage == "verification":
+                assert not ready.is_right(bytes([result[0] ^ 1]) + result[1:])
+            elif case.stage == "encoding":
+                result[0, 0] ^= 1
+                assert not ready.is_right(result)
+            else:
+                result.words[0] ^= 1
+                assert not ready.is_right(result)

@@ -40,6 +40,9 @@ _LEAST_ROWS = 3
 # are codewords.
 _MOST_BITS = {2: 30_000, 3: 3_000}
 _MOST_BITS_OF_HEAVY = 300
+# Weight of heavy columns, and block rows up to which they shall meet all of these: in more, a few
+# rows without one do no harm.
+_HEAVY, _SHORT_ROWS = 20, 110
 # There shall be no sets of so many bits of such weights that the checks hardly see; seeds to try.
 # A name without a seed means the first code by this rule: another rule needs other kinds' names.
 _LIGHT_SETS, _SEEDS = ((12, 2), (4, 3), (5, 3), (6, 3), (8, 3)), 8
@@ -149,18 +152,30 @@ def tailored(frame_bits: int, qber: float) -> CodeShape | None:
 
 
 def _soundest(codes: Iterable[QCLDPCCode]) -> QCLDPCCode:
-    """Return the first code that passes all searches for light sets, or most of them."""
+    """Return the first code that passes all searches for light sets, or most of them.
+
+    Of short codes every check shall have a heavy bit too: those without one decode worse, or now
+    and then much worse.
+    """
     best: tuple[int, QCLDPCCode] | None = None
     for code in codes:
         passed = 0
         while passed < len(_LIGHT_SETS) and not light_set(code, *_LIGHT_SETS[passed]):
             passed += 1
+        passed += passed == len(_LIGHT_SETS) and _reached_by_heavy(code)
         if best is None or passed > best[0]:
             best = passed, code
-        if passed == len(_LIGHT_SETS):
+        if passed > len(_LIGHT_SETS):
             break
     assert best is not None
     return best[1]
+
+
+def _reached_by_heavy(code: QCLDPCCode) -> bool:
+    """Tell whether each check has a heavy bit, which is asked of short codes with such bits."""
+    blocks = code.shifts >= 0
+    heavy = blocks.sum(axis=0) >= _HEAVY
+    return not (_FEW_ROWS <= code.rows <= _SHORT_ROWS) or bool(blocks[:, heavy].any(axis=1).all())
 
 
 @lru_cache(maxsize=32)

@@ -410,3 +410,142 @@ def test_ends_of_a_range_and_what_is_empty() -> None:
     codes = Meanings.of("t", [(Range(above=1, up_to=2), 0), (Otherwise(otherwise=True), 1)])
     numbers = np.array([1.0, 1.5, 2.0, 2.1, np.nan])
     assert codes.codes({4: None}, numbers).tolist() == [1, 0, 0, 1, 255]
+
+
+def read(folder: Path, text: str, suffix: str = ".csv", **parts: Any) -> list[list[int]]:
+    """Return x, y, a, b of the trials that a file of text is read as."""
+    path = folder / f"trials{suffix}"
+    path.write_text(text, encoding="utf-8", newline="")
+    layout = Layout(**{"alice": side("x", "a"), "bob": side("y", "b"), **parts})
+    cells = np.concatenate([block.cells() for block in read_trials(path, layout=layout)])
+    return [[int(cell) >> k & 1 for k in (3, 2, 1, 0)] for cell in cells]
+
+
+@pytest.mark.parametrize(
+    ("alice", "bob", "parts"),
+    [
+        ("x,a,v\n0,1,1\n1,0,0\n0,1,1\n", "x,a,v\n0,1,0\n1,0,1\n0,1,1\n", {"rows": {"v": 1}}),
+        (
+            "x,a,v\n0,1,1\n1,0,0\n",
+            "x,a,v\n0,1,0\n1,0,1\n",
+            {"heralds": {"where": {"D": [{"v": 1}]}}},
+        ),
+        (
+            "x,a,v\n0,1,1\n1,0,0\n",
+            "x,a,v\n0,1,0\n1,0,1\n",
+            {"heralds": {"column": "v", "values": {"D": 1}, "unheralded": [0]}},
+        ),
+        ("x,a,v\n0,1,1\n1,0,0\n", "x,a,v\n0,1,1\n", {"rows": {"v": 1}}),
+    ],
+)
+def test_two_files_keep_the_same_rows(
+    tmp_path: Path, alice: str, bob: str, parts: dict[str, Any]
+) -> None:
+    """Else Alice's round would stand beside another one of Bob's."""
+    files = tmp_path / "alice.csv", tmp_path / "bob.csv"
+    for file, text in zip(files, (alice, bob), strict=True):
+        file.write_text(text, encoding="ascii")
+    layout = Layout(**{"alice": side("x", "a"), "bob": side("x", "a"), **parts})
+    with pytest.raises(InputFileError, match="must have the same rows as rounds, got"):
+        read_records(*files, layout=layout)
+
+
+def test_a_file_of_the_heralded_rounds_alone_fits_one_of_all(tmp_path: Path) -> None:
+    files = tmp_path / "alice.csv", tmp_path / "bob.csv"
+    files[0].write_text("x,a,v\n0,1,1\n1,0,0\n1,0,1\n", encoding="ascii")
+    files[1].write_text("x,a,v\n0,1,1\n1,0,1\n", encoding="ascii")
+    heralds = {"column": "v", "values": {"D": 1}, "unheralded": [0]}
+    layout = Layout(alice=side("x", "a"), bob=side("x", "a"), heralds=heralds)
+    alice, bob = read_records(*files, layout=layout)
+    assert np.array_equal(alice.codes, bob.codes)
+
+
+@pytest.mark.parametrize("rows", [500, 2000])
+@pytest.mark.parametrize("no_click", ["never", "plus", "minus"])
+def test_no_number_is_an_empty_cell_however_many_values_there_are(
+    tmp_path: Path, rows: int, no_click: str
+) -> None:
+    times = np.arange(rows) + 0.5
+    times[7] = np.nan
+    zeros = np.zeros(rows, np.int64)
+    np.savez(tmp_path / "trials.npz", x=zeros, y=zeros, a=times, b=zeros)
+    clicks = {"plus": [{"above": 0, "up_to": 99}], "minus": [{"otherwise": True}]}
+    layout = Layout(alice=side("x", "a", no_click=no_click, **clicks), bob=side("y", "b"))
+    if no_click == "never":
+        with pytest.raises(InputFileError, match="got an empty cell in row 8"):
+            read_records(tmp_path / "trials.npz", layout=layout)
+        return
+    alice, _ = read_records(tmp_path / "trials.npz", layout=layout)
+    expected = (times > 99).astype(np.uint8)
+    expected[7] = no_click == "minus"
+    assert np.array_equal(alice.outcomes, expected)
+
+
+@pytest.mark.parametrize("path", ["/g/a", "g//a", "g/./a", "./g/a"])
+@pytest.mark.parametrize("part", ["rows", "where"])
+def test_no_outcome_by_another_spelling(path: str, part: str) -> None:
+    asked = {"rows": {path: 1}} if part == "rows" else {"heralds": {"where": {"D": [{path: 1}]}}}
+    with pytest.raises(InvalidArgumentError, match="no outcome: rounds must not be chosen"):
+        Layout(**{"alice": side("g/x", "g/a"), "bob": side("g/y", "g/b"), **asked})
+
+
+def test_no_outcome_by_a_link(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "trials.h5", "w") as file:
+        for name in "xyab":
+            file[name] = np.zeros(9, np.int64)
+        file["mark"] = h5py.SoftLink("/a")
+    layout = Layout(alice=side("x", "a"), bob=side("y", "b"), rows={"mark": 0})
+    with pytest.raises(InputFileError, match="are links to one data set"):
+        read_records(tmp_path / "trials.h5", layout=layout)
+
+
+def test_one_setting_column_for_both_is_none_in_one_file(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgumentError, match="columns of different names for both parties"):
+        read(tmp_path, "x,y,a,b\n", bob=side("x", "b"), rows={"x": [0, 1]})
+
+
+@pytest.mark.parametrize("word", [2**60 + 8, 2**53, -32760, 8.5])
+def test_what_is_no_mask_lacks_no_bit(tmp_path: Path, word: float) -> None:
+    bits = {"plus": [{"any_bit": [3]}], "minus": [{"otherwise": True}]}
+    with pytest.raises(InputFileError, match="'a' must be one of any of the bits 3"):
+        read(tmp_path, f"x,y,a,b\n0,0,{word},0\n", alice=side("x", "a", **bits))
+
+
+def test_lines_are_neither_lost_nor_joined(tmp_path: Path) -> None:
+    blanks = {"file": {"separator": "blanks", "comment": "#"}}
+    text = "x y a b r\n0 1 1 0 {0}\n1 0 0 1 6\n1 1 1 1 7\n"
+    expected = [[0, 1, 1, 0], [1, 0, 0, 1], [1, 1, 1, 1]]
+    for remark in ("5", '"', '5"'):
+        assert read(tmp_path, text.format(remark), ".txt", **blanks) == expected
+    dos = "\ufeff# a\r\n" + text.format("5").replace("\n", "\r\n").rstrip()
+    assert read(tmp_path, dos, ".txt", **blanks) == expected
+    with pytest.raises(InputFileError, match="lines must end as"):
+        read(tmp_path, text.format("5").replace("\n", "\r"), ".txt", **blanks)
+    tabs = {"file": {"separator": "tab", "comment": "#"}, "rows": {"r": ["", 1]}}
+    rows = 'r\tx\ty\ta\tb\n\t0\t1\t1\t0\n1\t1\t0\t0\t1\n # no\n"\t0\t0\t0\t0\n'
+    assert read(tmp_path, rows, ".tsv", **tabs) == expected[:2]
+    marked = "s\tx\ty\ta\tb\n\t#\t1\t1\t0\n"
+    with pytest.raises(InputFileError, match="'x' must be one of"):
+        read(tmp_path, marked, ".tsv", file={"separator": "tab", "comment": "#"})
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ({"heralds": {"unheralded": [0]}}, "heralds.unheralded must be left out"),
+        ({"heralds": {"where": {"D": [{"h": 1}]}, "values": {"E": 1}}}, "heralds.where must be"),
+        ({"bell": {"chsh": [], "flip": [["all", "0"]]}}, "bell.flip must be left out"),
+        (
+            {"bell": {"chsh": [["0", "0", 1], ["0", "0", -1], ["0", "1", 1], ["1", "0", 1]]}},
+            "bell.chsh must be a sign",
+        ),
+        (
+            {"bell": {"chsh": [[x, y, 1] for x in "01" for y in "01"] + [["1", "1", -1]]}},
+            "bell.chsh must be a sign",
+        ),
+    ],
+)
+def test_nothing_in_a_layout_is_left_unheard(part: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidArgumentError) as error:
+        Layout(**{"alice": side("x", "a"), "bob": side("y", "b"), **part})
+    assert str(error.value).startswith(told)

@@ -17,6 +17,7 @@ from postprocessing.security.entropy import entropy_of_coherence
 from postprocessing.security.single_round import (
     RoundBalance,
     largest_weighted_chsh,
+    least_in_cells,
     other_coherence,
 )
 
@@ -202,3 +203,14 @@ def test_any_tangent_bounds_and_the_best_is_tight(balance: RoundBalance, tangent
     # Below the bend cells bound it, to the width of the smallest.
     lowest = min(lowest, float(balance.value(best)))
     assert lowest - 1e-5 <= balance.least(best) <= lowest + 1e-12
+
+
+def test_cells_end_where_few_matter_for_ever_and_no_number_is_no_bound() -> None:
+    """A kink that a cell's end meets is halved for ever; a step as well."""
+    found = least_in_cells(lambda e: 2 * e, lambda e: e, 1.0, math.inf)
+    assert -1e-9 < found <= 0
+    step = least_in_cells(lambda e: e + (e > 0.3), lambda e: 2 * e, 1.0, math.inf)
+    assert -0.3 - 1e-9 < step <= -0.3 + 1e-12
+    assert math.isnan(
+        least_in_cells(lambda e: np.where(e > 0.9, np.nan, 2 * e), lambda e: e, 1.0, math.inf)
+    )
