@@ -68,10 +68,10 @@ def devices() -> JointDistribution:
     for x, y, sign in SCHEME.chsh_signs:
         correlators[x, y] = sign * 2.7 / 4
     product = np.array([[1, -1], [-1, 1]])
-    table = np.zeros((3, 2, 3, 2, 2))
+    table = np.zeros((3, 2, 2, 2, 2))
     table[:, :, 1] = 0.01 * (1 + product * correlators[:, :, None, None]) / 4
     table[:, :, 0] = 0.99 / 4
-    return JointDistribution(SCHEME, ("none", "D1", "D2"), table)
+    return JointDistribution(SCHEME, ("none", *SCHEME.heralds), table)
 
 
 def lenient(joint: JointDistribution) -> Design:
