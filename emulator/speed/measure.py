@@ -67,7 +67,8 @@ def bench(
     wanted = STAGES if stages is None else stages
     if not isinstance(wanted, Sequence) or isinstance(wanted, str | bytes):
         raise InvalidArgumentError("stages", stages, f"some of {', '.join(STAGES)}")
-    chosen = [one_of("stages", stage, STAGES) for stage in wanted]
+    # A stage that is named twice is measured once.
+    chosen = dict.fromkeys(one_of("stages", stage, STAGES) for stage in wanted)
     seconds = real_number("seconds", seconds, "in (0, 3600]", within=lambda s: 0 < s <= 3600)
     threads, on_progress = thread_count(threads), callback("on_progress", on_progress)
     cases = own_cases() + (peer_cases() if flag("peers", peers) else [])

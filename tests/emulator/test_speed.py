@@ -131,6 +131,11 @@ def test_stages_that_are_none(stages: object) -> None:
         diqkd.bench(stages)  # type: ignore[arg-type]
 
 
+def test_a_stage_that_is_named_twice_is_measured_once() -> None:
+    found = diqkd.bench(["verification"] * 2, seconds=1e-3, peers=False)
+    assert [one.stage for one in found.measurements] == ["verification"]
+
+
 def test_the_picture_has_a_line_for_each_case() -> None:
     axes = diqkd.plot_benchmark(REFERENCE, against=REFERENCE)
     lines = {f"{one.stage}: {one.what}" for one in REFERENCE.measurements}
