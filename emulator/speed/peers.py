@@ -25,7 +25,7 @@ from emulator.speed.cases import (
 from postprocessing.amplification import toeplitz_hash_packed
 from postprocessing.bits import Bits
 from postprocessing.reconciliation import Frames, RateAdaptation, encode
-from postprocessing.reconciliation.codes import decoded_graph
+from postprocessing.reconciliation.codes import decoded_graph, lifted
 
 # Peers are slower, by up to a thousand times.
 _DRAWS = 2_000_000
@@ -38,14 +38,8 @@ Hash = Callable[[], Bits]
 
 def parity_check(rates: RateAdaptation) -> sparse.csr_matrix:
     """Return the lifted matrix of the first attempt."""
-    graph, lifting = decoded_graph(rates, 0), rates.mother.lifting
-    block_rows = np.repeat(np.arange(len(graph.row_starts) - 1), np.diff(graph.row_starts))
-    within = np.arange(lifting)
-    rows = block_rows[:, np.newaxis] * lifting + within
-    columns = graph.edges[:, :1] * lifting + (within + graph.edges[:, 1:]) % lifting
-    entries = np.ones(rows.size, np.uint8)
-    shape = ((len(graph.row_starts) - 1) * lifting, rates.columns * lifting)
-    return sparse.csr_matrix((entries, (rows.ravel(), columns.ravel())), shape=shape)
+    graph = decoded_graph(rates, 0)
+    return sparse.csr_matrix(lifted(graph, rates.columns, rates.mother.lifting))
 
 
 def frame_bits(frames: Frames) -> npt.NDArray[np.uint8]:

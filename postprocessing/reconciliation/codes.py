@@ -136,17 +136,7 @@ class QCLDPCCode:
         >>> shipped_code("fast0.04-512-53x200").sparse_parity_check().shape
         (27136, 102400)
         """
-        from scipy import sparse
-
-        rows, columns = np.nonzero(self.shifts >= 0)
-        shifts = self.shifts[rows, columns].astype(np.int64)
-        within = np.arange(self.lifting)
-        checks = rows[:, np.newaxis] * self.lifting + within
-        bits = columns[:, np.newaxis] * self.lifting
-        bits = bits + (within + shifts[:, np.newaxis]) % self.lifting
-        ones = np.ones(checks.size, np.uint8)
-        shape = (self.rows * self.lifting, self.columns * self.lifting)
-        return sparse.csr_array((ones, (checks.ravel(), bits.ravel())), shape=shape)
+        return lifted(_graph(self.shifts), self.columns, self.lifting)
 
     def parity_check(self) -> galois.FieldArray:
         """Return the parity-check matrix H as an array of `galois`.
@@ -191,6 +181,20 @@ class QCLDPCCode:
     def _half_rows(self, split_rows: int) -> npt.NDArray[np.int16]:
         split = self.split_order[:split_rows]
         return np.where(self._halves[split], self.shifts[split], np.int16(-1))
+
+
+def lifted(graph: Graph, columns: int, lifting: int) -> SparseMatrix:
+    """Return the matrix of a graph bit by bit: each shift s is a block of ones at (i, i + s)."""
+    from scipy import sparse
+
+    rows = len(graph.row_starts) - 1
+    blocks = np.repeat(np.arange(rows), np.diff(graph.row_starts))
+    within = np.arange(lifting)
+    checks = blocks[:, np.newaxis] * lifting + within
+    bits = graph.edges[:, :1] * lifting + (within + graph.edges[:, 1:]) % lifting
+    ones = np.ones(checks.size, np.uint8)
+    shape = (rows * lifting, columns * lifting)
+    return sparse.csr_array((ones, (checks.ravel(), bits.ravel())), shape=shape)
 
 
 def _graph(shifts: npt.NDArray[np.int16]) -> Graph:
